@@ -1,0 +1,1 @@
+export type { Entry, EntryKind, HardState, Index, MemberId, Term } from './entry.ts';

@@ -1,0 +1,1 @@
+export type { LogContents, LogStore, LogWrite } from './ports.ts';

@@ -1,0 +1,47 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+
+import { ByteReader, ByteWriter, compareBytes, integerMax, MalformedBytes } from './bytes.ts';
+
+describe('what a writer wrote, a reader reads', () => {
+  test('for every integer, in both encodings', () => {
+    fc.assert(
+      fc.property(fc.nat(integerMax), (value) => {
+        const reader = new ByteReader(new ByteWriter().u64(value).varint(value).take());
+        expect([reader.u64(), reader.varint(), reader.remaining]).toEqual([value, value, 0]);
+      }),
+    );
+  });
+
+  test('for every text, a leading byte order mark included', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), (text) => {
+        const written = `\uFEFF${text}`;
+        expect(new ByteReader(new ByteWriter(1).text(written).take()).text()).toBe(written);
+      }),
+    );
+  });
+});
+
+describe('bytes that no writer wrote are refused', () => {
+  const cases = [
+    ['a length beyond the end', [5, 1], (r: ByteReader) => r.bytes()],
+    ['an integer above 2^53 - 1', [0, 0x20, 0, 0, 0, 0, 0, 0], (r: ByteReader) => r.u64()],
+    ['a varint with a second spelling of zero', [0x80, 0x00], (r: ByteReader) => r.varint()],
+    ['a varint that never ends', Array.from({ length: 12 }, () => 0xff), (r: ByteReader) => r.varint()],
+    ['text that is not UTF-8', [1, 0xff], (r: ByteReader) => r.text()],
+    ['bytes after the end', [1], (r: ByteReader) => r.end()],
+  ] as const;
+  test.each(cases)('%s', (_why, bytes, read) => {
+    expect(() => read(new ByteReader(Uint8Array.from(bytes)))).toThrow(MalformedBytes);
+  });
+});
+
+test('keys sort by number: big-endian bytes compare as the integers do', () => {
+  fc.assert(
+    fc.property(fc.nat(integerMax), fc.nat(integerMax), (a, b) => {
+      const order = compareBytes(new ByteWriter().u64(a).take(), new ByteWriter().u64(b).take());
+      expect(Math.sign(order)).toBe(Math.sign(a - b));
+    }),
+  );
+});

@@ -1,0 +1,220 @@
+import { assert } from './assert.ts';
+import { decodeUtf8, encodeUtf8 } from './utf8.ts';
+
+/** Orders byte strings as LMDB does: byte by byte, unsigned; a prefix stands before what it begins. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const difference = a[i]! - b[i]!;
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+/** Whether two byte strings are the same. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && compareBytes(a, b) === 0;
+}
+
+/** Lower-case hexadecimal digits, two a byte. */
+export function hexOf(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
+}
+
+/** The largest integer that the formats carry: 2^53 − 1, the largest exact `number`. */
+export const integerMax = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Builds canonical bytes: integers big-endian (so that keys sort by number), lengths as LEB128 varints.
+ *
+ * The buffer doubles as it fills. `take` hands out a copy of exactly what was written and starts anew.
+ */
+export class ByteWriter {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  #length = 0;
+
+  constructor(capacityBytes = 256) {
+    this.#bytes = new Uint8Array(capacityBytes);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** Bytes written since the last `take`. */
+  get length(): number {
+    return this.#length;
+  }
+
+  u8(value: number): this {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+    return this;
+  }
+
+  u16(value: number): this {
+    this.#reserve(2);
+    this.#view.setUint16(this.#length, value);
+    this.#length += 2;
+    return this;
+  }
+
+  u32(value: number): this {
+    this.#reserve(4);
+    this.#view.setUint32(this.#length, value);
+    this.#length += 4;
+    return this;
+  }
+
+  /** An integer of 0 … 2^53 − 1 in eight bytes. */
+  u64(value: number): this {
+    assert(Number.isSafeInteger(value) && value >= 0, 'an integer that is written is one of 0 to 2^53 - 1');
+    this.#reserve(8);
+    this.#view.setUint32(this.#length, Math.floor(value / 0x1_0000_0000));
+    this.#view.setUint32(this.#length + 4, value >>> 0);
+    this.#length += 8;
+    return this;
+  }
+
+  /** An integer of 0 … 2^53 − 1 in as few bytes as it takes (LEB128). */
+  varint(value: number): this {
+    assert(Number.isSafeInteger(value) && value >= 0, 'an integer that is written is one of 0 to 2^53 - 1');
+    this.#reserve(8);
+    let rest = value;
+    while (rest > 0x7f) {
+      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes[this.#length++] = rest;
+    return this;
+  }
+
+  /** Bytes without their length. */
+  raw(bytes: Uint8Array): this {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return this;
+  }
+
+  /** A varint length, then the bytes. */
+  bytes(bytes: Uint8Array): this {
+    return this.varint(bytes.length).raw(bytes);
+  }
+
+  /** A varint length in bytes, then the text in UTF-8. */
+  text(text: string): this {
+    return this.bytes(encodeUtf8(text));
+  }
+
+  /** A copy of what was written; the writer is empty afterwards. */
+  take(): Uint8Array<ArrayBuffer> {
+    const taken = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return taken;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}
+
+/** What a {@link ByteReader} throws when the bytes end early, go on too long or hold an integer above 2^53 − 1. */
+export class MalformedBytes extends Error {
+  override readonly name = 'MalformedBytes';
+}
+
+/** Reads what a {@link ByteWriter} wrote. Every read is checked: bytes from disk or from a peer are not to be trusted. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Bytes that are not read yet. */
+  get remaining(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  /** Where the next read begins. */
+  get position(): number {
+    return this.#at;
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#advance(1));
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#advance(2));
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#advance(4));
+  }
+
+  u64(): number {
+    const at = this.#advance(8);
+    const high = this.#view.getUint32(at);
+    if (high > 0x1f_ffff) throw new MalformedBytes(`an integer above 2^53 - 1 at byte ${at}`);
+    return high * 0x1_0000_0000 + this.#view.getUint32(at + 4);
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let count = 0; count < 8; count++) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        // One number has one spelling: a trailing zero group would be a second one, and canonical bytes are compared.
+        if ((byte === 0 && count > 0) || value > integerMax) break;
+        return value;
+      }
+      scale *= 0x80;
+    }
+    throw new MalformedBytes(`not an integer of the format before byte ${this.#at}`);
+  }
+
+  /** The next `length` bytes, as a view on the bytes that are read (no copy). */
+  raw(length: number): Uint8Array {
+    const at = this.#advance(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  /** A varint length, then so many bytes, as a view. */
+  bytes(): Uint8Array {
+    return this.raw(this.varint());
+  }
+
+  text(): string {
+    const at = this.#at;
+    const bytes = this.bytes();
+    try {
+      return decodeUtf8(bytes);
+    } catch {
+      throw new MalformedBytes(`text that is not UTF-8 at byte ${at}`);
+    }
+  }
+
+  /** Throws unless everything was read: what follows a record would be silently lost. */
+  end(): void {
+    if (this.remaining !== 0) throw new MalformedBytes(`${this.remaining} bytes follow the end at byte ${this.#at}`);
+  }
+
+  #advance(length: number): number {
+    const at = this.#at;
+    if (length > this.#bytes.length - at) throw new MalformedBytes(`${length} bytes wanted at byte ${at} of ${this.#bytes.length}`);
+    this.#at = at + length;
+    return at;
+  }
+}

@@ -1,0 +1,4 @@
+export { assert, BrokenInvariant, unreachable } from './assert.ts';
+export type { Brand } from './brand.ts';
+export { ByteReader, ByteWriter, compareBytes, equalBytes, hexOf, integerMax, MalformedBytes } from './bytes.ts';
+export { decodeUtf8, encodeUtf8 } from './utf8.ts';
