@@ -1,0 +1,90 @@
+import { notBuilt } from './not-built.ts';
+import type { Options } from './read.ts';
+import { exitCodes } from './refusal.ts';
+import { optionKeys, optionOf, variableOf } from './table.ts';
+
+/** What `env-cli-server --help` prints. */
+export function helpText(): string {
+  const rows = optionKeys.map((key) => {
+    const { flag, text, kind, default: value } = optionOf(key);
+    return `  --${flag}${typeof value === 'boolean' ? '' : ' VALUE'}\n      ${text}\n      ${capital(kind.allowed)}. Default: ${kind.show(value)}. In TOML: ${key}.`;
+  });
+  return [
+    'env-cli-server: one member of an env-cli cluster',
+    '',
+    'Usage: env-cli-server [--config FILE] [flags]',
+    '',
+    '  --config FILE     Reads options from a TOML file. Variables go over it, flags over both.',
+    '  --print-config    Prints every option with its value and where it came from, and exits.',
+    '  --version         Prints the version, and exits.',
+    '  --help            Prints this, and exits.',
+    '',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+/** What `--print-config` prints: a TOML file that says the same, with the origin of each value beside it. */
+export function printedConfig({ values, origins }: Options): string {
+  const lines: string[] = [];
+  let table = '';
+  for (const key of optionKeys) {
+    const [name = '', rest = ''] = key.split('.');
+    if (name !== table) lines.push(...(table === '' ? [] : ['']), `[${name}]`);
+    table = name;
+    lines.push(`${rest} = ${optionOf(key).kind.show(values[key])} # ${origins[key]}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** docs/configuration.md. */
+export function configurationPage(): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|');
+  const lines = [
+    '# Configuration of a member',
+    '',
+    '<!-- Made from apps/server/src/options by `npm run docs`. Changes here are overwritten. -->',
+    '',
+    'A flag goes over an environment variable, a variable over the file that `--config` (or `ENV_CLI_CONFIG`) names, the file over the default.',
+    '`env-cli-server --print-config` shows what holds and where each value came from. An unknown key, a bad value and a key whose feature does not',
+    'exist yet are refused at the start, with the line.',
+    '',
+  ];
+  let table = '';
+  for (const key of optionKeys) {
+    const { flag, text, kind, default: value } = optionOf(key);
+    const [name = '', rest = ''] = key.split('.');
+    if (name !== table) {
+      if (table !== '') lines.push('');
+      lines.push(
+        `## \`[${name}]\``,
+        '',
+        '| key | flag, variable | allowed | default | what it does |',
+        '| --- | --- | --- | --- | --- |',
+      );
+    }
+    table = name;
+    lines.push(
+      `| \`${rest}\` | \`--${flag}\`, \`${variableOf(key)}\` | ${cell(kind.allowed)} | \`${kind.show(value)}\` | ${cell(text)} |`,
+    );
+  }
+  lines.push(
+    '',
+    '## Not built yet',
+    '',
+    'These keys have their place in the file, and are refused until their feature exists.',
+    '',
+  );
+  lines.push(
+    '| key | feature |',
+    '| --- | --- |',
+    ...Object.entries(notBuilt).map(([key, { feature }]) => `| \`${key}\` | ${feature} |`),
+  );
+  lines.push('', '## Exit codes of `env-cli-server`', '', '| code | why |', '| --- | --- |');
+  for (const { code, text } of Object.values(exitCodes)) lines.push(`| ${code} | ${text} |`);
+  return `${lines.join('\n')}\n`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

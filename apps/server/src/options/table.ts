@@ -1,0 +1,154 @@
+import {
+  address,
+  type Address,
+  duration,
+  flag,
+  initialMembers,
+  integer,
+  oneOf,
+  optionalAddress,
+  type OptionKind,
+  path,
+} from './kinds.ts';
+
+/** One option of a member, in all its forms. */
+export interface Option<T> {
+  readonly kind: OptionKind<T>;
+  readonly default: T;
+  /** The flag, without its dashes. */
+  readonly flag: string;
+  /** One or two sentences for help and documentation. */
+  readonly text: string;
+}
+
+function option<T>(flagName: string, kind: OptionKind<T>, defaultValue: T, text: string): Option<T> {
+  return { kind, default: defaultValue, flag: flagName, text };
+}
+
+const loopback = (port: number): Address => ({ host: '127.0.0.1', port });
+
+/**
+ * Every option of a member. The key is its place in a TOML file; `ENV_CLI_` and the key in capitals is its variable; flag,
+ * help, `--print-config` and docs/configuration.md are made from the same row.
+ */
+export const optionTable = {
+  'server.member_id': option(
+    'member-id',
+    integer(1, 0xffff_ffff),
+    1,
+    'The number of this member. Given once: a member whose disk was lost comes back under a new number.',
+  ),
+  'server.data_dir': option(
+    'data-dir',
+    path,
+    '.data/member',
+    'Where the member keeps its log and its state. Made with mode 0700 if it does not exist.',
+  ),
+  'server.listen': option('listen', address, loopback(7371), 'Where the API is served to clients.'),
+  'server.advertise': option(
+    'advertise',
+    optionalAddress,
+    null,
+    'The API address that other members and clients are told. Empty: the one that the member listens on.',
+  ),
+  'server.peer_listen': option('peer-listen', address, loopback(7381), 'Where other members reach this one.'),
+  'server.bootstrap': option(
+    'bootstrap',
+    flag,
+    false,
+    'Founds a new cluster of `members`. Each of them is started with it once; a data directory that belongs to a cluster already is left as it is.',
+  ),
+  'server.members': option(
+    'members',
+    initialMembers,
+    [],
+    'The members that found the cluster: numbers and peer addresses. Read only with `bootstrap`; later the cluster itself knows its members.',
+  ),
+  'server.insecure': option(
+    'insecure',
+    flag,
+    false,
+    'Allows to listen on addresses that other machines reach, although calls are neither encrypted nor authenticated yet.',
+  ),
+  'server.default_deadline': option(
+    'default-deadline',
+    duration(1, 3_600_000),
+    10_000,
+    'How long a call may take when the client states no deadline.',
+  ),
+  'server.drain_timeout': option(
+    'drain-timeout',
+    duration(0, 600_000),
+    5_000,
+    'How long calls that are under way may take to finish when the member is told to stop.',
+  ),
+  'server.watch_progress_interval': option(
+    'watch-progress-interval',
+    duration(100, 3_600_000),
+    10_000,
+    'How often a watch without changes is told up to which revision it has seen everything.',
+  ),
+  'distributed.enabled': option(
+    'distributed',
+    flag,
+    true,
+    'Whether the member talks to others. A cluster of one member may turn it off.',
+  ),
+  'distributed.consistency_level': option(
+    'consistency-level',
+    oneOf('strong', 'eventual'),
+    'strong',
+    'The level of a read that states none.',
+  ),
+  'distributed.heartbeat_interval': option(
+    'heartbeat-interval',
+    duration(10, 60_000),
+    100,
+    'How often the leader tells the others that it leads. A follower that hears nothing for ten to twenty times as long stands for election.',
+  ),
+  'mirrors.enabled': option('mirrors', flag, true, 'Whether this member delivers to mirrors while it leads.'),
+  'observability.enabled': option('observability', flag, true, 'Whether /metrics, /livez and /readyz are served.'),
+  'observability.metrics_host': option(
+    'metrics-host',
+    path,
+    '127.0.0.1',
+    'The address on which /metrics, /livez and /readyz are served.',
+  ),
+  'observability.metrics_port': option(
+    'metrics-port',
+    integer(0, 65_535),
+    9_090,
+    'The port on which /metrics, /livez and /readyz are served.',
+  ),
+  'observability.log_level': option(
+    'log-level',
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal'),
+    'info',
+    'The least severe messages that are logged. The log holds no values of variables at any level.',
+  ),
+  'observability.log_format': option(
+    'log-format',
+    oneOf('auto', 'json', 'text'),
+    'auto',
+    '`json`: one object a line; `text`: for people; `auto`: `text` on a terminal, else `json`.',
+  ),
+} as const satisfies Record<string, Option<unknown>>;
+
+/** The place of an option in a TOML file. */
+export type OptionKey = keyof typeof optionTable;
+
+/** What is set, for every option. */
+export type OptionValues = { readonly [Key in OptionKey]: (typeof optionTable)[Key] extends Option<infer T> ? T : never };
+
+/** Options in the order of the table. */
+export const optionKeys = Object.keys(optionTable) as OptionKey[];
+
+/** The row of a key that may be any. */
+export function optionOf(key: OptionKey): Option<unknown> {
+  return optionTable[key] as Option<unknown>;
+}
+
+/** The environment variable of an option. */
+export function variableOf(key: OptionKey): string {
+  return `ENV_CLI_${key.replace('.', '_').toUpperCase()}`;
+}
