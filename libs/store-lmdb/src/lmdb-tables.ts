@@ -1,0 +1,116 @@
+import type { RangeOptions, Transaction } from 'lmdb';
+import type { ReadTables, Row, RowRange, TableName, Tables } from '@env-cli/keyspace';
+import { assert } from '@env-cli/support';
+
+import { keyBytesMax, type TableHandle, valueBytesMax } from './environment.ts';
+
+type Handles = Record<TableName, TableHandle>;
+
+/** Reads the tables in whatever transaction is current: the write transaction, or the read transaction of this opening. */
+export class CurrentTables implements ReadTables {
+  protected readonly handles: Handles;
+  /** Whether the call that handed out these tables still runs. Outside it another transaction would be current. */
+  live = false;
+
+  constructor(handles: Handles) {
+    this.handles = handles;
+  }
+
+  get(table: TableName, key: Uint8Array): Uint8Array | undefined {
+    this.assertLive();
+    checkKey(key);
+    return plain(this.handles[table].getBinary(key));
+  }
+
+  range(table: TableName, range: RowRange): Row[] {
+    this.assertLive();
+    return rowsOf(this.handles[table], range, null);
+  }
+
+  protected assertLive(): void {
+    assert(this.live, 'tables are used within the call that handed them out');
+  }
+}
+
+/** The write transaction. */
+export class WriteTables extends CurrentTables implements Tables {
+  /** Rows written in all transactions. */
+  rowsWritten = 0;
+
+  put(table: TableName, key: Uint8Array, value: Uint8Array): void {
+    this.assertLive();
+    checkKey(key);
+    assert(value.length <= valueBytesMax, 'a value has less than 16 MiB');
+    this.rowsWritten++;
+    this.handles[table].putSync(key, value);
+  }
+
+  remove(table: TableName, key: Uint8Array): void {
+    this.assertLive();
+    checkKey(key);
+    this.rowsWritten++;
+    this.handles[table].removeSync(key);
+  }
+}
+
+/** Reads the tables in one read transaction that is held for longer than a call. */
+export class PinnedTables implements ReadTables {
+  readonly #handles: Handles;
+  readonly #options: { readonly transaction: Transaction };
+
+  constructor(handles: Handles, transaction: Transaction) {
+    this.#handles = handles;
+    this.#options = { transaction };
+  }
+
+  get(table: TableName, key: Uint8Array): Uint8Array | undefined {
+    checkKey(key);
+    return plain(this.#handles[table].get(key, this.#options));
+  }
+
+  range(table: TableName, range: RowRange): Row[] {
+    return rowsOf(this.#handles[table], range, this.#options.transaction);
+  }
+}
+
+function rowsOf(handle: TableHandle, range: RowRange, transaction: Transaction | null): Row[] {
+  const { from, to, reverse = false, limit } = range;
+  assert(Number.isSafeInteger(limit) && limit >= 0, 'a range states how many rows it reads at most');
+  // An empty bound is below every key: none may be empty.
+  const start = from?.length === 0 ? undefined : from;
+  if (limit === 0 || to?.length === 0) return [];
+  const options: RangeOptions = {};
+  if (transaction !== null) options.transaction = transaction;
+  if (reverse) {
+    options.reverse = true;
+    if (to !== undefined) {
+      options.start = to;
+      options.exclusiveStart = true;
+    }
+    options.end = start ?? lowestKey;
+    options.inclusiveEnd = true;
+  } else {
+    options.start = start ?? lowestKey;
+    if (to !== undefined) options.end = to;
+  }
+  const rows: Row[] = [];
+  // Not by the option `limit`, which reads (and copies) one row more than it answers.
+  for (const { key, value } of handle.getRange(options)) {
+    rows.push({ key: plain(key), value: plain(value) });
+    if (rows.length === limit) break;
+  }
+  return rows;
+}
+
+function plain(bytes: Uint8Array): Uint8Array;
+function plain(bytes: Uint8Array | undefined): Uint8Array | undefined;
+/** lmdb-js answers copies, but as `Buffer`s, whose `slice` shares memory where that of a `Uint8Array` copies. */
+function plain(bytes: Uint8Array | undefined): Uint8Array | undefined {
+  return bytes === undefined ? undefined : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+const lowestKey = Uint8Array.of(0);
+
+function checkKey(key: Uint8Array): void {
+  assert(key.length > 0 && key.length <= keyBytesMax, 'a key has 1 to 1,024 bytes');
+}

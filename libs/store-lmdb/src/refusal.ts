@@ -1,0 +1,51 @@
+/** Why a data directory is not used. Stable: people and tools look them up. */
+export type RefusalCode =
+  /** It cannot be created, read or written. */
+  | 'directory-unusable'
+  /** Others than its owner may read or write it. */
+  | 'directory-rights'
+  /** Another process works on it. */
+  | 'directory-locked'
+  /** There is no room for the reserve that lets a member stop cleanly on a full disk. */
+  | 'no-room'
+  /** Nothing is there although this member has been part of a cluster. */
+  | 'directory-wiped'
+  /** There are a log or a state, but not the file that says whose. */
+  | 'identity-missing'
+  /** `identity` has another format or a wrong checksum. */
+  | 'identity-damaged'
+  /** It belongs to another cluster. */
+  | 'other-cluster'
+  /** It belongs to another member. */
+  | 'other-member'
+  /** It is not the disk that the cluster's configuration names: a copy, or one from before a repair. */
+  | 'other-disk'
+  /** The log begins after what the state holds: one of the two is from another day. */
+  | 'log-starts-later'
+  /** `CURRENT` is missing or names nothing. */
+  | 'current-missing'
+  /** A state without its `CHECKPOINT`. */
+  | 'checkpoint-missing'
+  /** `CHECKPOINT` has another format or a wrong checksum. */
+  | 'checkpoint-damaged'
+  /** The state's file is not the one that `CHECKPOINT` describes. */
+  | 'state-damaged'
+  /** A snapshot's file has another format, a wrong checksum or an end too early. */
+  | 'snapshot-damaged';
+
+/** A data directory, or a file in it, that a member must not work with. The message says what, where, and what to do next. */
+export class DataDirectoryRefused extends Error {
+  override readonly name = 'DataDirectoryRefused';
+  readonly code: RefusalCode;
+  readonly path: string;
+
+  constructor(code: RefusalCode, path: string, what: string, next: string, cause?: unknown) {
+    super(`${path}: ${what}. ${next}`, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.path = path;
+  }
+}
+
+/** What to do with a member whose disk is lost: it must not come back under its old id, for its old vote is gone with the disk. */
+export const repairByReplacement =
+  'Remove this member from the cluster, empty the directory, and add the member again: with its old id but without its old vote there could be two leaders in a term.';
