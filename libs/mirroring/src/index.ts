@@ -1,2 +1,28 @@
+export { brake, type BrakeReading, brakeWindowMs, deletesOf } from './brake.ts';
 export type { DriftPolicy, LeavePolicy, MirrorDefinition, MirrorLayout, MirrorOption } from './definition.ts';
+export type { ObservedKey, ObservedTarget } from './observed.ts';
+export {
+  type Attempt,
+  type Outcome,
+  outcomeOf,
+  outcomeOfFailure,
+  outcomeOfNoPlan,
+  statusOf,
+  type StepResult,
+} from './outcome.ts';
+export { type Hold, plan, type Plan, type PlanAction, type PlanItem, type PlanRequest, type Step } from './plan.ts';
+export { defaultRetryPolicy, type Failure, type FailureClass, type RetryPolicy } from './retry.ts';
 export type { LabelDemand, LabelSelector } from './selector.ts';
+export type { Stamp, StampOwner } from './stamp.ts';
+export {
+  decodeStatus,
+  type DeliveryState,
+  type DeliveryStatus,
+  encodeStatus,
+  type StateWithReason,
+  statusOfAll,
+  synced,
+  type VariableStatus,
+  worse,
+} from './status.ts';
+export type { Source, VariableRefusal, WantedContent, WantedKey } from './wanted.ts';

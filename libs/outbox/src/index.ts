@@ -1,1 +1,26 @@
-export {};
+export { defaultOutboxLimits, type OutboxLimits } from './limits.ts';
+export type {
+  AttemptEvent,
+  DeliveryReport,
+  DeliverySnapshot,
+  DueRow,
+  EnvironmentContent,
+  HeldRow,
+  Host,
+  MirrorInForce,
+  OutboxObserver,
+  OutboxSource,
+  ReportSink,
+} from './ports.ts';
+export {
+  type CloudProvider,
+  type KeyedHash,
+  type OpenProvider,
+  type PlainVariable,
+  type ProviderContext,
+  type ReadCalls,
+  type RenderedKey,
+  type TargetLimits,
+  TargetError,
+  type WriteCalls,
+} from './provider.ts';

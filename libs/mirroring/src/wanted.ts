@@ -1,0 +1,32 @@
+/** A variable that cannot be written to this target as it is. */
+export interface VariableRefusal {
+  readonly variable: string;
+  /** What is wrong and what to do, without the value. */
+  readonly reason: string;
+}
+
+/** One key as the target is to hold it. In a blob layout it carries all variables of the environment, else one. */
+export interface WantedKey {
+  readonly key: string;
+  /** The variables that it carries, sorted. */
+  readonly variables: readonly string[];
+  readonly content: WantedContent;
+}
+
+/**
+ * What a key is to hold. `refused`: at least one of its variables cannot be written, so that the key is left as it is. Writing
+ * the others without it would delete it at the target, and nobody asked for that.
+ */
+export type WantedContent =
+  | { readonly kind: 'value'; readonly bytes: Uint8Array; readonly hash: string }
+  | { readonly kind: 'refused'; readonly refusals: readonly VariableRefusal[] };
+
+/**
+ * What the source says of an environment. Absence of knowledge is never absence of a key, so the three are apart: only `left`,
+ * the committed word that the environment no longer belongs to the mirror, makes all of its keys unwanted.
+ */
+export type Source =
+  | { readonly kind: 'wanted'; readonly keys: readonly WantedKey[] }
+  | { readonly kind: 'left' }
+  /** It could not be read, decrypted or resolved. Nothing may be concluded from it. */
+  | { readonly kind: 'failed'; readonly problem: string; readonly refusals: readonly VariableRefusal[] };

@@ -1,0 +1,127 @@
+import type {
+  Failure,
+  FailureClass,
+  MirrorDefinition,
+  ObservedTarget,
+  StampOwner,
+  Step,
+  StepResult,
+  VariableRefusal,
+} from '@env-cli/mirroring';
+
+/**
+ * One mirror's target, through one SDK. An adapter fills it; the worker decides everything: what is written, how fast, how often.
+ *
+ * Every call to the target goes through the {@link ReadCalls} or {@link WriteCalls} that it is given, one remote call each, so
+ * that the rate, the time limits and the end of a reign hold for all of them. Failures are thrown as {@link TargetError}. No
+ * value, and no part of one, enters an error.
+ */
+export interface CloudProvider {
+  readonly limits: TargetLimits;
+  /**
+   * How an environment looks at this target: a key for each variable, or one for all. Makes no call. Names and values that
+   * the target does not take are refused here, before anything is written.
+   */
+  render(environment: string, variables: readonly PlainVariable[]): readonly RenderedKey[];
+  /**
+   * What is at the target: the given keys, and whatever else carries this mirror's stamp for this environment. Rejects unless
+   * it saw all of it.
+   */
+  read(environment: string, keys: readonly string[], calls: ReadCalls): Promise<ObservedTarget>;
+  /**
+   * Carries steps out, in any order, and tells what became of each. One that fails does not stop the others. What a step
+   * replaces is `step.found`; if something else is there by now, the step fails as `conflict`.
+   */
+  apply(steps: readonly Step[], calls: WriteCalls): Promise<readonly StepResult[]>;
+  /** Keys with this mirror's stamp in the whole target, for the delete brake. */
+  countOwned(calls: ReadCalls): Promise<number>;
+  /** Names of the environments with this mirror's stamp at the target, each once, in any order. */
+  ownedEnvironments(calls: ReadCalls): AsyncIterable<string>;
+  /** Frees what it holds. Called once, after the last call ended. */
+  close(): Promise<void>;
+}
+
+/** Makes the provider of a mirror. Throws {@link TargetError} (class `refused`) when the definition's options make no target. */
+export type OpenProvider = (definition: MirrorDefinition, context: ProviderContext) => CloudProvider;
+
+/** What a provider needs beside its options. */
+export interface ProviderContext {
+  /** Whose stamps are ours. */
+  readonly owner: StampOwner;
+  readonly hash: KeyedHash;
+}
+
+/**
+ * A keyed hash of bytes, in lower-case hexadecimal digits; the same on every member and at every start, else everything at the
+ * targets would look foreign. HMAC-SHA-256 with a key derived from the cluster's hash key will do.
+ */
+export type KeyedHash = (bytes: Uint8Array) => string;
+
+/** What a target bears. */
+export interface TargetLimits {
+  /** The longest that one call may take, in milliseconds. A new leader waits that long before it writes. */
+  readonly callMsMax: number;
+  /** Calls a second in the long run. */
+  readonly callsPerSecond: number;
+  /** Calls at once after a rest. */
+  readonly callsBurst: number;
+  /** Deliveries at once. */
+  readonly deliveriesMax: number;
+  /**
+   * Whether each member has a target of its own (a folder on its disk). Then a new leader finds another state than the last one
+   * reported, and compares everything when it begins.
+   */
+  readonly perMember: boolean;
+}
+
+/** A variable as it is to be delivered: opened, with references resolved. */
+export interface PlainVariable {
+  readonly name: string;
+  /** UTF-8. */
+  readonly value: Uint8Array;
+  readonly secret: boolean;
+}
+
+/** A key as the target is to hold it, or why it cannot. */
+export interface RenderedKey {
+  readonly key: string;
+  /** The variables that it carries, sorted. */
+  readonly variables: readonly string[];
+  readonly content:
+    | { readonly kind: 'value'; readonly bytes: Uint8Array }
+    | { readonly kind: 'refused'; readonly refusals: readonly VariableRefusal[] };
+}
+
+/** The way to a target for calls that change nothing there. */
+export interface ReadCalls {
+  /**
+   * Makes one remote call: waits for its turn, then runs `call` under a time limit. The signal fires at that limit, or when the
+   * delivery is given up; `call` heeds it as soon as it can. Rejects with what `call` threw, as a {@link TargetError}.
+   */
+  read<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T>;
+}
+
+/** The way to a target for calls that change something. A dry run has none. */
+export interface WriteCalls extends ReadCalls {
+  /** As `read`, for a call that may change something. Never begun after the delivery was given up. */
+  write<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T>;
+}
+
+/** How a call at a target failed. `message` says what and where, and holds no value. */
+export class TargetError extends Error {
+  override readonly name = 'TargetError';
+  readonly class: FailureClass;
+  /** As the target asked, in milliseconds; null when it did not. */
+  readonly retryAfterMs: number | null;
+
+  constructor(failureClass: FailureClass, message: string, retryAfterMs: number | null = null) {
+    super(message);
+    this.class = failureClass;
+    this.retryAfterMs = retryAfterMs;
+  }
+
+  /** The same as data. */
+  get failure(): Failure {
+    return { class: this.class, message: this.message, retryAfterMs: this.retryAfterMs };
+  }
+}
