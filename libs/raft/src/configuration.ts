@@ -1,3 +1,5 @@
+import { ByteReader, ByteWriter, MalformedBytes } from '@env-cli/support';
+
 import type { MemberId } from './entry.ts';
 
 /**
@@ -5,7 +7,7 @@ import type { MemberId } from './entry.ts';
  * except that a joint configuration may name it in both halves, and a demoted voter in `votersOutgoing` and `learnersNext`.
  */
 export interface Configuration {
-  /** Who votes and counts for the commit. In a joint configuration: the half that comes. */
+  /** Who votes and counts for the commit. In a joint configuration: the half that comes. Never empty. */
   readonly voters: readonly MemberId[];
   /** In a joint configuration the half that goes, else empty. While it is not, every quorum is one of *both* halves (thesis §4.3). */
   readonly votersOutgoing: readonly MemberId[];
@@ -13,4 +15,75 @@ export interface Configuration {
   readonly learners: readonly MemberId[];
   /** Voters of the outgoing half that become learners once the joint configuration is left. */
   readonly learnersNext: readonly MemberId[];
+}
+
+/** Whether a member votes in either half. Only such a member stands for election. */
+export function isVoter(configuration: Configuration, id: MemberId): boolean {
+  return configuration.voters.includes(id) || configuration.votersOutgoing.includes(id);
+}
+
+/** Everybody who receives the log, ascending. */
+export function membersOf(configuration: Configuration): MemberId[] {
+  const { voters, votersOutgoing, learners, learnersNext } = configuration;
+  return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])].toSorted((a, b) => a - b);
+}
+
+const formatVersion = 1;
+const memberIdMax = 0xffff_ffff;
+
+/**
+ * The canonical bytes of a configuration: version (u8, 1), then `voters`, `votersOutgoing`, `learners` and `learnersNext`,
+ * each as a varint count and as many u32. Equal configurations have equal bytes.
+ */
+export function encodeConfiguration(configuration: Configuration): Uint8Array {
+  const flaw = flawOf(configuration);
+  if (flaw !== null) throw new MalformedBytes(`a configuration that no reader would take: ${flaw}`);
+  const writer = new ByteWriter(64).u8(formatVersion);
+  for (const list of [configuration.voters, configuration.votersOutgoing, configuration.learners, configuration.learnersNext]) {
+    writer.varint(list.length);
+    for (const id of list) writer.u32(id);
+  }
+  return writer.take();
+}
+
+/** Reads what `encodeConfiguration` wrote; throws `MalformedBytes` on anything else, a later version included. */
+export function decodeConfiguration(bytes: Uint8Array): Configuration {
+  const reader = new ByteReader(bytes);
+  const version = reader.u8();
+  if (version !== formatVersion)
+    throw new MalformedBytes(`a configuration of format ${version}; this program reads ${formatVersion}`);
+  const configuration = {
+    voters: readList(reader),
+    votersOutgoing: readList(reader),
+    learners: readList(reader),
+    learnersNext: readList(reader),
+  };
+  reader.end();
+  const flaw = flawOf(configuration);
+  if (flaw !== null) throw new MalformedBytes(`a configuration that makes no sense: ${flaw}`);
+  return configuration;
+}
+
+function readList(reader: ByteReader): MemberId[] {
+  const count = reader.varint();
+  // Checked before the list is built: a wrong count must not cost memory.
+  if (count * 4 > reader.remaining) throw new MalformedBytes(`${count} members in ${reader.remaining} bytes`);
+  return Array.from({ length: count }, () => reader.u32() as MemberId);
+}
+
+/** What is wrong with a configuration, or null. */
+function flawOf({ voters, votersOutgoing, learners, learnersNext }: Configuration): string | null {
+  if (voters.length === 0) return 'it has no voter';
+  for (const list of [voters, votersOutgoing, learners, learnersNext]) {
+    for (const [at, id] of list.entries()) {
+      if (!Number.isInteger(id) || id < 1 || id > memberIdMax) return `${id} is no member id`;
+      if (at > 0 && id <= list[at - 1]!) return 'a list is not ascending';
+    }
+  }
+  if (learners.some((id) => voters.includes(id) || votersOutgoing.includes(id) || learnersNext.includes(id))) {
+    return 'a learner stands in another list';
+  }
+  if (learnersNext.some((id) => !votersOutgoing.includes(id) || voters.includes(id)))
+    return 'a next learner is not a leaving voter';
+  return null;
 }

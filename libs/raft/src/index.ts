@@ -1,4 +1,5 @@
 export type { Configuration } from './configuration.ts';
+export { decodeConfiguration, encodeConfiguration } from './configuration.ts';
 export type {
   Effect,
   Envelope,

@@ -1,0 +1,304 @@
+import type { Configuration } from '../configuration.ts';
+import { decodeConfiguration } from '../configuration.ts';
+import type { Effect, Envelope, InitialState, Message, RaftOptions, ResetEffect, Status, StoreEffect } from '../door.ts';
+import type { Entry, HardState, Index, MemberId, Term } from '../entry.ts';
+import type { PeerMessage } from '../message.ts';
+import { Raft } from '../raft.ts';
+
+export const memberId = (value: number) => value as MemberId;
+export const index = (value: number) => value as Index;
+export const term = (value: number) => value as Term;
+
+export const [A, B, C, D, E, F, G] = [1, 2, 3, 4, 5, 6, 7].map(memberId) as [
+  MemberId,
+  MemberId,
+  MemberId,
+  MemberId,
+  MemberId,
+  MemberId,
+  MemberId,
+];
+
+export function configurationOf(voters: readonly MemberId[], others: Partial<Configuration> = {}): Configuration {
+  return { voters, votersOutgoing: [], learners: [], learnersNext: [], ...others };
+}
+
+/** An entry whose data is a text. */
+export function entry(at: number, ofTerm: number, text = ''): Entry {
+  return { index: index(at), term: term(ofTerm), kind: text === '' ? 'noop' : 'command', data: new TextEncoder().encode(text) };
+}
+
+/** Entries from `first` on with the given terms. */
+export function entriesOf(terms: readonly number[], first = 1): Entry[] {
+  return terms.map((ofTerm, offset) => entry(first + offset, ofTerm));
+}
+
+export function initialState(disk: Disk, state: State): InitialState {
+  const termRuns: { firstIndex: Index; term: Term }[] = [];
+  for (const { index: at, term: ofTerm } of disk.entries) {
+    if (termRuns.at(-1)?.term !== ofTerm) termRuns.push({ firstIndex: at, term: ofTerm });
+  }
+  return {
+    log: {
+      hardState: disk.hardState,
+      previous: disk.previous,
+      lastIndex: index(disk.previous.index + disk.entries.length),
+      termRuns,
+    },
+    applied: state.index,
+    configuration: state.configuration,
+    configurationIndex: state.configurationIndex,
+  };
+}
+
+/** What survives a crash: exactly what was durable. */
+export interface Disk {
+  hardState: HardState;
+  previous: { index: Index; term: Term };
+  entries: Entry[];
+}
+
+/** The state machine: every entry that it applied. Copying it is taking a snapshot. */
+export interface State {
+  index: Index;
+  term: Term;
+  applied: Entry[];
+  configuration: Configuration;
+  configurationIndex: Index;
+}
+
+export interface TestMemberOptions extends Partial<RaftOptions> {
+  readonly id?: MemberId;
+  readonly configuration?: Configuration;
+  readonly term?: number;
+  readonly votedFor?: MemberId | null;
+  /** Terms of the entries on disk. */
+  readonly log?: readonly number[];
+  /** How many of them are applied. */
+  readonly applied?: number;
+}
+
+/**
+ * A member with a disk, a state and an outbox, which carries out the core's effects at once unless it is told to hold them. It
+ * is what libs/replica is to the core, without time and without a network.
+ */
+export class TestMember {
+  readonly id: MemberId;
+  readonly options: RaftOptions;
+  raft: Raft;
+  disk: Disk;
+  state: State;
+  /** Writes that are asked for and not durable. */
+  writes: (StoreEffect | ResetEffect)[] = [];
+  /** Writes wait for `flush`. */
+  holdDisk = false;
+  /** What is handed out waits for `apply`. */
+  holdApply = false;
+  /** Loads wait for `load`. */
+  holdLoads = false;
+  /** A snapshot waits for `install`. */
+  holdInstall = false;
+  #toApply: (readonly Entry[])[] = [];
+  #loads: Extract<Effect, { kind: 'load' }>[] = [];
+  /** What waits to be fetched: messages for peers, in the order in which they may leave. */
+  #outbox: Envelope[] = [];
+  /** All effects since they were last taken. */
+  #effects: Effect[] = [];
+
+  constructor(options: TestMemberOptions = {}) {
+    this.id = options.id ?? A;
+    const { configuration = configurationOf([A, B, C]), log = [], applied = 0, term: ofTerm, votedFor = null, ...rest } = options;
+    this.options = { random: () => 0, ...rest, id: this.id };
+    const entries = entriesOf(log);
+    this.disk = {
+      hardState: { term: term(ofTerm ?? log.at(-1) ?? 0), votedFor },
+      previous: { index: index(0), term: term(0) },
+      entries,
+    };
+    this.state = {
+      index: index(applied),
+      term: entries[applied - 1]?.term ?? term(0),
+      applied: entries.slice(0, applied),
+      configuration,
+      configurationIndex: index(0),
+    };
+    this.raft = new Raft(this.options, initialState(this.disk, this.state));
+  }
+
+  get status(): Status {
+    return this.raft.status();
+  }
+
+  step(message: Message): Effect[] {
+    const effects = this.raft.step(message);
+    this.#effects.push(...effects);
+    for (const effect of effects) this.#carryOut(effect);
+    return effects;
+  }
+
+  receive(from: MemberId, message: PeerMessage): Effect[] {
+    return this.step({ kind: 'received', from, message });
+  }
+
+  tick(count = 1): void {
+    for (let i = 0; i < count; i++) this.step({ kind: 'tick' });
+  }
+
+  propose(text: string, id = 0): Effect[] {
+    return this.step({ kind: 'propose', id, data: new TextEncoder().encode(text) });
+  }
+
+  /** Makes the oldest `count` writes durable. */
+  flush(count = Infinity): void {
+    for (let i = 0; i < count && this.writes.length > 0; i++) {
+      const write = this.writes.shift()!;
+      writeTo(this.disk, write);
+      this.#outbox.push(...write.messages);
+      this.step({ kind: 'stored', sequence: write.sequence });
+    }
+  }
+
+  /** Applies what was handed out. */
+  apply(): void {
+    for (let entries = this.#toApply.shift(); entries !== undefined; entries = this.#toApply.shift()) {
+      for (const one of entries) {
+        if (one.index !== this.state.index + 1) throw new Error(`entry ${one.index} handed out after ${this.state.index}`);
+        this.state.applied.push(one);
+        this.state.index = one.index;
+        this.state.term = one.term;
+        if (one.kind === 'configuration') {
+          this.state.configuration = decodeConfiguration(one.data);
+          this.state.configurationIndex = one.index;
+        }
+      }
+      this.step({ kind: 'applied', index: this.state.index });
+    }
+  }
+
+  /** Answers what was asked of the log. */
+  load(): void {
+    for (let wish = this.#loads.shift(); wish !== undefined; wish = this.#loads.shift()) {
+      const { from, to, bytesMax } = wish;
+      const view = this.#diskAfterWrites();
+      const entries: Entry[] = [];
+      let bytes = 0;
+      if (from > view.previous.index) {
+        for (const one of view.entries.slice(from - view.previous.index - 1, to - view.previous.index - 1)) {
+          bytes += one.data.length;
+          if (bytes > bytesMax && entries.length > 0) break;
+          entries.push(one);
+        }
+      }
+      this.step({ kind: 'loaded', id: wish.id, entries });
+    }
+  }
+
+  /** Puts a snapshot in the place of the state. */
+  install(snapshot: State): void {
+    this.apply();
+    this.state = { ...snapshot, applied: [...snapshot.applied] };
+    const { index: at, term: ofTerm, configuration, configurationIndex } = snapshot;
+    this.step({ kind: 'snapshot-installed', index: at, term: ofTerm, configuration, configurationIndex });
+  }
+
+  /** Lets go of the log up to `at`. */
+  compact(at: number): void {
+    this.step({ kind: 'released', index: index(at) });
+    const released = this.disk.entries.filter((one) => one.index <= at);
+    this.disk.entries = this.disk.entries.slice(released.length);
+    this.disk.previous = released.at(-1) ?? this.disk.previous;
+  }
+
+  /**
+   * Stops as by a power loss, and starts from what the disk holds: of the pending writes the first `survivors`, of the
+   * state what it had applied at `checkpoint`.
+   */
+  restart(survivors = 0, checkpoint: number = this.state.index): void {
+    for (const write of this.writes.slice(0, survivors)) writeTo(this.disk, write);
+    this.writes = [];
+    this.#toApply = [];
+    this.#loads = [];
+    this.#outbox = [];
+    const applied = this.state.applied.filter((one) => one.index <= checkpoint);
+    const last = applied.at(-1);
+    const change = applied.findLast((one) => one.kind === 'configuration');
+    if (last !== undefined && checkpoint < this.state.index) {
+      this.state = { ...this.state, applied, index: last.index, term: last.term };
+      if (change !== undefined) {
+        this.state.configuration = decodeConfiguration(change.data);
+        this.state.configurationIndex = change.index;
+      }
+    }
+    // A state that is ahead of its log: the log begins anew behind it, and the vote is kept (architecture.md, "The log").
+    if (this.state.index > this.disk.previous.index + this.disk.entries.length) {
+      this.disk.previous = { index: this.state.index, term: this.state.term };
+      this.disk.entries = [];
+    }
+    this.raft = new Raft(this.options, initialState(this.disk, this.state));
+  }
+
+  /** Messages that may leave, and are forgotten here. */
+  takeOutbox(): Envelope[] {
+    return this.#outbox.splice(0);
+  }
+
+  /** What was sent to one member, or all, since it was last asked for. */
+  takeMessages(to?: MemberId): PeerMessage[] {
+    return this.takeOutbox()
+      .filter((envelope) => to === undefined || envelope.to === to)
+      .map((envelope) => envelope.message);
+  }
+
+  /** Effects of one kind since effects were last taken. */
+  takeEffects<Kind extends Effect['kind']>(kind: Kind): Extract<Effect, { kind: Kind }>[] {
+    const taken = this.#effects.filter((effect): effect is Extract<Effect, { kind: Kind }> => effect.kind === kind);
+    this.#effects = this.#effects.filter((effect) => effect.kind !== kind);
+    return taken;
+  }
+
+  /** Texts of the commands that were applied. */
+  get appliedTexts(): string[] {
+    return this.state.applied.filter((one) => one.kind === 'command').map((one) => new TextDecoder().decode(one.data));
+  }
+
+  /** Terms of the log, the part that is not durable included. */
+  get logTerms(): number[] {
+    return this.#diskAfterWrites().entries.map((one) => one.term);
+  }
+
+  #diskAfterWrites(): Disk {
+    const view = { ...this.disk, entries: [...this.disk.entries] };
+    for (const write of this.writes) writeTo(view, write);
+    return view;
+  }
+
+  #carryOut(effect: Effect): void {
+    if (effect.kind === 'send') this.#outbox.push(effect);
+    if (effect.kind === 'store' || effect.kind === 'reset') {
+      this.writes.push(effect);
+      if (!this.holdDisk) this.flush();
+    }
+    if (effect.kind === 'apply') {
+      this.#toApply.push(effect.entries);
+      if (!this.holdApply) this.apply();
+    }
+    if (effect.kind === 'load') {
+      this.#loads.push(effect);
+      if (!this.holdLoads) this.load();
+    }
+  }
+}
+
+function writeTo(disk: Disk, write: StoreEffect | ResetEffect): void {
+  if (write.kind === 'reset') {
+    disk.previous = { index: write.index, term: write.term };
+    disk.entries = [];
+    return;
+  }
+  if (write.hardState !== null) disk.hardState = write.hardState;
+  const [first] = write.entries;
+  if (first === undefined) return;
+  const kept = first.index - disk.previous.index - 1;
+  if (kept < 0 || kept > disk.entries.length) throw new Error(`a write at ${first.index} leaves a gap in the log`);
+  disk.entries = [...disk.entries.slice(0, kept), ...write.entries];
+}
