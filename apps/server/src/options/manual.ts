@@ -39,7 +39,6 @@ export function printedConfig({ values, origins }: Options): string {
 
 /** docs/configuration.md. */
 export function configurationPage(): string {
-  const cell = (text: string): string => text.replaceAll('|', '\\|');
   const lines = [
     '# Configuration of a member',
     '',
@@ -87,4 +86,9 @@ export function configurationPage(): string {
 
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** A text as a cell of a Markdown table. */
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
 }

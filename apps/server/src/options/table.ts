@@ -145,7 +145,7 @@ export const optionKeys = Object.keys(optionTable) as OptionKey[];
 
 /** The row of a key that may be any. */
 export function optionOf(key: OptionKey): Option<unknown> {
-  return optionTable[key] as Option<unknown>;
+  return optionTable[key];
 }
 
 /** The environment variable of an option. */

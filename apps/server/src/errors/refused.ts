@@ -1,0 +1,61 @@
+import type { Refusal } from '@env-cli/environments';
+
+import type { UnavailableCode } from '../member/member.ts';
+
+/** The kinds of opaque texts that clients bring back. */
+export type TokenKind = 'read token' | 'page token' | 'resume token';
+
+/** What only the API itself refuses: what never reaches the state machine. */
+export type EdgeRefusal =
+  /** The bytes of a message are not those of its type. */
+  | { readonly code: 'malformed-message'; readonly message: string }
+  | { readonly code: 'token-malformed'; readonly token: TokenKind; readonly field: string }
+  | { readonly code: 'token-foreign'; readonly token: TokenKind; readonly field: string }
+  | { readonly code: 'epoch-changed'; readonly token: TokenKind; readonly epoch: number; readonly current: number }
+  /** A page token of another method, or of a request that asked for something else. */
+  | { readonly code: 'token-mismatch'; readonly token: TokenKind; readonly field: string; readonly problem: string }
+  /** A read token that names an index above all that the leader has. */
+  | { readonly code: 'token-ahead'; readonly index: number; readonly applied: number }
+  | { readonly code: 'forwarded-twice'; readonly memberId: number }
+  | { readonly code: 'leader-unreached'; readonly leader: string }
+  | { readonly code: 'watch-id-taken'; readonly watchId: bigint }
+  | { readonly code: 'watch-id-unknown'; readonly watchId: bigint }
+  | { readonly code: 'too-many-watches'; readonly max: number }
+  | { readonly code: 'call-id-taken'; readonly callId: bigint }
+  /** The member's state was replaced by a newer one as a whole: what happened between the two cannot be told. */
+  | { readonly code: 'state-replaced'; readonly revision: number }
+  /** Mirrors are looked after by the leader, and its worker is not at work yet (or any more). */
+  | { readonly code: 'mirror-worker-away'; readonly mirror: string }
+  | { readonly code: 'mirror-target-unreadable'; readonly mirror: string; readonly problem: string }
+  | { readonly code: 'internal' };
+
+/** What the member itself could not do. */
+type Unavailable = { readonly [Code in UnavailableCode]: { readonly code: Code; readonly problem: string } }[UnavailableCode];
+
+/** An earlier attempt of the same write in the same session was refused; only why is remembered. */
+export interface ReplayedRefusal {
+  readonly code: 'replayed-refusal';
+  readonly answer: Refusal['code'];
+  readonly sequence: number;
+}
+
+/** Every reason for which a call can fail. */
+export type ApiRefusal = Refusal | EdgeRefusal | Unavailable | ReplayedRefusal;
+
+export type ApiRefusalCode = ApiRefusal['code'];
+
+/** The one error class of the API: an expected no. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly refusal: ApiRefusal;
+
+  constructor(refusal: ApiRefusal) {
+    super(refusal.code);
+    this.refusal = refusal;
+  }
+}
+
+/** Refuses because of a field of the request. */
+export function invalid(field: string, problem: string): Refused {
+  return new Refused({ code: 'invalid', field, problem });
+}

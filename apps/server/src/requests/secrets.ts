@@ -1,0 +1,59 @@
+import { createHmac } from 'node:crypto';
+
+/** Bytes of a keyed hash. */
+const hashBytes = 16;
+
+/** The keyed hash of a secret's text: equal for equal texts in one cluster, and useless to whoever lacks the key. */
+export function keyedHash(key: Uint8Array, text: Uint8Array): Uint8Array {
+  return createHmac('sha256', key).update(text).digest().subarray(0, hashBytes);
+}
+
+/** What is there before a write, as far as marks of secrets go. */
+export interface SecretMarks {
+  /** Whether a variable is a secret; false also when there is none of that name. */
+  isSecret(environment: string, variable: string): boolean;
+}
+
+/** Marks of secrets as the operations of a write leave them, one after the other. */
+export class MarksInWrite implements SecretMarks {
+  readonly #before: SecretMarks;
+  readonly #marks = new Map<string, Map<string, boolean>>();
+  /** Environments of which nothing is left from before. */
+  readonly #emptied = new Set<string>();
+  /** Environments that went back to what the marks from before say nothing of. */
+  readonly #restored = new Set<string>();
+
+  constructor(before: SecretMarks) {
+    this.#before = before;
+  }
+
+  isSecret(environment: string, variable: string): boolean {
+    return (
+      this.#marks.get(environment)?.get(variable) ??
+      (!this.#emptied.has(environment) && this.#before.isSecret(environment, variable))
+    );
+  }
+
+  /** Whether the marks of an environment cannot be known, because an operation before restored it. */
+  isUnknown(environment: string, variable: string): boolean {
+    return this.#restored.has(environment) && this.#marks.get(environment)?.get(variable) === undefined;
+  }
+
+  mark(environment: string, variable: string, secret: boolean): void {
+    const marks = this.#marks.get(environment) ?? new Map<string, boolean>();
+    this.#marks.set(environment, marks.set(variable, secret));
+  }
+
+  /** The environment was deleted. */
+  empty(environment: string): void {
+    this.#marks.delete(environment);
+    this.#restored.delete(environment);
+    this.#emptied.add(environment);
+  }
+
+  /** The environment went back to an earlier state. */
+  restore(environment: string): void {
+    this.#marks.delete(environment);
+    this.#restored.add(environment);
+  }
+}

@@ -1,0 +1,162 @@
+import type { Condition, Operation, SessionUse, VariableInput, WriteBody } from '@env-cli/environments';
+import { type Label, toRevision, variableTypes } from '@env-cli/keyspace';
+import { encodeUtf8 } from '@env-cli/support';
+import type {
+  Condition as WireCondition,
+  Operation as WireOperation,
+  SessionWrite,
+  VariableUpdate,
+  WriteRequest,
+} from '@env-cli/wire';
+
+import { invalid } from '../errors/refused.ts';
+import { natural } from './integers.ts';
+import { keyedHash, MarksInWrite, type SecretMarks } from './secrets.ts';
+
+/** What a write is made with besides the request itself. */
+export interface WriteSurroundings {
+  readonly marks: SecretMarks;
+  /** The key of the hashes of secrets. */
+  readonly hashKey: Uint8Array;
+}
+
+/** Whether what is there must be looked at to prepare a write: whether a variable is a secret is left to how it was. */
+export function needsMarks(request: WriteRequest): boolean {
+  return request.operations.some(({ action }) =>
+    action.case === 'set' || action.case === 'replace' || action.case === 'create'
+      ? action.value.variables.some(({ secret }) => secret === undefined)
+      : false,
+  );
+}
+
+/** A request as the body of a command. Rules on names, values and sizes are looked at afterwards, by the library that knows them. */
+export function writeBodyOf(request: WriteRequest, { marks, hashKey }: WriteSurroundings): WriteBody {
+  const inWrite = new MarksInWrite(marks);
+  return {
+    kind: 'write',
+    conditions: request.conditions.map((condition, at) => conditionOf(condition, `conditions[${at}]`, hashKey)),
+    operations: request.operations.map((operation, at) => operationOf(operation, `operations[${at}]`, inWrite, hashKey)),
+  };
+}
+
+/** The place of a write in its session. */
+export function sessionUseOf(session: SessionWrite | undefined): SessionUse | null {
+  if (session === undefined) return null;
+  return {
+    session: session.sessionId,
+    sequence: natural(session.sequence, 'session.sequence'),
+    firstIncomplete: natural(session.firstIncomplete, 'session.first_incomplete'),
+  };
+}
+
+function operationOf({ environment, action }: WireOperation, field: string, marks: MarksInWrite, hashKey: Uint8Array): Operation {
+  const variables = (updates: readonly VariableUpdate[]): VariableInput[] =>
+    updates.map((update, at) => variableInputOf(update, environment, `${field}.variables[${at}]`, marks, hashKey));
+  switch (action.case) {
+    case 'create': {
+      marks.empty(environment);
+      const { labels, description } = action.value;
+      return {
+        kind: 'create',
+        environment,
+        labels: labelsOf(labels),
+        description: encodeUtf8(description),
+        variables: variables(action.value.variables),
+      };
+    }
+    case 'set':
+    case 'replace':
+      return {
+        kind: action.case,
+        environment,
+        createIfAbsent: action.value.createIfAbsent,
+        variables: variables(action.value.variables),
+      };
+    case 'unset':
+      for (const name of action.value.names) marks.mark(environment, name, false);
+      return { kind: 'unset', environment, variables: action.value.names };
+    case 'label':
+      return { kind: 'label', environment, set: labelsOf(action.value.set), remove: action.value.remove };
+    case 'describe':
+      return { kind: 'describe', environment, description: encodeUtf8(action.value.description) };
+    case 'delete':
+      marks.empty(environment);
+      return { kind: 'delete', environment };
+    case 'restore':
+      marks.restore(environment);
+      return { kind: 'restore', environment, revision: toRevision(natural(action.value.revision, `${field}.revision`)) };
+    case undefined:
+      throw invalid(field, 'must hold an action: create, set, unset, replace, label, describe, delete or restore');
+  }
+}
+
+function variableInputOf(
+  update: VariableUpdate,
+  environment: string,
+  field: string,
+  marks: MarksInWrite,
+  hashKey: Uint8Array,
+): VariableInput {
+  const value = encodeUtf8(update.value);
+  if (update.secret === undefined && marks.isUnknown(environment, update.name)) {
+    throw invalid(`${field}.secret`, 'must be given for a variable of an environment that an operation before restores');
+  }
+  const secret = update.secret ?? marks.isSecret(environment, update.name);
+  marks.mark(environment, update.name, secret);
+  return {
+    name: update.name,
+    value: { kind: 'plain', bytes: value },
+    secret: update.secret ?? null,
+    hash: secret ? keyedHash(hashKey, value) : null,
+    type: variableTypeOf(update.type, `${field}.type`),
+    comment: update.comment === undefined ? null : encodeUtf8(update.comment),
+  };
+}
+
+function variableTypeOf(type: number | undefined, field: string): VariableInput['type'] {
+  if (type === undefined) return null;
+  if (type === 0) return 'none';
+  const known = variableTypes[type - 1];
+  if (known === undefined) throw invalid(field, `must be one of 0 to ${variableTypes.length}`);
+  return known;
+}
+
+function conditionOf({ environment, demand }: WireCondition, field: string, hashKey: Uint8Array): Condition {
+  switch (demand.case) {
+    case 'exists':
+      return { kind: demand.value ? 'environment-exists' : 'environment-absent', environment };
+    case 'modifyRevision':
+      return demand.value === 0n
+        ? { kind: 'environment-absent', environment }
+        : {
+            kind: 'environment-at-revision',
+            environment,
+            revision: toRevision(natural(demand.value, `${field}.modify_revision`)),
+          };
+    case 'variable': {
+      const { name: variable, demand: asked } = demand.value;
+      if (asked.case === 'value') {
+        const value = encodeUtf8(asked.value);
+        // Whether it is a secret is known when the condition is looked at: it is compared with one or the other.
+        return { kind: 'variable-equals', environment, variable, value, hash: keyedHash(hashKey, value) };
+      }
+      if (asked.case === undefined) throw invalid(`${field}.variable`, 'must hold a demand: modify_revision or value');
+      return asked.value === 0n
+        ? { kind: 'variable-absent', environment, variable }
+        : {
+            kind: 'variable-at-revision',
+            environment,
+            variable,
+            revision: toRevision(natural(asked.value, `${field}.variable.modify_revision`)),
+          };
+    }
+    case undefined:
+      throw invalid(field, 'must hold a demand: modify_revision, exists or variable');
+  }
+}
+
+function labelsOf(labels: Readonly<Record<string, string>>): Label[] {
+  return Object.entries(labels)
+    .map(([key, value]) => ({ key, value }))
+    .toSorted((a, b) => (a.key < b.key ? -1 : 1));
+}
