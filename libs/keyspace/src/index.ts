@@ -1,5 +1,34 @@
-export type { Label } from './label.ts';
-export type { MemberIdentity } from './member-identity.ts';
+export { asciiText, secretHashBytes, nonceBytes, VariableCursor } from './variable-bytes.ts';
+export type { CachedTable } from './cached-table.ts';
+export { type ChangeBatch, type ChangesLimit, readChange, readChangesAfter } from './change-log.ts';
+export { type ChangeKind, ChangeReader, type VariableChange } from './change-row.ts';
+export { type EnvironmentDraft, type NetChange, type WriteStamp } from './environment-draft.ts';
+export { type EnvironmentHead, EnvironmentReader, type Tombstone } from './environment-content.ts';
+export { type EnvironmentRow, readEnvironmentRow, readLive } from './environment-row.ts';
+export { afterPrefix, type ChangePosition, environmentKey, keyAfter, nameOfKey } from './keys.ts';
+export { bytesOfBinaryText, binaryText } from './binary-text.ts';
+export { decodeLabels, encodeLabels, isLabelKey, isLabelValue, type Label, labelLengthMax, sortedLabels } from './label.ts';
+export { MemoryTables } from './memory-tables.ts';
+export {
+  type ClusterIdentity,
+  decodeMembers,
+  encodeClusterIdentity,
+  encodeMembers,
+  encodeMembersRow,
+  hashKeyBytes,
+  idBytes,
+  type MemberIdentity,
+  metaKeys,
+  readClusterIdentity,
+  readMembers,
+  readMembership,
+  readProgress,
+} from './meta.ts';
+export { changeAt, environmentAt } from './past.ts';
+export { passTime, type Progress } from './progress.ts';
 export { type Revision, toRevision } from './revision.ts';
+export { type SessionCache, sessionIdBytes, type SessionLimits } from './sessions.ts';
+export { StateTransaction } from './state-transaction.ts';
+export { HashScrub, type ScrubStep } from './table-hashes.ts';
 export { type ReadTables, type Row, type RowRange, type TableName, tableNames, type Tables } from './tables.ts';
 export { type Variable, type VariableType, variableTypes, type VariableValue } from './variable.ts';

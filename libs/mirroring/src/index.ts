@@ -12,7 +12,8 @@ export {
 } from './outcome.ts';
 export { type Hold, plan, type Plan, type PlanAction, type PlanItem, type PlanRequest, type Step } from './plan.ts';
 export { defaultRetryPolicy, type Failure, type FailureClass, type RetryPolicy } from './retry.ts';
-export type { LabelDemand, LabelSelector } from './selector.ts';
+export { formatLabelSelector, type LabelDemand, type LabelSelector, matchesLabels } from './selector.ts';
+export { parseLabelSelector, type ParsedSelector, selectorLengthMax } from './selector-text.ts';
 export type { Stamp, StampOwner } from './stamp.ts';
 export {
   decodeStatus,

@@ -191,6 +191,11 @@ export class ByteReader {
     return this.#bytes.subarray(at, at + length);
   }
 
+  /** Passes over the next `length` bytes. */
+  skip(length: number): void {
+    this.#advance(length);
+  }
+
   /** A varint length, then so many bytes, as a view. */
   bytes(): Uint8Array {
     return this.raw(this.varint());

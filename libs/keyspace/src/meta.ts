@@ -1,0 +1,140 @@
+import { ByteReader, ByteWriter, encodeUtf8, MalformedBytes } from '@env-cli/support';
+
+import { decodeProgress, initialProgress, type Progress } from './progress.ts';
+import { TableHashes } from './table-hashes.ts';
+import type { ReadTables, Tables } from './tables.ts';
+
+/**
+ * The rows of `meta`:
+ *
+ * - `progress`: how far apply has come, the clocks, the counters, the chain (`progress.ts`);
+ * - `hashes`: the additive hash of each other table;
+ * - `cluster`: cluster id, epoch, feature level, hash key; there is none before `bootstrap`;
+ * - `members`: ids, disks and addresses; `membership`: raft's configuration, opaque here; `limits`: opaque here.
+ *
+ * `meta` itself is not summed up row by row. The chain takes in, after every entry, what of it changes with entries (index,
+ * term, revision, floor, both clocks, the hash of `changes`), and each of the four other rows whenever it is written.
+ */
+export const metaKeys = {
+  progress: encodeUtf8('progress'),
+  hashes: encodeUtf8('hashes'),
+  cluster: encodeUtf8('cluster'),
+  members: encodeUtf8('members'),
+  membership: encodeUtf8('membership'),
+  limits: encodeUtf8('limits'),
+} as const;
+
+/** What a cluster is told apart by, and what it speaks. */
+export interface ClusterIdentity {
+  /** 16 random bytes. */
+  readonly clusterId: Uint8Array;
+  /** From 1; raised by a restore from a backup. */
+  readonly epoch: number;
+  /** The level of commands that are let in. */
+  readonly featureLevel: number;
+  /** The key of the hashes of secrets, 32 bytes. Never shown, in no log and no answer. */
+  readonly hashKey: Uint8Array;
+}
+
+/** A member as the cluster knows it: the same id with another disk is another member, and is refused. */
+export interface MemberIdentity {
+  /** 1 … 2^32 − 1, given once. */
+  readonly memberId: number;
+  /** 16 random bytes, drawn when the data directory was made. */
+  readonly diskId: Uint8Array;
+  /** Where its peers find it, as host:port. */
+  readonly address: string;
+}
+
+const format = 1;
+/** Bytes of a cluster's and of a disk's id. */
+export const idBytes = 16;
+/** Bytes of the key of the hashes of secrets. */
+export const hashKeyBytes = 32;
+
+export function readProgress(tables: ReadTables): Progress {
+  const bytes = tables.get('meta', metaKeys.progress);
+  return bytes === undefined ? initialProgress() : decodeProgress(bytes);
+}
+
+export function readHashes(tables: ReadTables): TableHashes {
+  const bytes = tables.get('meta', metaKeys.hashes);
+  if (bytes === undefined) return new TableHashes();
+  const reader = new ByteReader(bytes);
+  checkFormat(reader, 'hashes');
+  return TableHashes.decode(reader);
+}
+
+export function writeHashes(tables: Tables, hashes: TableHashes): void {
+  const writer = new ByteWriter(64).u8(format);
+  hashes.encode(writer);
+  tables.put('meta', metaKeys.hashes, writer.take());
+}
+
+/** The cluster's identity, or null before `bootstrap` was applied. */
+export function readClusterIdentity(tables: ReadTables): ClusterIdentity | null {
+  const bytes = tables.get('meta', metaKeys.cluster);
+  if (bytes === undefined) return null;
+  const reader = new ByteReader(bytes);
+  checkFormat(reader, 'cluster');
+  const identity = {
+    clusterId: reader.raw(idBytes),
+    epoch: reader.u32(),
+    featureLevel: reader.varint(),
+    hashKey: reader.raw(hashKeyBytes),
+  };
+  reader.end();
+  return identity;
+}
+
+export function encodeClusterIdentity(identity: ClusterIdentity): Uint8Array {
+  return new ByteWriter(64)
+    .u8(format)
+    .raw(identity.clusterId)
+    .u32(identity.epoch)
+    .varint(identity.featureLevel)
+    .raw(identity.hashKey)
+    .take();
+}
+
+/** The members of `bootstrap`, sorted by id; none before it. */
+export function readMembers(tables: ReadTables): MemberIdentity[] {
+  const bytes = tables.get('meta', metaKeys.members);
+  if (bytes === undefined) return [];
+  const reader = new ByteReader(bytes);
+  checkFormat(reader, 'members');
+  const members = decodeMembers(reader);
+  reader.end();
+  return members;
+}
+
+export function encodeMembers(writer: ByteWriter, members: readonly MemberIdentity[]): void {
+  writer.varint(members.length);
+  for (const { memberId, diskId, address } of [...members].toSorted((a, b) => a.memberId - b.memberId)) {
+    writer.u32(memberId).raw(diskId).text(address);
+  }
+}
+
+export function decodeMembers(reader: ByteReader): MemberIdentity[] {
+  const members: MemberIdentity[] = [];
+  for (let left = reader.varint(); left > 0; left--) {
+    members.push({ memberId: reader.u32(), diskId: reader.raw(idBytes), address: reader.text() });
+  }
+  return members;
+}
+
+/** The row `members`. */
+export function encodeMembersRow(members: readonly MemberIdentity[]): Uint8Array {
+  const writer = new ByteWriter(256).u8(format);
+  encodeMembers(writer, members);
+  return writer.take();
+}
+
+/** Raft's configuration as the last applied configuration entry gave it, or null before the first. */
+export function readMembership(tables: ReadTables): Uint8Array | null {
+  return tables.get('meta', metaKeys.membership) ?? null;
+}
+
+function checkFormat(reader: ByteReader, row: string): void {
+  if (reader.u8() !== format) throw new MalformedBytes(`the row ${row} of meta is of an unknown format`);
+}

@@ -1,0 +1,92 @@
+import { ByteReader, ByteWriter } from '@env-cli/support';
+
+import { keyAfter } from './keys.ts';
+import { hashRow } from './row-hash.ts';
+import { type ReadTables, type Row, type TableName, tableNames } from './tables.ts';
+
+/** The tables that are hashed row by row: all but `meta`, which holds the hashes, and is folded into the chain instead. */
+export const hashedTableNames = tableNames.filter((name) => name !== 'meta');
+
+/**
+ * The sum over the rows of each table of their hashes, lane by lane modulo 2^32. A sum does not depend on the order in which
+ * rows came and went, so it follows from the rows alone, and a row that changes costs two hashes.
+ */
+export class TableHashes {
+  readonly #lanes: Int32Array;
+
+  constructor(lanes: Int32Array = new Int32Array(hashedTableNames.length * 2)) {
+    this.#lanes = lanes;
+  }
+
+  add(table: TableName, key: Uint8Array, value: Uint8Array): void {
+    const at = laneOf[table];
+    const { low, high } = hashRow(key, value);
+    this.#lanes[at] = (this.#lanes[at]! + low) | 0;
+    this.#lanes[at + 1] = (this.#lanes[at + 1]! + high) | 0;
+  }
+
+  subtract(table: TableName, key: Uint8Array, value: Uint8Array): void {
+    const at = laneOf[table];
+    const { low, high } = hashRow(key, value);
+    this.#lanes[at] = (this.#lanes[at]! - low) | 0;
+    this.#lanes[at + 1] = (this.#lanes[at + 1]! - high) | 0;
+  }
+
+  low(table: TableName): number {
+    return this.#lanes[laneOf[table]]!;
+  }
+
+  high(table: TableName): number {
+    return this.#lanes[laneOf[table] + 1]!;
+  }
+
+  /** 8 bytes a table, in the order of {@link hashedTableNames}. */
+  encode(writer: ByteWriter): void {
+    for (const lane of this.#lanes) writer.u32(lane >>> 0);
+  }
+
+  static decode(reader: ByteReader): TableHashes {
+    const lanes = new Int32Array(hashedTableNames.length * 2);
+    for (let i = 0; i < lanes.length; i++) lanes[i] = reader.u32();
+    return new TableHashes(lanes);
+  }
+}
+
+const laneOf = Object.fromEntries(hashedTableNames.map((name, i) => [name, i * 2])) as Record<TableName, number>;
+
+/** Where a {@link HashScrub} has come to. */
+export type ScrubStep = { readonly kind: 'more' } | { readonly kind: 'done'; readonly bytes: Uint8Array };
+
+/**
+ * Computes the hashes of all tables from their rows, some rows at a time, on one read transaction: what the scrub compares
+ * with the hashes that apply kept, and so finds what rotted on disk.
+ */
+export class HashScrub {
+  readonly #tables: ReadTables;
+  readonly #hashes = new TableHashes();
+  #table = 0;
+  #from: Uint8Array | undefined;
+
+  constructor(tables: ReadTables) {
+    this.#tables = tables;
+  }
+
+  /** Reads up to `rows` further rows. When done, `bytes` are what `TableHashes.encode` writes. */
+  step(rows: number): ScrubStep {
+    const name = hashedTableNames[this.#table];
+    if (name === undefined) {
+      const writer = new ByteWriter();
+      this.#hashes.encode(writer);
+      return { kind: 'done', bytes: writer.take() };
+    }
+    const found: Row[] = this.#tables.range(name, { ...(this.#from && { from: this.#from }), limit: rows });
+    for (const row of found) this.#hashes.add(name, row.key, row.value);
+    if (found.length < rows) {
+      this.#table++;
+      this.#from = undefined;
+    } else {
+      this.#from = keyAfter(found.at(-1)!.key);
+    }
+    return { kind: 'more' };
+  }
+}
