@@ -92,6 +92,7 @@ export class Environment {
 }
 
 export const dataFileName = 'data.mdb';
+export const lockFileName = 'lock.mdb';
 
 const bytesOnly = { keyEncoding: 'binary', encoding: 'binary' } as const;
 

@@ -32,6 +32,17 @@ const advice: Record<StoreFailureCode, string> = {
 /** LMDB's own code for a map that cannot grow (lmdb.h). */
 const MDB_MAP_FULL = -30_792;
 
+/** lmdb-js numbers its errors: an errno, or one of LMDB's own below −30,700. Node and we name ours. */
+export function isLmdbError(error: unknown): boolean {
+  return typeof (error as { code?: unknown } | null)?.code === 'number';
+}
+
+/** Whether an error is the disk's: one of Node's file system or of LMDB. Everything else is ours, and goes on as it is. */
+export function isDiskError(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return isLmdbError(error) || (typeof code === 'string' && /^E[A-Z]+$/.test(code));
+}
+
 function describe(cause: unknown): { code: StoreFailureCode; reason: string } {
   const code = (cause as { code?: unknown } | null)?.code;
   const text = cause instanceof Error ? cause.message : String((cause as { message?: unknown } | null)?.message ?? cause);

@@ -45,6 +45,16 @@ export class WriteTables extends CurrentTables implements Tables {
     this.handles[table].putSync(key, value);
   }
 
+  /** Puts a row behind all others of its table, into pages that are filled to the end. */
+  append(table: TableName, key: Uint8Array, value: Uint8Array): void {
+    this.assertLive();
+    checkKey(key);
+    assert(value.length <= valueBytesMax, 'a value has less than 16 MiB');
+    // A key that is not behind the last is answered by false, which the types of lmdb-js do not say.
+    const appended: unknown = this.handles[table].putSync(key, value, { append: true });
+    assert(appended === true, 'rows are appended in the order of their keys');
+  }
+
   remove(table: TableName, key: Uint8Array): void {
     this.assertLive();
     checkKey(key);

@@ -1,15 +1,27 @@
-import { closeSync, fdatasyncSync, fstatSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Tables } from '@env-cli/keyspace';
 import { assert } from '@env-cli/support';
 
 import { readCheckpoint, type StateOwner, writeCheckpoint } from './checkpoint.ts';
 import { isMissing, replaceFile, syncDirectory, temporaryPrefix } from './durable-file.ts';
-import { dataFileName, Environment, mapBytesDefault } from './environment.ts';
+import { dataFileName, Environment, lockFileName, mapBytesDefault } from './environment.ts';
+import { isDiskError, StoreFailed } from './failure.ts';
 import { WriteTables } from './lmdb-tables.ts';
 import { metaHeaderBytes, type MetaPages, pageBytesOf, parseMetaPages } from './meta-pages.ts';
 import type { ReadPosition, StorePosition } from './position.ts';
 import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
+import { spoolPrefix } from './spool.ts';
 import { Store, type StoreOptions } from './store.ts';
 
 /** Names the state directory that counts. Switched by rename, so that it names the old one or the new one, never neither. */
@@ -17,18 +29,19 @@ const currentFileName = 'CURRENT';
 const stateName = /^state-(\d{6,12})$/;
 
 /**
- * Opens the state of a data directory, or makes an empty one when there is none yet. What a crash left beside it goes.
+ * Opens the state of a data directory, or makes an empty one when there is none yet. What a crash or an installed snapshot
+ * left beside it goes, so nobody reads an older state any more.
  *
  * The caller holds the directory's lock; see {@link Store.open} for what opening does.
  */
 export async function openState(dataDirectory: string, options: StoreOptions): Promise<Store> {
   const path = currentState(dataDirectory) ?? (await makeEmptyState(dataDirectory, options));
-  removeOtherStates(dataDirectory);
+  removeLeftovers(dataDirectory, path);
   return Store.open(path, options);
 }
 
 /** The path of the state that counts, or null when none was made yet. */
-export function currentState(dataDirectory: string): string | null {
+function currentState(dataDirectory: string): string | null {
   const pointer = join(dataDirectory, currentFileName);
   let name: string;
   try {
@@ -37,14 +50,14 @@ export function currentState(dataDirectory: string): string | null {
     if (isMissing(error)) return null;
     throw error;
   }
-  const path = join(dataDirectory, name);
-  if (stateName.test(name) && statesIn(dataDirectory).includes(name)) return path;
-  const next = `If one of ${statesIn(dataDirectory).join(', ') || 'no others'} is whole, write its name there. Otherwise: ${repairByReplacement}`;
-  throw new DataDirectoryRefused('current-missing', pointer, `it names ${JSON.stringify(name)}, which is not there`, next);
+  const names = statesIn(dataDirectory);
+  if (names.includes(name)) return join(dataDirectory, name);
+  const next = names.length === 0 ? repairByReplacement : `If one of ${names.join(', ')} is whole, write its name there.`;
+  throw new DataDirectoryRefused('current-missing', pointer, 'it names no state that is there', next);
 }
 
-/** How {@link buildState} puts rows into a state: in transactions of any size. */
-export type Fill = (transact: (work: (tables: Tables) => void) => void) => Promise<void>;
+/** How {@link buildState} puts rows into a state: transactions of any size, one after another. */
+export type Fill = (transact: (work: (tables: WriteTables) => void) => void) => Promise<void>;
 
 export interface BuildOptions {
   readonly owner: StateOwner;
@@ -54,34 +67,27 @@ export interface BuildOptions {
 
 /**
  * Builds a state beside the one that counts: all its pages on disk, with a checkpoint. It counts once {@link switchState}
- * names it; until then a crash leaves a directory that the next start removes.
+ * names it; until then a crash leaves a directory that the next start removes. Nothing is left when `fill` throws.
  */
-export async function buildState(dataDirectory: string, options: BuildOptions, fill: Fill): Promise<string> {
+export async function buildState(
+  dataDirectory: string,
+  options: BuildOptions,
+  fill: Fill,
+): Promise<{ readonly path: string; readonly position: StorePosition }> {
   const path = join(dataDirectory, nextName(statesIn(dataDirectory)));
-  mkdirSync(path, { mode: 0o700 });
-  const environment = new Environment(path, { mapBytes: options.mapBytes ?? mapBytesDefault });
-  let position: StorePosition;
   try {
-    const tables = new WriteTables(environment.tables);
-    await fill((work) => {
-      tables.live = true;
-      try {
-        environment.root.transactionSync(() => {
-          work(tables);
-        });
-      } finally {
-        tables.live = false;
-      }
-    });
-    tables.live = true;
-    position = options.readPosition(tables);
-  } finally {
-    await environment.close();
+    mkdirSync(path, { mode: 0o700 });
+    const position = await fillState(path, options, fill);
+    allocateLockFile(join(path, lockFileName));
+    await writeCheckpoint(path, options.owner, { position, ...syncedData(join(path, dataFileName)) });
+    // The rename of the checkpoint has synced `path`; this syncs its own name.
+    syncDirectory(dataDirectory);
+    return { path, position };
+  } catch (error) {
+    rmSync(path, { recursive: true, force: true });
+    if (!isDiskError(error)) throw error;
+    throw new StoreFailed('Building a state', path, error);
   }
-  await writeCheckpoint(path, options.owner, { position, ...syncedData(join(path, dataFileName)) });
-  syncDirectory(path);
-  syncDirectory(dataDirectory);
-  return path;
 }
 
 /** Makes a built state the one that counts. Durable when it returns. */
@@ -89,23 +95,25 @@ export function switchState(path: string): void {
   replaceFile(join(path, '..', currentFileName), new TextEncoder().encode(`${basename(path)}\n`));
 }
 
-/** Removes states that do not count, and files that were never renamed. Nobody has them open. */
-export function removeOtherStates(dataDirectory: string): void {
-  const current = currentState(dataDirectory);
-  if (current === null) return;
-  for (const name of statesIn(dataDirectory)) {
-    if (name !== basename(current)) rmSync(join(dataDirectory, name), { recursive: true, force: true });
-  }
-  for (const directory of [dataDirectory, current]) {
-    for (const name of readdirSync(directory)) {
-      if (name.startsWith(temporaryPrefix)) rmSync(join(directory, name), { force: true });
-    }
+async function fillState(path: string, options: BuildOptions, fill: Fill): Promise<StorePosition> {
+  const environment = new Environment(path, { mapBytes: options.mapBytes ?? mapBytesDefault });
+  try {
+    const tables = new WriteTables(environment.tables);
+    tables.live = true;
+    await fill((work) => {
+      environment.root.transactionSync(() => {
+        work(tables);
+      });
+    });
+    return options.readPosition(tables);
+  } finally {
+    await environment.close();
   }
 }
 
 async function makeEmptyState(dataDirectory: string, options: StoreOptions): Promise<string> {
   for (const name of statesIn(dataDirectory)) refuseIfUsed(join(dataDirectory, name), options.owner);
-  const path = await buildState(dataDirectory, options, async () => undefined);
+  const { path } = await buildState(dataDirectory, options, async () => undefined);
   switchState(path);
   return path;
 }
@@ -124,10 +132,38 @@ function refuseIfUsed(path: string, owner: StateOwner): void {
   throw new DataDirectoryRefused('current-missing', path, what, `Write ${basename(path)} into ${currentFileName} beside it.`);
 }
 
+/** Removes states that do not count, spools, and files that were never renamed. */
+function removeLeftovers(dataDirectory: string, current: string): void {
+  for (const name of readdirSync(dataDirectory)) {
+    const isOtherState = stateName.test(name) && name !== basename(current);
+    if (isOtherState || name.startsWith(temporaryPrefix) || name.startsWith(spoolPrefix)) {
+      rmSync(join(dataDirectory, name), { recursive: true, force: true });
+    }
+  }
+  for (const name of readdirSync(current)) {
+    if (name.startsWith(temporaryPrefix)) rmSync(join(current, name), { force: true });
+  }
+}
+
+/**
+ * Gives LMDB's lock file its blocks. LMDB makes it sparse and writes it through a map: on a full disk the first touch of
+ * a page of it would be a SIGBUS instead of an error. What is in it counts for nothing once it is closed.
+ */
+function allocateLockFile(path: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    const zeros = new Uint8Array(fstatSync(file).size);
+    for (let at = 0; at < zeros.length;) at += writeSync(file, zeros, at);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
 function syncedData(path: string): { readonly metaPages: MetaPages; readonly dataBytes: number } {
   const file = openSync(path, 'r+');
   try {
-    fdatasyncSync(file);
+    fsyncSync(file);
     const start = new Uint8Array(metaHeaderBytes);
     readSync(file, start, 0, start.length, 0);
     const bytes = new Uint8Array(2 * (pageBytesOf(start) ?? 0));

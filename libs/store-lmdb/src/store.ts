@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { ReadTables, Tables } from '@env-cli/keyspace';
 import { assert } from '@env-cli/support';
 
-import { type Checkpoint, type StateOwner, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, checkpointFileName, readCheckpoint, type StateOwner, writeCheckpoint } from './checkpoint.ts';
 import { dataFileName, Environment, mapBytesDefault } from './environment.ts';
-import { StoreFailed } from './failure.ts';
+import { isDiskError, isLmdbError, StoreFailed } from './failure.ts';
 import { CurrentTables, WriteTables } from './lmdb-tables.ts';
 import { parseMetaPages } from './meta-pages.ts';
 import { Pin } from './pin.ts';
@@ -30,8 +30,20 @@ export interface StoreOptions {
 const checkpointMsDefault = 1_000;
 const checkpointBytesDefault = 64 * 2 ** 20;
 
-/** Rows between two looks at LMDB's counters: a row dirties a handful of pages, so the bound on bytes is kept to a few MiB. */
+/** Rows between two looks at LMDB's counters: a row dirties a handful of pages, so what is not seen yet is a few MiB. */
 const rowsBetweenLooks = 256;
+
+/** What opening a store made: its parts live and end together. */
+interface Parts {
+  readonly recovered: boolean;
+  readonly environment: Environment;
+  /** Pins have an opening of their own: lmdb-js would hand a pin's transaction to the readers of the same one. */
+  readonly pins: Environment;
+  /** LMDB's file, opened before the first write: Linux reports a failed write-back to those who had it open. */
+  readonly file: number;
+  readonly pin: Pin;
+  readonly checkpoint: Checkpoint;
+}
 
 /**
  * The state's one writer: transactions without an fsync each, made safe by checkpoints (docs/ARCHITECTURE.md, "LMDB without
@@ -47,38 +59,35 @@ export class Store {
 
   readonly #options: StoreOptions;
   readonly #environment: Environment;
-  /** Pins have an opening of their own: lmdb-js would hand a pin's transaction to the readers of the same one. */
   readonly #pins: Environment;
   readonly #write: WriteTables;
   readonly #read: CurrentTables;
-  /** LMDB's file, opened before the first write: Linux reports a failed write-back to those who had it open. */
   readonly #file: number;
   #checkpointed: Checkpoint;
   #pin: Pin;
   #checkpointing: Promise<StorePosition> | null = null;
-  #checkpointedAtMs: number | null = null;
-  #pagesAtCheckpoint = 0;
+  /** When the last checkpoint began, or when {@link checkpointDue} was first asked. */
+  #dueFromMs: number | null = null;
+  #pagesAtCheckpoint: number;
   #rowsAtLook = 0;
-  #pagesAtLook = 0;
+  #pagesAtLook: number;
   #failure: StoreFailed | null = null;
   #closed = false;
   #inTransaction = false;
 
-  private constructor(path: string, options: StoreOptions) {
+  private constructor(path: string, options: StoreOptions, parts: Parts) {
     this.path = path;
+    this.recovered = parts.recovered;
     this.#options = options;
-    this.#checkpointed = readCheckpoint(path, options.owner);
-    this.recovered = restoreMetaPages(path, this.#checkpointed);
-    const mapBytes = options.mapBytes ?? mapBytesDefault;
-    this.#pins = new Environment(path, { mapBytes });
-    // Pinned before anything can write: opening all tables writes if one is missing. Those that exist are opened before the
-    // pin, for a transaction cannot read tables that were opened after it began.
-    this.#pins.openExistingTables();
-    this.#pin = new Pin(this.#pins);
-    this.#environment = new Environment(path, { mapBytes });
-    this.#write = new WriteTables(this.#environment.tables);
-    this.#read = new CurrentTables(this.#environment.tables);
-    this.#file = openSync(join(path, dataFileName), 'r+');
+    this.#environment = parts.environment;
+    this.#pins = parts.pins;
+    this.#file = parts.file;
+    this.#pin = parts.pin;
+    this.#checkpointed = parts.checkpoint;
+    this.#write = new WriteTables(parts.environment.tables);
+    this.#read = new CurrentTables(parts.environment.tables);
+    this.#pagesAtCheckpoint = parts.environment.pagesWritten();
+    this.#pagesAtLook = this.#pagesAtCheckpoint;
     this.opened = this.snapshot(options.readPosition);
   }
 
@@ -86,50 +95,55 @@ export class Store {
    * Opens a state at its checkpoint. There is one way, after a clean stop, a `kill -9` and a power loss: the checkpoint's
    * meta pages are put back and pinned, and the caller replays its log. A clean stop ends with a checkpoint, so that the
    * pages are there already and nothing is replayed.
+   *
+   * The caller holds the directory's lock. Throws `DataDirectoryRefused`.
    */
   static async open(path: string, options: StoreOptions): Promise<Store> {
-    const store = new Store(path, options);
-    const { position } = store.#checkpointed;
-    if (samePosition(store.opened, position)) return store;
-    await store.abandon();
-    const what = `its tables stand at ${positionText(store.opened)}, its checkpoint at ${positionText(position)}`;
-    throw new DataDirectoryRefused('state-damaged', path, what, repairByReplacement);
+    const parts = await openParts(path, options);
+    try {
+      const store = new Store(path, options, parts);
+      const { position } = parts.checkpoint;
+      if (samePosition(store.opened, position)) return store;
+      const what = `its tables stand at ${positionText(store.opened)}, its checkpoint at ${positionText(position)}`;
+      throw new DataDirectoryRefused('state-damaged', path, what, repairByReplacement);
+    } catch (error) {
+      await closeParts(parts);
+      throw error;
+    }
   }
 
   /**
-   * Runs `work` in one transaction and commits it, visible to all threads when the call returns, durable with the next
+   * Runs `work` in one transaction and commits it: visible to all threads when the call returns, durable with the next
    * checkpoint. `work` reads what it wrote. If it throws, nothing is applied and the store goes on.
    *
    * Throws {@link StoreFailed} when the disk fails or is full: nothing of the transaction is applied, and the store is at its end.
    */
   transact<T>(work: (tables: Tables) => T): T {
     this.#assertUsable();
-    assert(!this.#inTransaction, 'transactions do not nest');
+    assert(!this.#inTransaction && !this.#read.live, 'a transaction is not begun within another or within a snapshot');
+    const outcome: { value?: T; thrown?: { readonly error: unknown } } = {};
     this.#inTransaction = true;
     this.#write.live = true;
-    let result: { readonly value: T } | null = null;
-    let thrown: { readonly error: unknown } | null = null;
     try {
+      // The callback returns nothing to lmdb-js, which commits a promise's transaction after this call.
       this.#environment.root.transactionSync(() => {
         try {
-          const value = work(this.#write);
-          assert(!isThenable(value), 'a transaction is synchronous');
-          result = { value };
+          outcome.value = work(this.#write);
+          assert(!isThenable(outcome.value), 'a transaction is synchronous');
         } catch (error) {
-          thrown = { error };
+          outcome.thrown = { error };
           throw error;
         }
-        // Nothing is returned to lmdb-js: given a promise it would commit after this call.
       });
     } catch (error) {
-      const ours = thrown as { readonly error: unknown } | null;
-      if (ours === null || isLmdbError(ours.error)) throw this.#fail('A transaction', error);
+      if (outcome.thrown === undefined || isLmdbError(outcome.thrown.error))
+        throw this.#fail('A transaction', join(this.path, dataFileName), error);
       throw error;
     } finally {
       this.#write.live = false;
       this.#inTransaction = false;
     }
-    return (result as unknown as { readonly value: T }).value;
+    return outcome.value as T;
   }
 
   /** Reads the newest transaction on this thread. */
@@ -159,36 +173,45 @@ export class Store {
     return this.#checkpointed.position;
   }
 
-  /** Whether a checkpoint is due. Asked between transactions, often: it costs next to nothing. `nowMs` is monotonic. */
+  /**
+   * Whether a checkpoint should begin: enough time or enough writing has passed since the last one began, and none runs.
+   * Asked between transactions, often: it costs next to nothing. `nowMs` is monotonic.
+   */
   checkpointDue(nowMs: number): boolean {
-    if (this.#checkpointing !== null || this.#write.rowsWritten === 0) return false;
-    this.#checkpointedAtMs ??= nowMs;
-    if (nowMs - this.#checkpointedAtMs >= (this.#options.checkpointMs ?? checkpointMsDefault)) return this.#pagesSince() > 0;
-    if (this.#write.rowsWritten - this.#rowsAtLook < rowsBetweenLooks) return false;
-    return (
-      this.#pagesSince() * this.#checkpointed.metaPages.pageBytes >= (this.#options.checkpointBytes ?? checkpointBytesDefault)
-    );
+    if (this.#checkpointing !== null) return false;
+    this.#dueFromMs ??= nowMs;
+    if (this.#write.rowsWritten - this.#rowsAtLook >= rowsBetweenLooks) this.#look();
+    const writtenBytes = (this.#pagesAtLook - this.#pagesAtCheckpoint) * this.#checkpointed.metaPages.pageBytes;
+    if (writtenBytes >= (this.#options.checkpointBytes ?? checkpointBytesDefault)) return true;
+    if (nowMs - this.#dueFromMs < (this.#options.checkpointMs ?? checkpointMsDefault)) return false;
+    return this.#look() > this.#pagesAtCheckpoint;
   }
 
   /**
    * Makes everything up to the newest transaction survive a crash, while transactions go on. Resolves to its position, up
    * to which the log may let go. Rejects with {@link StoreFailed} when the disk fails: the store is at its end.
    */
-  checkpoint(nowMs: number): Promise<StorePosition> {
+  checkpointNow(): Promise<StorePosition> {
     this.#assertUsable();
     assert(!this.#inTransaction, 'a checkpoint begins between two transactions');
     assert(this.#checkpointing === null, 'checkpoints do not overlap');
-    this.#checkpointing = this.#makeCheckpoint(nowMs).finally(() => {
+    this.#checkpointing = this.#makeCheckpoint().finally(() => {
       this.#checkpointing = null;
     });
     return this.#checkpointing;
   }
 
+  /** {@link checkpointNow} for the apply loop: calls `done` with the applied index. A failure is told to `onFailure` alone. */
+  checkpoint(nowMs: number, done: (appliedIndex: number) => void): void {
+    this.#dueFromMs = nowMs;
+    void this.#checkpointThen(done);
+  }
+
   /** Ends with a checkpoint, so that the next start has nothing to undo and nothing to replay. */
-  async stop(nowMs: number): Promise<void> {
+  async stop(): Promise<void> {
     try {
       await this.#checkpointing;
-      if (this.#failure === null) await this.checkpoint(nowMs);
+      await this.checkpointNow();
     } finally {
       await this.abandon();
     }
@@ -200,47 +223,56 @@ export class Store {
     this.#closed = true;
     // A sync that still runs uses the file.
     await this.#checkpointing?.catch(() => undefined);
-    this.#pin.release();
-    await this.#environment.close();
-    await this.#pins.close();
-    closeSync(this.#file);
+    await closeParts({ pin: this.#pin, environment: this.#environment, pins: this.#pins, file: this.#file });
   }
 
-  async #makeCheckpoint(nowMs: number): Promise<StorePosition> {
-    // 1. Pin the newest transaction and copy the meta pages that lead to it.
-    const pin = new Pin(this.#pins);
+  async #checkpointThen(done: (appliedIndex: number) => void): Promise<void> {
+    let position: StorePosition;
     try {
-      const pagesWritten = this.#environment.pagesWritten();
+      position = await this.checkpointNow();
+    } catch (error) {
+      if (error instanceof StoreFailed) return;
+      throw error;
+    }
+    done(position.appliedIndex);
+  }
+
+  async #makeCheckpoint(): Promise<StorePosition> {
+    let path = join(this.path, dataFileName);
+    try {
+      // 1. Pin the newest transaction and copy the meta pages that lead to it.
+      const pin = new Pin(this.#pins);
+      const pagesWritten = this.#look();
       const next = this.#describe(pin);
       // 2. Its pages reach the disk while transactions go on.
       await syncData(this.#file);
       // 3. The next start goes back to it.
+      path = join(this.path, checkpointFileName);
       await writeCheckpoint(this.path, this.#options.owner, next);
       // 4. Only now may LMDB reuse what the previous checkpoint leads to.
       this.#pin.release();
       this.#pin = pin;
       this.#checkpointed = next;
-      this.#checkpointedAtMs = nowMs;
       this.#pagesAtCheckpoint = pagesWritten;
       return next.position;
     } catch (error) {
-      throw this.#fail('A checkpoint', error);
+      // Which of the two checkpoints is on disk is unknown now: both stay pinned, and nothing is written any more.
+      throw this.#fail('A checkpoint', path, error);
     }
   }
 
   #describe(pin: Pin): Checkpoint {
-    const { pageBytes } = this.#checkpointed.metaPages;
-    const bytes = new Uint8Array(2 * pageBytes);
+    const bytes = new Uint8Array(this.#checkpointed.metaPages.bytes.length);
     readSync(this.#file, bytes, 0, bytes.length, 0);
     const metaPages = parseMetaPages(bytes);
     assert(metaPages !== null, "the file of an open environment begins with LMDB's meta pages");
     return { position: this.#options.readPosition(pin.tables), metaPages, dataBytes: fstatSync(this.#file).size };
   }
 
-  #pagesSince(): number {
+  #look(): number {
     this.#rowsAtLook = this.#write.rowsWritten;
     this.#pagesAtLook = this.#environment.pagesWritten();
-    return this.#pagesAtLook - this.#pagesAtCheckpoint;
+    return this.#pagesAtLook;
   }
 
   #assertUsable(): void {
@@ -248,13 +280,43 @@ export class Store {
     assert(!this.#closed, 'a closed store is not used');
   }
 
-  #fail(doing: string, cause: unknown): StoreFailed {
+  /** The store is at its end, whatever the cause; what is not the disk's goes on as it is. */
+  #fail(doing: string, path: string, cause: unknown): unknown {
     if (this.#failure === null) {
-      this.#failure = new StoreFailed(doing, join(this.path, dataFileName), cause);
+      this.#failure = new StoreFailed(doing, path, cause);
       this.#options.onFailure?.(this.#failure);
     }
-    return this.#failure;
+    return isDiskError(cause) ? this.#failure : cause;
   }
+}
+
+async function openParts(path: string, options: StoreOptions): Promise<Parts> {
+  const checkpoint = readCheckpoint(path, options.owner);
+  const recovered = restoreMetaPages(path, checkpoint);
+  const mapBytes = options.mapBytes ?? mapBytesDefault;
+  const opened: { file?: number; pins?: Environment; environment?: Environment } = {};
+  try {
+    const file = (opened.file = openSync(join(path, dataFileName), 'r+'));
+    const pins = (opened.pins = new Environment(path, { mapBytes }));
+    // Pinned before anything can write: opening all tables writes if one is missing. Those that exist are opened before the
+    // pin, for a transaction cannot read tables that were opened after it began.
+    pins.openExistingTables();
+    const pin = new Pin(pins);
+    const environment = (opened.environment = new Environment(path, { mapBytes }));
+    void environment.tables;
+    return { recovered, environment, pins, file, pin, checkpoint };
+  } catch (error) {
+    await closeParts(opened);
+    if (!isLmdbError(error)) throw error;
+    throw new StoreFailed('Opening the state', join(path, dataFileName), error);
+  }
+}
+
+async function closeParts(parts: Partial<Pick<Parts, 'pin' | 'environment' | 'pins' | 'file'>>): Promise<void> {
+  parts.pin?.release();
+  await parts.environment?.close();
+  await parts.pins?.close();
+  if (parts.file !== undefined) closeSync(parts.file);
 }
 
 /**
@@ -268,11 +330,6 @@ function syncData(file: number): Promise<void> {
       else reject(error);
     });
   });
-}
-
-/** lmdb-js numbers its errors: an errno, or one of LMDB's own below −30,700. */
-function isLmdbError(error: unknown): boolean {
-  return typeof (error as { code?: unknown } | null)?.code === 'number';
 }
 
 function isThenable(value: unknown): boolean {
