@@ -1,6 +1,19 @@
+export { type ChangesAnswer, changesAfter } from './changes.ts';
 export type { Command, CommandBody, DeliveryReport, RequestId, SessionUse, WriteBody } from './command.ts';
+export { diff, type DiffAnswer } from './diff.ts';
 export type { CommittedEntry, EntryData, EntryOutcome, StateHashes } from './entry.ts';
+export {
+  batchGet,
+  type BatchAnswer,
+  type BatchRequest,
+  type EnvironmentAnswer,
+  type EnvironmentRequest,
+  getEnvironment,
+} from './get.ts';
+export { history, type HistoryAnswer, type HistoryRequest } from './history.ts';
 export { defaultLimits, entryLimits, type LimitName, type Limits } from './limits.ts';
+export { list, type ListAnswer, type ListRequest } from './list.ts';
 export type { Condition, Operation, VariableInput } from './operation.ts';
+export { type Position, positionOf, refusalOfRevision } from './position.ts';
 export type { CurrentEnvironment, CurrentVariable, Refusal, RefusalCode } from './refusal.ts';
 export type { CommandOutcome, CommandResult } from './result.ts';

@@ -1,4 +1,4 @@
-export { asciiText, secretHashBytes, nonceBytes, VariableCursor } from './variable-bytes.ts';
+export { asciiText, cursorOn, secretHashBytes, nonceBytes, VariableCursor } from './variable-bytes.ts';
 export type { CachedTable } from './cached-table.ts';
 export { type ChangeBatch, type ChangesLimit, readChange, readChangesAfter } from './change-log.ts';
 export { type ChangeKind, ChangeReader, type VariableChange } from './change-row.ts';

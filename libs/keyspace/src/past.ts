@@ -2,7 +2,7 @@ import { assert, ByteWriter } from '@env-cli/support';
 
 import { readChange } from './change-log.ts';
 import type { ChangeReader } from './change-row.ts';
-import type { Chain } from './chain.ts';
+import { type Chain, noPosition } from './chain.ts';
 import { encodeContent, EnvironmentReader } from './environment-content.ts';
 import type { EnvironmentRow } from './environment-row.ts';
 import type { ChangePosition } from './keys.ts';
@@ -15,17 +15,24 @@ const variablesWriter = new ByteWriter(1024);
 const changesWriter = new ByteWriter(64);
 
 /**
- * The newest change of a name at or before `revision`, or null when there is none that is kept. O(log n) reads.
- *
- * `floor`: changes up to there may be gone, and none of them is looked for.
+ * The newest change of a name at or before `revision` (the floor or above). O(log n) reads. `compacted` when it lies at or
+ * below the floor, where changes may be gone and are not looked for; null when there never was one.
  */
-export function changeAt(tables: ReadTables, chain: Chain, revision: Revision, floor: Revision): ChangeReader | null {
-  let change = kept(tables, chain.heads[0], floor);
-  while (change !== null && change.revision > revision) {
+export function changeAt(
+  tables: ReadTables,
+  chain: Chain,
+  revision: Revision,
+  floor: Revision,
+): ChangeReader | 'compacted' | null {
+  let position = chain.heads[0] ?? noPosition;
+  while (position.revision > floor) {
+    const change = readChange(tables, position);
+    assert(change !== null, 'every change above the floor is kept');
+    if (change.revision <= revision) return change;
     // No change of the name lies between the two that `skip` joins and at or before the revision.
-    change = kept(tables, change.skip.revision >= revision ? change.skip : change.previous, floor);
+    position = change.skip.revision >= revision ? change.skip : change.previous;
   }
-  return change;
+  return position.revision === 0 ? null : 'compacted';
 }
 
 /**
@@ -79,10 +86,6 @@ function keyframed(tables: ReadTables, position: ChangePosition, revision: Revis
   const change = readChange(tables, position);
   assert(change !== null, 'every change above the floor is kept');
   return change.keyframe.revision > revision ? change : null;
-}
-
-function kept(tables: ReadTables, position: ChangePosition | undefined, floor: Revision): ChangeReader | null {
-  return position === undefined || position.revision <= floor ? null : readChange(tables, position);
 }
 
 /** The state after a keyframe: what it carries, if an update; the other kinds need none to be undone. */

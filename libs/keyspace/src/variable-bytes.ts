@@ -183,6 +183,11 @@ export class VariableCursor {
     return this.#end;
   }
 
+  /** A cursor of its own on the variable that this one stands on. */
+  standing(): VariableCursor {
+    return cursorOn(this.#bytes, this.#start);
+  }
+
   /** The variable as an object, whose byte arrays are views on the record. */
   variable(): Variable {
     return {

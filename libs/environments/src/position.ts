@@ -1,0 +1,47 @@
+import { readClusterIdentity, readProgress, type ReadTables, type Revision } from '@env-cli/keyspace';
+
+import type { Refusal } from './refusal.ts';
+
+/** Where a snapshot of the state stands: what tokens, headers and status are made of. */
+export interface Position {
+  readonly appliedIndex: number;
+  readonly appliedTerm: number;
+  /** The newest revision. */
+  readonly revision: Revision;
+  /** The oldest revision that can be read. */
+  readonly floor: Revision;
+  /** The cluster's time for people, milliseconds since 1970. Never goes back. */
+  readonly peopleTimeMs: number;
+  /** The time by which sessions expire: milliseconds since the cluster began, without its pauses. */
+  readonly clusterTimeMs: number;
+  /** 16 bytes, or null before `bootstrap` was applied. */
+  readonly clusterId: Uint8Array | null;
+  /** 0 before `bootstrap` was applied. */
+  readonly epoch: number;
+  /** 0 before `bootstrap` was applied. */
+  readonly featureLevel: number;
+}
+
+/** Where the state stands that `tables` show. */
+export function positionOf(tables: ReadTables): Position {
+  const { appliedIndex, appliedTerm, revision, floor, peopleTimeMs, clusterTimeMs } = readProgress(tables);
+  const identity = readClusterIdentity(tables);
+  return {
+    appliedIndex,
+    appliedTerm,
+    revision,
+    floor,
+    peopleTimeMs,
+    clusterTimeMs,
+    clusterId: identity?.clusterId ?? null,
+    epoch: identity?.epoch ?? 0,
+    featureLevel: identity?.featureLevel ?? 0,
+  };
+}
+
+/** Why a revision cannot be read, or null when it can. */
+export function refusalOfRevision(asked: Revision, { revision, floor }: Pick<Position, 'revision' | 'floor'>): Refusal | null {
+  if (asked < floor) return { code: 'compacted', asked, oldest: floor };
+  if (asked > revision) return { code: 'future-revision', asked, newest: revision };
+  return null;
+}
