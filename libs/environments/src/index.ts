@@ -1,5 +1,6 @@
 export { type ChangesAnswer, changesAfter } from './changes.ts';
 export type { Command, CommandBody, DeliveryReport, RequestId, SessionUse, WriteBody } from './command.ts';
+export { commandLevel, decodeCommand, encodeCommand, featureLevelMax } from './command-codec.ts';
 export { diff, type DiffAnswer } from './diff.ts';
 export type { CommittedEntry, EntryData, EntryOutcome, StateHashes } from './entry.ts';
 export {
@@ -12,7 +13,9 @@ export {
 } from './get.ts';
 export { history, type HistoryAnswer, type HistoryRequest } from './history.ts';
 export { defaultLimits, entryLimits, type LimitName, type Limits } from './limits.ts';
+export { limitsOf } from './limits-codec.ts';
 export { list, type ListAnswer, type ListRequest } from './list.ts';
+export { NotUnderstood } from './not-understood.ts';
 export type { Condition, Operation, VariableInput } from './operation.ts';
 export { type Position, positionOf, refusalOfRevision } from './position.ts';
 export type { CurrentEnvironment, CurrentVariable, Refusal, RefusalCode } from './refusal.ts';

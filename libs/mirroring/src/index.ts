@@ -1,3 +1,4 @@
+export { readDefinition, targetsOverlap, writeDefinition } from './definition-codec.ts';
 export { brake, type BrakeReading, brakeWindowMs, deletesOf } from './brake.ts';
 export type { DriftPolicy, LeavePolicy, MirrorDefinition, MirrorLayout, MirrorOption } from './definition.ts';
 export type { ObservedKey, ObservedTarget } from './observed.ts';
