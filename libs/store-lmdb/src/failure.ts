@@ -1,4 +1,6 @@
-import { getSystemErrorName } from 'node:util';
+import { statfsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname } from 'node:path';
 
 /** What a member's disk did to it. `disk-full` passes once there is room; the others are the disk's or ours. */
 export type StoreFailureCode = 'disk-full' | 'map-full' | 'io-error';
@@ -16,40 +18,59 @@ export class StoreFailed extends Error {
   readonly path: string;
 
   constructor(doing: string, path: string, cause: unknown) {
-    const { code, reason } = describe(cause);
-    super(`${doing} failed at ${path}: ${reason}. ${advice[code]}`, { cause });
+    const { code, reason } = describe(path, cause);
+    super(`${doing} failed at ${path}: ${reason}. The member stops; nothing of it was applied. ${advice[code]}`, { cause });
     this.code = code;
     this.path = path;
   }
 }
 
 const advice: Record<StoreFailureCode, string> = {
-  'disk-full': 'The member stops; nothing of it was applied. Make room on this disk, then start the member again.',
-  'map-full': 'The member stops; nothing of it was applied. Raise the map size of the store, then start the member again.',
-  'io-error': 'The member stops; nothing of it was applied. Check the disk and its file system, then start the member again.',
+  'disk-full': 'Make room on this disk, then start the member again.',
+  'map-full': 'Raise the map size of the store, then start the member again.',
+  'io-error': 'Check the disk and its file system, then start the member again.',
 };
 
 /** LMDB's own code for a map that cannot grow (lmdb.h). */
-const MDB_MAP_FULL = -30_792;
+const mapFull = -30_792;
+
+/** A disk with less than this left is called full when LMDB says EIO. */
+const fullBelowBytes = 2 ** 20;
 
 /** lmdb-js numbers its errors: an errno, or one of LMDB's own below −30,700. Node and we name ours. */
 export function isLmdbError(error: unknown): boolean {
-  return typeof (error as { code?: unknown } | null)?.code === 'number';
+  return typeof fieldsOf(error).code === 'number';
 }
 
 /** Whether an error is the disk's: one of Node's file system or of LMDB. Everything else is ours, and goes on as it is. */
 export function isDiskError(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return isLmdbError(error) || (typeof code === 'string' && /^E[A-Z]+$/.test(code));
+  return isLmdbError(error) || typeof fieldsOf(error).errno === 'number';
 }
 
-function describe(cause: unknown): { code: StoreFailureCode; reason: string } {
-  const code = (cause as { code?: unknown } | null)?.code;
-  const text = cause instanceof Error ? cause.message : String((cause as { message?: unknown } | null)?.message ?? cause);
-  // Node names an error ('ENOSPC'); lmdb-js numbers it (28, or one of LMDB's own below −30,700).
-  const name = typeof code === 'number' && code > 0 ? getSystemErrorName(-code) : code;
-  const reason = typeof name === 'string' && !text.startsWith(name) ? `${name}: ${text}` : text;
-  if (name === 'ENOSPC' || name === 'EDQUOT') return { code: 'disk-full', reason };
-  if (code === MDB_MAP_FULL) return { code: 'map-full', reason };
-  return { code: 'io-error', reason };
+function describe(path: string, cause: unknown): { readonly code: StoreFailureCode; readonly reason: string } {
+  const { code, errno, message } = fieldsOf(cause);
+  const text = String(message ?? cause);
+  if (code === mapFull) return { code: 'map-full', reason: text };
+  // Node negates what LMDB says as it is.
+  const number = typeof code === 'number' ? code : -Number(errno);
+  const { ENOSPC, EDQUOT, EIO } = constants.errno;
+  if (number === ENOSPC || number === EDQUOT) return { code: 'disk-full', reason: text };
+  // A full disk takes a part of a commit's pages first, and LMDB calls such a short write EIO (mdb_page_flush).
+  if (code === EIO && freeBytes(path) < fullBelowBytes)
+    return { code: 'disk-full', reason: `the disk is full (LMDB says: ${text})` };
+  return { code: 'io-error', reason: text };
+}
+
+function freeBytes(path: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize;
+  } catch {
+    // A disk that does not even tell its room has another fault.
+    return Infinity;
+  }
+}
+
+function fieldsOf(error: unknown): { readonly code?: unknown; readonly errno?: unknown; readonly message?: unknown } {
+  return typeof error === 'object' && error !== null ? error : {};
 }

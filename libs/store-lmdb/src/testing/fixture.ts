@@ -18,10 +18,17 @@ export const owner: Identity = {
 
 /** A directory that is gone when the process ends. */
 export function temporaryDirectory(): string {
+  if (made.length === 0) {
+    process.once('exit', () => {
+      for (const path of made) rmSync(path, { recursive: true, force: true });
+    });
+  }
   const path = mkdtempSync(join(tmpdir(), 'store-lmdb-'));
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
+  made.push(path);
   return path;
 }
+
+const made: string[] = [];
 
 export function openTestState(dataDirectory: string, options: Partial<StoreOptions> = {}): Promise<Store> {
   return openState(dataDirectory, { owner, readPosition, ...options });
