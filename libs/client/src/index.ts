@@ -1,1 +1,40 @@
-export {};
+export { Client, connect, type ClientOptions } from './client.ts';
+export { EnvCliError, type ErrorDetails } from './error.ts';
+export { reasonTable, type Reason, type StatusName } from './reasons.ts';
+export type { CallOptions, Consistency, ReadOptions, View, WriteOptions } from './options.ts';
+export type { Header } from './header.ts';
+export type { Environment, Variable, VariableType } from './environment.ts';
+export type { Change, ChangeKind, VariableChange } from './change.ts';
+export type { Condition, Operation, Updates, VariableUpdate } from './operation.ts';
+export type { Listing, Page } from './listing.ts';
+export type { Watch, WatchEvent } from './watch.ts';
+export type {
+  BatchGetAnswer,
+  CreateOptions,
+  DiffAnswer,
+  DiffOptions,
+  Environments,
+  GetAnswer,
+  HistoryOptions,
+  HistoryPage,
+  ListOptions,
+  ListPage,
+  SetOptions,
+  WatchRequest,
+  WriteAnswer,
+  WriteOneOptions,
+} from './environments.ts';
+export type {
+  DeliveryState,
+  DriftPolicy,
+  EnvironmentDelivery,
+  FileFormat,
+  Mirror,
+  MirrorDefinition,
+  MirrorTarget,
+  PlanAction,
+  PlanItem,
+  WithdrawalPolicy,
+} from './mirror.ts';
+export type { MirrorAnswer, MirrorPlanAnswer, Mirrors, MirrorStatusPage, MirrorWaitOptions } from './mirrors.ts';
+export type { Cluster, ClusterStatus, MemberInfo, MemberRole } from './cluster.ts';

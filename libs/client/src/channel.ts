@@ -1,0 +1,176 @@
+import type { DescMethod, MessageShape, DescMethodUnary, DescMethodBiDiStreaming } from '@bufbuild/protobuf';
+import { grpcService } from '@env-cli/wire';
+import {
+  Client,
+  connectivityState,
+  credentials,
+  Metadata,
+  type ChannelOptions,
+  type ClientDuplexStream,
+  type MethodDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js';
+
+import { overError, whenOver, type Bounds } from './bounds.ts';
+import { EnvCliError } from './error.ts';
+import { failureOfCall } from './failure.ts';
+
+/** How the connections are kept. */
+const channelOptions: ChannelOptions = {
+  // A connection that is shared with other clients of the process could not be closed, and would be counted twice.
+  'grpc.use_local_subchannel_pool': 1,
+  // A call is sent again by this client, which knows what is safe; grpc-js would keep a copy of every message for it.
+  'grpc.enable_retries': 0,
+  'grpc.service_config_disable_resolution': 1,
+  // A proxy of the environment is for the web. It would also swallow connections to the own machine.
+  'grpc.enable_http_proxy': 0,
+  // A member that is paused or cut off is noticed within four seconds, also when it owes an answer.
+  'grpc.keepalive_time_ms': 2000,
+  'grpc.keepalive_timeout_ms': 2000,
+  // Answers page at 3 MiB; the room above is for a single environment of the greatest size, shown before and after.
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
+};
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+const definitions = new Map<DescMethod, MethodDefinition<any, any>>();
+
+/** The methods of a service are made once: each holds its own serializer. */
+function definitionOf(method: DescMethod): MethodDefinition<any, any> {
+  let definition = definitions.get(method);
+  if (definition === undefined) {
+    const service = grpcService(method.parent);
+    for (const each of method.parent.methods) definitions.set(each, service[each.name]!);
+    definition = definitions.get(method)!;
+  }
+  return definition;
+}
+
+/**
+ * One connection to one member. It is made once and never again: when it breaks, it is over.
+ *
+ * It is closed when it is retired and nothing uses it any more.
+ */
+export class Channel {
+  readonly address: string;
+  readonly #client: Client;
+  #uses = 0;
+  #retired = false;
+
+  constructor(address: string) {
+    this.address = address;
+    this.#client = new Client(address, credentials.createInsecure(), channelOptions);
+  }
+
+  /** Whether it is connected. */
+  get ready(): boolean {
+    return this.#client.getChannel().getConnectivityState(false) === connectivityState.READY;
+  }
+
+  /** Connects. Rejects with CONNECTION_LOST when that fails or takes longer than `timeoutMs`. */
+  connect(timeoutMs: number): Promise<void> {
+    const channel = this.#client.getChannel();
+    const deadline = new Date(Date.now() + timeoutMs);
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const state = channel.getConnectivityState(true);
+        if (state === connectivityState.READY) resolve();
+        else if (state === connectivityState.IDLE || state === connectivityState.CONNECTING) {
+          channel.watchConnectivityState(state, deadline, (error) => {
+            if (error === undefined) look();
+            else reject(this.#unreached(`no connection within ${timeoutMs / 1000} s`));
+          });
+        } else {
+          this.#whyUnreached().then((why) => reject(this.#unreached(why)), reject);
+        }
+      };
+      look();
+    });
+  }
+
+  #unreached(why: string): EnvCliError {
+    return new EnvCliError({ reason: 'CONNECTION_LOST', message: `${this.address}: ${why}` });
+  }
+
+  /** A connection that failed does not say why; a call on it does, at once. */
+  #whyUnreached(): Promise<string> {
+    return new Promise((resolve) => {
+      const deadline = Date.now() + 200;
+      this.#client.makeUnaryRequest('/-/-', asIs, asIs, Buffer.alloc(0), new Metadata(), { deadline }, (error) => {
+        const details = error?.details ?? '';
+        resolve(/(?:Last error: |failed for target )(?<why>.*)$/.exec(details)?.groups?.['why'] ?? (details || 'no connection'));
+      });
+    });
+  }
+
+  /** One call, one answer, one attempt. Rejects with an {@link EnvCliError}. */
+  unary<M extends DescMethodUnary>(
+    method: M,
+    request: MessageShape<M['input']>,
+    bounds: Bounds,
+  ): Promise<MessageShape<M['output']>> {
+    const { path, requestSerialize, responseDeserialize } = definitionOf(method);
+    const release = this.use();
+    return new Promise<MessageShape<M['output']>>((resolve, reject) => {
+      const leftMs = bounds.deadlineMs - performance.now();
+      const options = Number.isFinite(leftMs) ? { deadline: Date.now() + leftMs } : {};
+      let takeBack: (() => void) | undefined;
+      const settled = (error: ServiceError | null, answer?: MessageShape<M['output']>): void => {
+        takeBack?.();
+        release();
+        if (error === null) resolve(answer!);
+        else reject(failureOfCall(error, this.address));
+      };
+      const call = this.#client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        new Metadata(),
+        options,
+        settled,
+      );
+      takeBack = whenOver(bounds, () => {
+        reject(overError(bounds, null, false));
+        call.cancel();
+      });
+    });
+  }
+
+  /** Opens a two-way stream. `read` and `write` are how its messages become and are made of bytes. */
+  stream<Out, In>(
+    method: DescMethodBiDiStreaming,
+    write: (message: Out) => Buffer,
+    read: (bytes: Buffer) => In,
+  ): ClientDuplexStream<Out, In> {
+    const stream = this.#client.makeBidiStreamRequest(definitionOf(method).path, write, read, new Metadata(), {});
+    const release = this.use();
+    stream.once('status', release);
+    return stream;
+  }
+
+  /** Says that it is in use. What comes back ends that, once. */
+  use(): () => void {
+    this.#uses++;
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      this.#uses--;
+      if (this.#retired && this.#uses === 0) this.#client.close();
+    };
+  }
+
+  /** Takes no new calls; closes once the last one is over. */
+  retire(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    if (this.#uses === 0) this.#client.close();
+  }
+
+  /** Closes now: what is under way on it fails. */
+  close(): void {
+    this.#retired = true;
+    this.#client.close();
+  }
+}

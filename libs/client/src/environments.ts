@@ -1,0 +1,372 @@
+import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import {
+  BatchGetRequestSchema,
+  DiffRequestSchema,
+  Environments as Service,
+  GetRequestSchema,
+  HistoryRequestSchema,
+  ListRequestSchema,
+  WatchStartSchema,
+  WriteRequestSchema,
+} from '@env-cli/wire';
+
+import type { Calls } from './calls.ts';
+import { changeOf, variableChangeOf, type Change, type VariableChange } from './change.ts';
+import { environmentOf, type Environment } from './environment.ts';
+import { EnvCliError } from './error.ts';
+import { headerOf, type Header } from './header.ts';
+import { Listing, type Page } from './listing.ts';
+import { wireCondition, wireOperation, type Condition, type Operation, type Updates } from './operation.ts';
+import { wireViews, type CallOptions, type ReadOptions, type View, type WriteOptions } from './options.ts';
+import { revisionOf, wireRevision } from './revision.ts';
+import { Watch, watchLimitsDefault, type WatchCarrier } from './watch.ts';
+
+/** Names of one `BatchGetRequest`. */
+const batchNamesMax = 1000;
+
+/** One environment, and the state that it came from (or a later one that this client has seen in the same turn). */
+export interface GetAnswer {
+  readonly header: Header;
+  readonly environment: Environment;
+}
+
+export interface BatchGetAnswer {
+  readonly header: Header;
+  /** Those that exist, in the order in which they were asked for. */
+  readonly environments: readonly Environment[];
+  /** Names that do not exist in that state. */
+  readonly missing: readonly string[];
+}
+
+export interface ListOptions extends ReadOptions {
+  /** Only names that begin with this. */
+  readonly prefix?: string;
+  /** Only environments whose labels match: `team=payments,tier!=test,region in (eu,us),critical,!legacy`. */
+  readonly selector?: string;
+  /** Environments of a page. Defaults to the cluster's 100; 1,000 at most. */
+  readonly pageSize?: number;
+  /** Leaves the variables out. Defaults to false. */
+  readonly namesOnly?: boolean;
+}
+
+export interface ListPage extends Page<Environment> {
+  readonly header: Header;
+  /** The revision that all pages show. A watch from the one after it misses nothing. */
+  readonly revision: number;
+}
+
+export interface HistoryOptions extends ReadOptions {
+  /** Changes of a page. Defaults to the cluster's 50; 1,000 at most. */
+  readonly pageSize?: number;
+}
+
+export interface HistoryPage extends Page<Change> {
+  readonly header: Header;
+  /** Older changes are no longer kept. */
+  readonly compacted: boolean;
+}
+
+export interface DiffOptions extends Omit<ReadOptions, 'revision'> {
+  /** The revision on the left. Defaults to 0: the newest. */
+  readonly revision?: number;
+  /** The environment on the right. Defaults to that on the left. */
+  readonly otherName?: string;
+  /** The revision on the right. Defaults to 0: the newest. */
+  readonly otherRevision?: number;
+}
+
+export interface DiffAnswer {
+  readonly header: Header;
+  /** What differs, sorted by name: `before` on the left, `after` on the right. */
+  readonly variables: readonly VariableChange[];
+  readonly labelsBefore: Readonly<Record<string, string>>;
+  readonly labelsAfter: Readonly<Record<string, string>>;
+  readonly leftExists: boolean;
+  readonly rightExists: boolean;
+}
+
+export interface WriteAnswer {
+  readonly header: Header;
+  /** The revision of this write; the newest earlier one when nothing changed. */
+  readonly revision: number;
+  /** The write changed something. */
+  readonly changed: boolean;
+  /** It had been done by an earlier attempt, whose answer was lost on the way. */
+  readonly replayed: boolean;
+}
+
+/** What a write to one environment takes. */
+export interface WriteOneOptions extends WriteOptions {
+  /** The revision that must have changed the environment last. Otherwise the write is refused with CONDITION_FAILED. */
+  readonly ifRevision?: number;
+}
+
+export interface SetOptions extends WriteOneOptions {
+  /** Creates the environment when there is none; otherwise that is refused with ENVIRONMENT_NOT_FOUND. Defaults to false. */
+  readonly createIfAbsent?: boolean;
+}
+
+export interface CreateOptions extends WriteOptions {
+  readonly variables?: Updates;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly description?: string;
+}
+
+export interface WatchRequest extends Pick<CallOptions, 'namespace' | 'signal'> {
+  /** One environment. */
+  readonly name?: string;
+  /** Every environment whose name begins with this. Without it and `name`, all of the namespace. */
+  readonly prefix?: string;
+  /** Only environments whose labels match, before or after a change. */
+  readonly selector?: string;
+  /** The first revision that is told. Defaults to 0: what comes after the watch began. */
+  readonly startRevision?: number;
+  /** Goes on behind an event of an earlier watch. Takes the place of `startRevision`. */
+  readonly resumeToken?: string;
+  /** Defaults to `masked`. */
+  readonly view?: View;
+  /** Tells as well how far everything was told while nothing of interest happened. Defaults to false. */
+  readonly progress?: boolean;
+  /** Is told each time the watch lost its connection; it goes on by itself. */
+  readonly onInterrupted?: (error: EnvCliError) => void;
+}
+
+/** Reads, writes and watches environments. Every method rejects with {@link EnvCliError} alone. */
+export class Environments {
+  readonly #calls: Calls;
+  readonly #watches: WatchCarrier;
+
+  constructor(calls: Calls, watches: WatchCarrier) {
+    this.#calls = calls;
+    this.#watches = watches;
+  }
+
+  /** Reads one environment, or some of its variables. Refused with ENVIRONMENT_NOT_FOUND when there is none of that name. */
+  async get(name: string, options: ReadOptions & { readonly variables?: readonly string[] } = {}): Promise<GetAnswer> {
+    const bounds = this.#calls.bounds(options);
+    const { variables = [] } = options;
+    return await this.#calls.read(options, async (read) => {
+      const namespace = this.#calls.namespace(options);
+      const request = create(GetRequestSchema, { namespace, name, options: read.options, variables: [...variables] });
+      const { header, answer } = await this.#calls.pipelined('get', toBinary(GetRequestSchema, request), bounds, read.began);
+      return { header: headerOf(header), environment: environmentOf(existing(answer.environment)) };
+    });
+  }
+
+  /** Reads several environments from one state, however many. */
+  async batchGet(names: readonly string[], options: ReadOptions = {}): Promise<BatchGetAnswer> {
+    if (names.length > batchNamesMax) return await this.#batchGetInParts(names, options);
+    const bounds = this.#calls.bounds(options);
+    const whole = await this.#calls.read(options, async (read) => {
+      const request = create(BatchGetRequestSchema, {
+        namespace: this.#calls.namespace(options),
+        names: [...names],
+        options: read.options,
+      });
+      const { header, answer } = await this.#calls.pipelined(
+        'batchGet',
+        toBinary(BatchGetRequestSchema, request),
+        bounds,
+        read.began,
+      );
+      if (answer.remaining.length > 0) return null;
+      return { header: headerOf(header), environments: answer.environments.map(environmentOf), missing: answer.missing };
+    });
+    return whole ?? (await this.#batchGetInParts(names, options));
+  }
+
+  /** One state for several answers: the first one's revision is that of all others. */
+  async #batchGetInParts(names: readonly string[], options: ReadOptions): Promise<BatchGetAnswer> {
+    const bounds = this.#calls.bounds(options);
+    const environments: Environment[] = [];
+    const missing: string[] = [];
+    let first: Header | null = null;
+    let rest = [...names];
+    while (rest.length > 0) {
+      const part = rest.slice(0, batchNamesMax);
+      const at: ReadOptions =
+        first === null ? options : { ...options, revision: options.revision ?? first.revision, token: first.token };
+      const answer = await this.#calls.read(at, (read) => {
+        const request = create(BatchGetRequestSchema, {
+          namespace: this.#calls.namespace(options),
+          names: part,
+          options: read.options,
+        });
+        return this.#calls.unary(Service.method.batchGet, request, bounds, { repeatable: 'repeatable', began: read.began });
+      });
+      first ??= headerOf(answer.header);
+      environments.push(...answer.environments.map(environmentOf));
+      missing.push(...answer.missing);
+      if (answer.remaining.length >= part.length) {
+        const message = 'an answer to a batch of names holds none of them';
+        throw new EnvCliError({ reason: 'MALFORMED_ANSWER', message });
+      }
+      rest = [...answer.remaining, ...rest.slice(batchNamesMax)];
+    }
+    return { header: first ?? headerOf(undefined), environments, missing };
+  }
+
+  /** Lists environments by name, all at one revision. */
+  list(options: ListOptions = {}): Listing<Environment, ListPage> {
+    const { prefix = '', selector = '', pageSize = 0, namesOnly = false } = options;
+    return new Listing(() =>
+      this.#pages(options, async (pageToken, read) => {
+        const namespace = this.#calls.namespace(options);
+        const request = create(ListRequestSchema, {
+          namespace,
+          prefix,
+          selector,
+          pageSize,
+          namesOnly,
+          pageToken,
+          options: read.options,
+        });
+        const how = { repeatable: 'repeatable', began: read.began } as const;
+        const answer = await this.#calls.unary(Service.method.list, request, this.#calls.bounds(options), how);
+        return {
+          header: headerOf(answer.header),
+          items: answer.environments.map(environmentOf),
+          nextPageToken: answer.nextPageToken,
+          revision: revisionOf(answer.listRevision),
+        };
+      }),
+    );
+  }
+
+  /** Lists the changes of one environment, newest first. With a revision, only those up to it. */
+  history(name: string, options: HistoryOptions = {}): Listing<Change, HistoryPage> {
+    const { pageSize = 0 } = options;
+    return new Listing(() =>
+      this.#pages(options, async (pageToken, read) => {
+        const namespace = this.#calls.namespace(options);
+        const request = create(HistoryRequestSchema, { namespace, name, pageSize, pageToken, options: read.options });
+        const how = { repeatable: 'repeatable', began: read.began } as const;
+        const answer = await this.#calls.unary(Service.method.history, request, this.#calls.bounds(options), how);
+        const { changes, nextPageToken, compacted } = answer;
+        return { header: headerOf(answer.header), items: changes.map(changeOf), nextPageToken, compacted };
+      }),
+    );
+  }
+
+  /** Compares two revisions of an environment, or two environments. */
+  async diff(name: string, options: DiffOptions = {}): Promise<DiffAnswer> {
+    const { revision = 0, otherName = '', otherRevision = 0, ...others } = options;
+    const bounds = this.#calls.bounds(options);
+    return await this.#calls.read(others, async (read) => {
+      const request = create(DiffRequestSchema, {
+        namespace: this.#calls.namespace(options),
+        name,
+        revision: wireRevision(revision, 'revision'),
+        otherName,
+        otherRevision: wireRevision(otherRevision, 'otherRevision'),
+        options: read.options,
+      });
+      const how = { repeatable: 'repeatable', began: read.began } as const;
+      const answer = await this.#calls.unary(Service.method.diff, request, bounds, how);
+      return {
+        header: headerOf(answer.header),
+        variables: answer.variables.map(variableChangeOf),
+        labelsBefore: { ...answer.labelsBefore },
+        labelsAfter: { ...answer.labelsAfter },
+        leftExists: answer.leftExists,
+        rightExists: answer.rightExists,
+      };
+    });
+  }
+
+  /**
+   * Changes one or more environments of a namespace, wholly or not at all, as one revision.
+   *
+   * It happens once, however often it had to be sent. When no answer came until the time-out it is rejected with
+   * OUTCOME_UNKNOWN, and is not sent again.
+   */
+  async write(
+    request: { readonly operations: readonly Operation[]; readonly conditions?: readonly Condition[] },
+    options: WriteOptions = {},
+  ): Promise<WriteAnswer> {
+    const bounds = this.#calls.bounds(options);
+    const message: MessageInitShape<typeof WriteRequestSchema> = {
+      namespace: this.#calls.namespace(options),
+      operations: request.operations.map(wireOperation),
+      conditions: (request.conditions ?? []).map(wireCondition),
+      reason: options.reason ?? '',
+    };
+    const bytes = toBinary(WriteRequestSchema, create(WriteRequestSchema, message));
+    const { header, answer } = await this.#calls.pipelined('write', bytes, bounds, null);
+    const { revision, changed, replayed } = answer;
+    return { header: headerOf(header), revision: revisionOf(revision), changed, replayed };
+  }
+
+  /** Sets variables and leaves the others as they are. */
+  set(name: string, variables: Updates, options: SetOptions = {}): Promise<WriteAnswer> {
+    const { createIfAbsent = false } = options;
+    return this.#writeOne({ kind: 'set', environment: name, variables, createIfAbsent }, options);
+  }
+
+  /** Removes variables. A name that does not exist is not an error. */
+  unset(name: string, names: readonly string[], options: WriteOneOptions = {}): Promise<WriteAnswer> {
+    return this.#writeOne({ kind: 'unset', environment: name, names }, options);
+  }
+
+  /** Makes these the only variables. */
+  replace(name: string, variables: Updates, options: SetOptions = {}): Promise<WriteAnswer> {
+    const { createIfAbsent = false } = options;
+    return this.#writeOne({ kind: 'replace', environment: name, variables, createIfAbsent }, options);
+  }
+
+  /** Creates an environment. Refused with ENVIRONMENT_EXISTS when there is one. */
+  create(name: string, options: CreateOptions = {}): Promise<WriteAnswer> {
+    const { variables = {}, labels = {}, description = '' } = options;
+    return this.#writeOne({ kind: 'create', environment: name, variables, labels, description }, options);
+  }
+
+  /** Deletes an environment. Its history stays until it is compacted. */
+  delete(name: string, options: WriteOneOptions = {}): Promise<WriteAnswer> {
+    return this.#writeOne({ kind: 'delete', environment: name }, options);
+  }
+
+  /** Follows the changes of one environment, of a prefix or of a selector. See {@link Watch}. */
+  watch(request: WatchRequest = {}): Watch {
+    const { name, prefix = '', selector = '', startRevision = 0, resumeToken = '', view = 'masked', progress = false } = request;
+    if (name !== undefined && prefix !== '') {
+      throw new EnvCliError({ reason: 'INVALID_FIELD', message: 'a watch has a name or a prefix, not both' });
+    }
+    const scope = create(WatchStartSchema, {
+      namespace: this.#calls.namespace(request),
+      scope: name === undefined ? { case: 'prefix', value: prefix } : { case: 'name', value: name },
+      selector,
+      startRevision: wireRevision(startRevision, 'startRevision'),
+      resumeToken,
+      view: wireViews[view],
+    });
+    const { signal, onInterrupted } = request;
+    return new Watch(this.#watches, { scope, signal, progress, onInterrupted, limits: watchLimitsDefault });
+  }
+
+  async #writeOne(operation: Operation, options: WriteOneOptions): Promise<WriteAnswer> {
+    const { ifRevision } = options;
+    const conditions: Condition[] =
+      ifRevision === undefined ? [] : [{ kind: 'at-revision', environment: operation.environment, revision: ifRevision }];
+    return await this.write({ operations: [operation], conditions }, options);
+  }
+
+  /** All pages are asked for with the same options, the token included: the cluster holds them to it. */
+  #pages<P>(
+    options: ReadOptions,
+    page: (pageToken: string, read: ReturnType<Calls['fixed']>) => Promise<P>,
+  ): (pageToken: string) => Promise<P> {
+    let fixed: ReturnType<Calls['fixed']> | null = null;
+    return async (pageToken) => {
+      if (fixed !== null) return await page(pageToken, fixed);
+      return await this.#calls.read(options, (read) => {
+        fixed = read;
+        return page(pageToken, read);
+      });
+    };
+  }
+}
+
+function existing<T>(environment: T | undefined): T {
+  if (environment === undefined) throw new EnvCliError({ reason: 'MALFORMED_ANSWER', message: 'an answer holds no environment' });
+  return environment;
+}

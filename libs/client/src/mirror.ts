@@ -1,0 +1,179 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import {
+  DeliveryState as WireState,
+  DriftPolicy as WireDrift,
+  FileFormat as WireFormat,
+  MirrorSchema,
+  PlanAction as WireAction,
+  WithdrawalPolicy as WireWithdrawal,
+  type EnvironmentDelivery as WireDelivery,
+  type Mirror as WireMirror,
+  type PlanItem as WirePlanItem,
+} from '@env-cli/wire';
+
+import { revisionOf } from './revision.ts';
+
+/** What happens to what a mirror wrote once the environment no longer belongs to it. */
+export type WithdrawalPolicy = 'delete' | 'leave';
+
+/** What happens to a key that the mirror owns and somebody else has changed. */
+export type DriftPolicy = 'overwrite' | 'report';
+
+/** The form of files: `dotenv` is one `NAME.env` an environment, `json` one `NAME.json`. */
+export type FileFormat = 'dotenv' | 'json';
+
+/** Where a mirror writes. */
+export type MirrorTarget =
+  /** A folder of files on the machine of the member that leads: an absolute path. */
+  | { readonly provider: 'file'; readonly directory: string; readonly format: FileFormat }
+  /** A target of a kind that this client does not know. */
+  | { readonly provider: 'unknown' };
+
+/** What a mirror is to be. */
+export interface MirrorDefinition {
+  /** `[a-z0-9][a-z0-9._-]*`, at most 64 bytes. */
+  readonly name: string;
+  /** Only environments whose name begins with this. Defaults to the empty text: all. */
+  readonly prefix?: string;
+  /** Only environments whose labels match. */
+  readonly selector?: string;
+  readonly target: MirrorTarget;
+  /** Defaults to `delete`. */
+  readonly withdrawal?: WithdrawalPolicy;
+  /** Defaults to `overwrite`. */
+  readonly drift?: DriftPolicy;
+  /** The greatest share of the target's owned keys that one delivery may delete, in percent. Defaults to 50; 100 turns the brake off. */
+  readonly deleteBrakePercent?: number;
+}
+
+/** A mirror as it is kept. */
+export interface Mirror extends Required<MirrorDefinition> {
+  readonly namespace: string;
+  readonly createRevision: number;
+  readonly modifyRevision: number;
+}
+
+/** How far a delivery has come. */
+export type DeliveryState =
+  'pending' | 'synced' | 'unsynced' | 'blocked-by-policy' | 'source-error' | 'target-error' | 'internal-error' | 'unknown';
+
+/** What the target holds of an environment. */
+export interface EnvironmentDelivery {
+  readonly environment: string;
+  readonly state: DeliveryState;
+  /** The revision that the target holds; 0: none. */
+  readonly deliveredRevision: number;
+  /** The revision that is still to be delivered; 0: none. */
+  readonly pendingRevision: number;
+  /** Why it is not synced, without any value. */
+  readonly error: string;
+  /** Attempts at the pending revision. */
+  readonly attempts: number;
+  /** When the next attempt begins; null when none is planned. */
+  readonly nextAttemptTime: Date | null;
+  /** Variables, as far as the member that leads has looked. */
+  readonly variables: readonly { readonly name: string; readonly state: DeliveryState; readonly error: string }[];
+}
+
+/** What a delivery would do with a key of the target. */
+export type PlanAction = 'create' | 'update' | 'unchanged' | 'adopt' | 'foreign-changed' | 'foreign' | 'orphan' | 'unknown';
+
+export interface PlanItem {
+  readonly environment: string;
+  /** The key at the target. */
+  readonly key: string;
+  readonly action: PlanAction;
+  /** The length of the wanted value in bytes. */
+  readonly valueBytes: number;
+  /** Why it would be left or refused. */
+  readonly note: string;
+}
+
+const stateNames: Readonly<Record<number, DeliveryState>> = {
+  [WireState.PENDING]: 'pending',
+  [WireState.SYNCED]: 'synced',
+  [WireState.UNSYNCED]: 'unsynced',
+  [WireState.BLOCKED_BY_POLICY]: 'blocked-by-policy',
+  [WireState.SOURCE_ERROR]: 'source-error',
+  [WireState.TARGET_ERROR]: 'target-error',
+  [WireState.INTERNAL_ERROR]: 'internal-error',
+};
+
+const actionNames: Readonly<Record<number, PlanAction>> = {
+  [WireAction.CREATE]: 'create',
+  [WireAction.UPDATE]: 'update',
+  [WireAction.UNCHANGED]: 'unchanged',
+  [WireAction.ADOPT]: 'adopt',
+  [WireAction.FOREIGN_CHANGED]: 'foreign-changed',
+  [WireAction.FOREIGN]: 'foreign',
+  [WireAction.ORPHAN]: 'orphan',
+};
+
+export function wireMirror(namespace: string, mirror: MirrorDefinition): WireMirror {
+  const { name, prefix = '', selector = '', target, withdrawal = 'delete', drift = 'overwrite', deleteBrakePercent } = mirror;
+  return create(MirrorSchema, {
+    namespace,
+    name,
+    prefix,
+    selector,
+    target: { provider: targetFor(target) },
+    withdrawal: withdrawal === 'leave' ? WireWithdrawal.LEAVE : WireWithdrawal.DELETE,
+    drift: drift === 'report' ? WireDrift.REPORT : WireDrift.OVERWRITE,
+    ...(deleteBrakePercent === undefined ? {} : { deleteBrakePercent }),
+  });
+}
+
+function targetFor(
+  target: MirrorTarget,
+): { case: 'file'; value: { directory: string; format: WireFormat } } | { case: undefined } {
+  if (target.provider === 'unknown') return { case: undefined };
+  const format = target.format === 'json' ? WireFormat.JSON : WireFormat.DOTENV;
+  return { case: 'file', value: { directory: target.directory, format } };
+}
+
+export function mirrorOf(mirror: WireMirror): Mirror {
+  const provider = mirror.target?.provider;
+  return {
+    namespace: mirror.namespace,
+    name: mirror.name,
+    prefix: mirror.prefix,
+    selector: mirror.selector,
+    target:
+      provider?.case === 'file'
+        ? {
+            provider: 'file',
+            directory: provider.value.directory,
+            format: provider.value.format === WireFormat.JSON ? 'json' : 'dotenv',
+          }
+        : { provider: 'unknown' },
+    withdrawal: mirror.withdrawal === WireWithdrawal.LEAVE ? 'leave' : 'delete',
+    drift: mirror.drift === WireDrift.REPORT ? 'report' : 'overwrite',
+    deleteBrakePercent: mirror.deleteBrakePercent ?? 50,
+    createRevision: revisionOf(mirror.createRevision),
+    modifyRevision: revisionOf(mirror.modifyRevision),
+  };
+}
+
+export function deliveryOf(delivery: WireDelivery): EnvironmentDelivery {
+  return {
+    environment: delivery.environment,
+    state: stateNames[delivery.state] ?? 'unknown',
+    deliveredRevision: revisionOf(delivery.deliveredRevision),
+    pendingRevision: revisionOf(delivery.pendingRevision),
+    error: delivery.error,
+    attempts: delivery.attempts,
+    nextAttemptTime: delivery.nextAttemptTime === undefined ? null : timestampDate(delivery.nextAttemptTime),
+    variables: delivery.variables.map(({ name, state, error }) => ({ name, state: stateNames[state] ?? 'unknown', error })),
+  };
+}
+
+export function planItemOf(item: WirePlanItem): PlanItem {
+  return {
+    environment: item.environment,
+    key: item.key,
+    action: actionNames[item.action] ?? 'unknown',
+    valueBytes: revisionOf(item.valueBytes),
+    note: item.note,
+  };
+}

@@ -1,0 +1,45 @@
+import { EnvCliError } from './error.ts';
+
+/**
+ * A client session: writes are numbered in it, so that one that is sent twice happens once.
+ *
+ * The cluster keeps the answers of all numbers from `firstIncomplete` on; what lies between that and the newest number is the
+ * window, and it has a limit.
+ */
+export class Session {
+  /** 16 random bytes. */
+  readonly id: Uint8Array;
+  readonly #incomplete = new Set<number>();
+  #first = 1;
+  #next = 1;
+
+  constructor(id: Uint8Array) {
+    this.id = id;
+  }
+
+  /** The lowest number whose answer is still awaited, or the next one to be given. */
+  get firstIncomplete(): number {
+    return this.#first;
+  }
+
+  /** Whether another number fits into the window. */
+  get hasRoom(): boolean {
+    return this.#next - this.#first < sessionWindowMax;
+  }
+
+  /** The number of a new write. */
+  take(): number {
+    if (!this.hasRoom) throw new EnvCliError({ reason: 'SESSION_FULL', message: `${sessionWindowMax} writes are unanswered` });
+    this.#incomplete.add(this.#next);
+    return this.#next++;
+  }
+
+  /** Says that a number's answer came, or that nobody waits for it any more: it will not be sent again. */
+  complete(sequence: number): void {
+    this.#incomplete.delete(sequence);
+    while (this.#first < this.#next && !this.#incomplete.has(this.#first)) this.#first++;
+  }
+}
+
+/** Writes of a session that may be unanswered: as many answers as a cluster keeps for one by default. */
+export const sessionWindowMax = 4096;
