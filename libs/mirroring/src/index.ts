@@ -4,11 +4,12 @@ export type { DriftPolicy, LeavePolicy, MirrorDefinition, MirrorLayout, MirrorOp
 export type { ObservedKey, ObservedTarget } from './observed.ts';
 export {
   type Attempt,
+  noteOf,
   type Outcome,
   outcomeOf,
   outcomeOfFailure,
   outcomeOfNoPlan,
-  statusOf,
+  problemOf,
   type StepResult,
 } from './outcome.ts';
 export { type Hold, plan, type Plan, type PlanAction, type PlanItem, type PlanRequest, type Step } from './plan.ts';

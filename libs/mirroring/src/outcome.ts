@@ -27,6 +27,9 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly status: DeliveryStatus }
   | { readonly kind: 'stop'; readonly status: DeliveryStatus };
 
+/** A plan that may not be made. */
+export type NoPlan = Exclude<Plan, { kind: 'plan' }>;
+
 /** Where a delivery stands among its attempts. */
 export interface Attempt {
   /** Attempts at this revision, this one included. */
@@ -45,26 +48,43 @@ export function outcomeOf(items: readonly PlanItem[], results: readonly StepResu
 }
 
 /** What follows when there was nothing to carry out. */
-export function outcomeOfNoPlan(stopped: Exclude<Plan, { kind: 'plan' }>, attempt: Attempt): Outcome {
+export function outcomeOfNoPlan(stopped: NoPlan, attempt: Attempt): Outcome {
+  const message = problemOf(stopped);
   switch (stopped.kind) {
     case 'source-failed': {
-      const status = statusOfAll('SOURCE_ERROR', stopped.problem);
       const variables = stopped.refusals.map(({ variable, reason }) => ({ variable, state: 'SOURCE_ERROR', reason }) as const);
-      return next([{ class: 'unavailable', message: stopped.problem, retryAfterMs: null }], { ...status, variables }, attempt);
+      const status = { ...statusOfAll('SOURCE_ERROR', message), variables };
+      return next([{ class: 'unavailable', message, retryAfterMs: null }], status, attempt);
     }
-    case 'higher-epoch': {
-      const reason =
-        `${stopped.key} was written by epoch ${stopped.epoch} of this cluster, which is a later one: this cluster was restored ` +
-        'elsewhere and must not write here any more. Delete this mirror (leaving what it wrote), or stop this cluster';
-      return { kind: 'stop', status: statusOfAll('BLOCKED_BY_POLICY', reason) };
-    }
-    case 'newer-revision': {
-      const reason = `${stopped.key} holds revision ${stopped.revision} already, which is newer than what was to be delivered`;
-      return next([{ class: 'conflict', message: reason, retryAfterMs: null }], statusOfAll('PENDING', reason), attempt);
-    }
+    case 'higher-epoch':
+      return { kind: 'stop', status: statusOfAll('BLOCKED_BY_POLICY', message) };
+    case 'newer-revision':
+      return next([{ class: 'conflict', message, retryAfterMs: null }], statusOfAll('PENDING', message), attempt);
     default:
       return unreachable(stopped);
   }
+}
+
+/** Why there is no plan, for people. */
+export function problemOf(stopped: NoPlan): string {
+  switch (stopped.kind) {
+    case 'source-failed':
+      return stopped.problem;
+    case 'higher-epoch':
+      return (
+        `${stopped.key} was written by epoch ${stopped.epoch} of this cluster, which is a later one: this cluster was restored ` +
+        'elsewhere and must not write here any more. Delete this mirror (leaving what it wrote), or stop this cluster'
+      );
+    case 'newer-revision':
+      return `${stopped.key} holds revision ${stopped.revision} already, which is newer than what was to be delivered`;
+    default:
+      return unreachable(stopped);
+  }
+}
+
+/** Why a key is not as it is wanted and would stay so, for people; empty when it would not. */
+export function noteOf(item: PlanItem): string {
+  return item.hold === null ? '' : stateOfItem(item, undefined).reason;
 }
 
 /** What follows when the target could not be read, or a delivery broke off. */

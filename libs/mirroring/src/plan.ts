@@ -45,6 +45,8 @@ export interface PlanItem {
   readonly variables: readonly string[];
   /** The length of the wanted value; 0 for an orphan and for one that is refused. */
   readonly valueBytes: number;
+  /** What is there now; null: nothing. */
+  readonly found: ObservedKey | null;
   /** Null: nothing is done. */
   readonly step: Step | null;
   /** Null: once the step is done (if there is one), the key is as it is wanted. */
@@ -127,7 +129,7 @@ function isAsWritten(key: ObservedKey, owner: StampOwner): boolean {
 function planWanted(request: PlanRequest, wanted: WantedKey, found: ObservedKey | null): PlanItem {
   const { writer, drift } = request;
   const { key, variables, content } = wanted;
-  const item = { key, variables, valueBytes: content.kind === 'value' ? content.bytes.length : 0 };
+  const item = { key, variables, found, valueBytes: content.kind === 'value' ? content.bytes.length : 0 };
 
   if (found !== null && !belongsTo(found, writer) && (found.stamps.length > 0 || found.valueHash !== null)) {
     const equal = content.kind === 'value' && found.stamps.length === 0 && content.hash === found.valueHash;
@@ -157,7 +159,7 @@ function planWanted(request: PlanRequest, wanted: WantedKey, found: ObservedKey 
 
 function planOrphan(request: PlanRequest, found: ObservedKey, left: boolean, complete: boolean): PlanItem {
   const { key } = found;
-  const item = { key, variables: [], valueBytes: 0 };
+  const item = { key, variables: [], found, valueBytes: 0 };
   if (left && request.onLeave === 'leave') return { ...item, action: 'orphan', step: null, hold: null };
   // What is gone by itself needs no permission: only its stamp is left to be cleared.
   const changed = found.valueHash !== null && !isAsWritten(found, request.writer);

@@ -1,4 +1,7 @@
+export type { LiveStatus } from './lane.ts';
 export { defaultOutboxLimits, type OutboxLimits } from './limits.ts';
+export type { OutboxWorkerOptions } from './options.ts';
+export type { PlannedEnvironment, PlannedItem } from './planned.ts';
 export type {
   AttemptEvent,
   DeliveryReport,
@@ -24,3 +27,4 @@ export {
   TargetError,
   type WriteCalls,
 } from './provider.ts';
+export { NotDelivering, OutboxWorker } from './worker.ts';

@@ -1,0 +1,222 @@
+import {
+  type Attempt,
+  brake,
+  type BrakeReading,
+  deletesOf,
+  type Outcome,
+  outcomeOf,
+  outcomeOfFailure,
+  outcomeOfNoPlan,
+  plan,
+  type Plan,
+  type PlanItem,
+  type Source,
+  type Stamp,
+  type Step,
+  type StepResult,
+} from '@env-cli/mirroring';
+import { assert, unreachable } from '@env-cli/support';
+
+import type { DeliverySnapshot, MirrorInForce, OutboxSource } from './ports.ts';
+import { type CloudProvider, type KeyedHash, type ReadCalls, TargetError, type WriteCalls } from './provider.ts';
+
+/** One mirror with its target, as deliveries need them. */
+export interface Delivering {
+  readonly mirror: MirrorInForce;
+  readonly provider: CloudProvider;
+  readonly source: OutboxSource;
+  readonly hash: KeyedHash;
+  /** The cluster and its epoch, as stamps name them. */
+  readonly cluster: { readonly clusterId: string; readonly epoch: number };
+}
+
+/** What there is to do for an environment, as its snapshot says. */
+export interface Job {
+  /** Why: a due row, a comparison of what was delivered, or keys of an environment of which the mirror knows nothing. */
+  readonly cause: 'due' | 'compare' | 'leftover';
+  readonly kind: 'deliver' | 'withdraw';
+  readonly revision: number;
+  /** Whether the last word on this revision was that the worker gave up. */
+  readonly failedBefore: boolean;
+  readonly source: Source;
+  /** Bytes of the values that the source holds. */
+  readonly valueBytes: number;
+}
+
+/** The cluster's state could not be read now. Says nothing of the target, and counts as no attempt. */
+export class SourceUnavailable extends Error {
+  override readonly name = 'SourceUnavailable';
+}
+
+/** Reads what there is to do for an environment; null: nothing. Rejects with {@link SourceUnavailable}. */
+export async function jobOf(delivering: Delivering, environment: string): Promise<Job | null> {
+  const snapshot = await snapshotOf(delivering, environment);
+  const { due, held } = snapshot;
+  const failedBefore = held?.failed ?? false;
+  if (due?.kind === 'withdraw') return withdrawal('due', due.revision, failedBefore);
+  if (due !== null) return delivery(delivering, environment, snapshot, 'due', due.revision, failedBefore);
+  if (held !== null) return delivery(delivering, environment, snapshot, 'compare', held.revision, failedBefore);
+  // Selected, and neither due nor delivered: the cluster has not come to it yet (a mirror that was just made).
+  if (snapshot.content.kind !== 'absent') return null;
+  return withdrawal('leftover', snapshot.revision, failedBefore);
+}
+
+async function snapshotOf(delivering: Delivering, environment: string): Promise<DeliverySnapshot> {
+  try {
+    return await delivering.source.snapshot(delivering.mirror.id, environment);
+  } catch (cause) {
+    throw new SourceUnavailable('the state of an environment could not be read', { cause });
+  }
+}
+
+function withdrawal(cause: Job['cause'], revision: number, failedBefore: boolean): Job {
+  return { cause, kind: 'withdraw', revision, failedBefore, source: { kind: 'left' }, valueBytes: 0 };
+}
+
+function delivery(
+  { provider, hash }: Delivering,
+  environment: string,
+  { content }: DeliverySnapshot,
+  cause: Job['cause'],
+  revision: number,
+  failedBefore: boolean,
+): Job {
+  const job = { cause, kind: 'deliver', revision, failedBefore, valueBytes: 0 } as const;
+  switch (content.kind) {
+    case 'failed':
+      return { ...job, source: content };
+    case 'absent': {
+      // A row that says "deliver" beside a state that says "absent" is a contradiction, and no reason to delete anything.
+      const problem = 'the environment is to be delivered, and is not there: this is a fault of the cluster';
+      return { ...job, source: { kind: 'failed', problem, refusals: [] } };
+    }
+    case 'present': {
+      const keys = provider.render(environment, content.variables).map((key) => ({
+        ...key,
+        content: key.content.kind === 'value' ? { ...key.content, hash: hash(key.content.bytes) } : key.content,
+      }));
+      const valueBytes = content.variables.reduce((sum, variable) => sum + variable.value.length, 0);
+      return { ...job, source: { kind: 'wanted', keys }, valueBytes };
+    }
+    default:
+      return unreachable(content);
+  }
+}
+
+/** Reads the target and compares. Writes nothing; the delete brake is not asked. Rejects with {@link TargetError}. */
+export async function planOf(delivering: Delivering, environment: string, job: Job, calls: ReadCalls): Promise<Plan> {
+  const { mirror, provider, cluster } = delivering;
+  const { definition, namespace } = mirror;
+  const writer: Omit<Stamp, 'valueHash'> = {
+    ...cluster,
+    mirror: `${namespace}/${definition.name}`,
+    environment,
+    revision: job.revision,
+  };
+  const keys = job.source.kind === 'wanted' ? job.source.keys.map(({ key }) => key) : [];
+  return plan({
+    writer,
+    source: job.source,
+    // What is not known cannot be compared: the plan says so itself.
+    observed: job.source.kind === 'failed' ? { keys: [] } : await provider.read(environment, keys, calls),
+    // An import that cannot be made yet must not overwrite what was to be imported.
+    drift: definition.onDrift === 'overwrite' ? 'overwrite' : 'report',
+    onLeave: definition.onLeave,
+  });
+}
+
+/** What the delete brake needs to know, and is told. */
+export interface BrakePort {
+  reading(deletes: number): Promise<BrakeReading>;
+  deleted(keys: number): void;
+}
+
+/** What came of one attempt. */
+export interface Attempted {
+  readonly outcome: Outcome;
+  /** Whether the delete brake held something back. */
+  readonly braked: boolean;
+  /** Steps that were done at the target. */
+  readonly steps: number;
+  /** The keys that the target holds, with the hashes and versions of what they hold; for `done` alone. */
+  readonly held: readonly { readonly key: string; readonly valueHash: string; readonly version: string }[];
+}
+
+/**
+ * One attempt at one environment: read, plan, apply; writes first, and deletions only when all that was written before them is
+ * in place. Rejects only when it was given up or when a fault of ours is no failure of the target.
+ */
+export async function attemptAt(
+  delivering: Delivering,
+  environment: string,
+  job: Job,
+  run: { readonly calls: WriteCalls; readonly brake: BrakePort; readonly attempt: Attempt },
+): Promise<Attempted> {
+  const { calls, attempt } = run;
+  const { provider, mirror } = delivering;
+  const nothing = { braked: false, steps: 0, held: [] };
+  // Left where it is, with its stamps: if the environment comes back, it is still ours.
+  if (job.source.kind === 'left' && mirror.definition.onLeave === 'leave') return { ...nothing, outcome: { kind: 'done' } };
+
+  let items: readonly PlanItem[];
+  let braked = false;
+  try {
+    const planned = await planOf(delivering, environment, job, calls);
+    if (planned.kind !== 'plan') return { ...nothing, outcome: outcomeOfNoPlan(planned, attempt) };
+    items = planned.items;
+    const deletes = deletesOf(items);
+    if (deletes > 0) {
+      items = brake(items, await run.brake.reading(deletes));
+      braked = deletesOf(items) === 0;
+    }
+  } catch (error) {
+    if (!(error instanceof TargetError)) throw error;
+    return { ...nothing, outcome: outcomeOfFailure(error.failure, attempt) };
+  }
+
+  const results = await applied(items, provider, run);
+  const outcome = outcomeOf(items, results, attempt);
+  const steps = results.filter(({ failure }) => failure === null).length;
+  return { outcome, braked, steps, held: outcome.kind === 'done' ? heldAfter(job, items, results) : [] };
+}
+
+async function applied(
+  items: readonly PlanItem[],
+  provider: CloudProvider,
+  { calls, brake: brakePort }: { readonly calls: WriteCalls; readonly brake: BrakePort },
+): Promise<readonly StepResult[]> {
+  const steps = items.flatMap((item) => item.step ?? []);
+  const written = await appliedSteps(
+    steps.filter((step) => step.kind !== 'delete'),
+    provider,
+    calls,
+  );
+  if (written.some((result) => result.failure !== null)) return written;
+  const deleted = await appliedSteps(
+    steps.filter((step) => step.kind === 'delete'),
+    provider,
+    calls,
+  );
+  brakePort.deleted(deleted.filter((result) => result.failure === null).length);
+  return [...written, ...deleted];
+}
+
+async function appliedSteps(steps: readonly Step[], provider: CloudProvider, calls: WriteCalls): Promise<readonly StepResult[]> {
+  if (steps.length === 0) return [];
+  try {
+    return await provider.apply(steps, calls);
+  } catch (error) {
+    if (!(error instanceof TargetError)) throw error;
+    return steps.map(({ key }) => ({ key, failure: error.failure, version: '' }));
+  }
+}
+
+function heldAfter(job: Job, items: readonly PlanItem[], results: readonly StepResult[]): Attempted['held'] {
+  if (job.source.kind !== 'wanted') return [];
+  const versions = new Map(items.map(({ key, found }) => [key, found?.version ?? '']));
+  for (const { key, version } of results) versions.set(key, version);
+  return job.source.keys.map(({ key, content }) => {
+    assert(content.kind === 'value', 'what was delivered in full was not refused in part');
+    return { key, valueHash: content.hash, version: versions.get(key) ?? '' };
+  });
+}

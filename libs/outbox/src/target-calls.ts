@@ -1,0 +1,74 @@
+import { BrokenInvariant } from '@env-cli/support';
+
+import type { Pace } from './pace.ts';
+import type { Host } from './ports.ts';
+import { TargetError, type TargetLimits, type WriteCalls } from './provider.ts';
+
+/** What a delivery is broken off with when the reign, the mirror or the process ends. Nobody is told: it is no failure. */
+export class DeliveryEnded extends Error {
+  override readonly name = 'DeliveryEnded';
+}
+
+/** The one way to a target: paced, limited in time, and closed once the reign under which it was opened is over. */
+export class TargetCalls implements WriteCalls {
+  readonly #limits: TargetLimits;
+  readonly #pace: Pace;
+  readonly #host: Host;
+  readonly #ended: AbortSignal;
+
+  constructor(limits: TargetLimits, pace: Pace, host: Host, ended: AbortSignal) {
+    this.#limits = limits;
+    this.#pace = pace;
+    this.#host = host;
+    this.#ended = ended;
+  }
+
+  read<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#make(call);
+  }
+
+  write<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#make(call);
+  }
+
+  async #make<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    await this.#pace.turn(this.#ended);
+    if (this.#ended.aborted) throw new DeliveryEnded('the delivery was given up before the call');
+    const limit = new AbortController();
+    const onEnd = () => limit.abort();
+    this.#ended.addEventListener('abort', onEnd, { once: true });
+    let late = false;
+    const cancel = this.#host.after(this.#limits.callMsMax, () => {
+      late = true;
+      limit.abort();
+    });
+    try {
+      // Not raced against the time limit: a call that does not heed its signal may still land, and whoever took its failure for
+      // its end would start the next one beside it. It holds its place until it ends.
+      const answer = await call(limit.signal);
+      this.#pace.answered();
+      return answer;
+    } catch (error) {
+      throw this.#failureOf(error, late);
+    } finally {
+      cancel();
+      this.#ended.removeEventListener('abort', onEnd);
+    }
+  }
+
+  #failureOf(error: unknown, late: boolean): unknown {
+    if (error instanceof BrokenInvariant) return error;
+    if (this.#ended.aborted) return new DeliveryEnded('the delivery was given up during the call');
+    if (late) return new TargetError('timed-out', `the target did not answer within ${this.#limits.callMsMax} ms`);
+    if (!(error instanceof TargetError)) return new TargetError('internal', `the provider failed: ${nameOf(error)}`);
+    if (error.class === 'throttled') this.#pace.throttled();
+    return error;
+  }
+}
+
+/** What may be said of an error that nobody expected: its message could quote a value, so it stays out. */
+export function nameOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return typeof error;
+  const name = 'name' in error && typeof error.name === 'string' ? error.name : 'an error without a name';
+  return 'code' in error && typeof error.code === 'string' ? `${name} (${error.code})` : name;
+}
