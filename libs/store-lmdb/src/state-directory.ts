@@ -32,12 +32,17 @@ const stateName = /^state-(\d{6,12})$/;
  * Opens the state of a data directory, or makes an empty one when there is none yet. What a crash or an installed snapshot
  * left beside it goes, so nobody reads an older state any more.
  *
- * The caller holds the directory's lock; see {@link Store.open} for what opening does.
+ * The caller holds the directory's lock; see {@link Store.open} for what opening does. Throws
+ * {@link DataDirectoryRefused}, or {@link StoreFailed} when the disk fails.
  */
 export async function openState(dataDirectory: string, options: StoreOptions): Promise<Store> {
-  const path = currentState(dataDirectory) ?? (await makeEmptyState(dataDirectory, options));
-  removeLeftovers(dataDirectory, path);
-  return Store.open(path, options);
+  try {
+    const path = currentState(dataDirectory) ?? (await makeEmptyState(dataDirectory, options));
+    removeLeftovers(dataDirectory, path);
+    return await Store.open(path, options);
+  } catch (error) {
+    throw isDiskError(error) ? new StoreFailed('Opening the state', dataDirectory, error) : error;
+  }
 }
 
 /** The path of the state that counts, or null when none was made yet. */

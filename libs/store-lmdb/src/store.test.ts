@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { StoreFailed } from './failure.ts';
@@ -211,7 +211,6 @@ describe('a store that failed is at its end', () => {
     await store.checkpointNow();
     apply(store, 10);
     // A directory in the place of the file: the rename fails.
-    const { rmSync, mkdirSync } = await import('node:fs');
     const path = join(store.path, 'CHECKPOINT');
     const kept = readFileSync(path);
     rmSync(path);
@@ -232,6 +231,5 @@ describe('a store that failed is at its end', () => {
 
 function flipByte(path: string, at: number): void {
   const bytes = readFileSync(path);
-  bytes[at]! ^= 1;
-  writeFileSync(path, bytes);
+  writeFileSync(path, bytes.fill(bytes.readUInt8(at) ^ 1, at, at + 1));
 }

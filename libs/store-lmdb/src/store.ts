@@ -96,7 +96,7 @@ export class Store {
    * meta pages are put back and pinned, and the caller replays its log. A clean stop ends with a checkpoint, so that the
    * pages are there already and nothing is replayed.
    *
-   * The caller holds the directory's lock. Throws `DataDirectoryRefused`.
+   * The caller is `openState`.
    */
   static async open(path: string, options: StoreOptions): Promise<Store> {
     const parts = await openParts(path, options);
@@ -307,8 +307,7 @@ async function openParts(path: string, options: StoreOptions): Promise<Parts> {
     return { recovered, environment, pins, file, pin, checkpoint };
   } catch (error) {
     await closeParts(opened);
-    if (!isLmdbError(error)) throw error;
-    throw new StoreFailed('Opening the state', join(path, dataFileName), error);
+    throw error;
   }
 }
 

@@ -1,0 +1,189 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+
+import { DataDirectory } from './data-directory.ts';
+import { readIdentity } from './identity.ts';
+import { DataDirectoryRefused } from './refusal.ts';
+import { Child } from './testing/child.ts';
+import { owner, temporaryDirectory } from './testing/fixture.ts';
+
+const small = { reserveBytes: 65_536 };
+const opened: DataDirectory[] = [];
+afterEach(() => {
+  for (const directory of opened.splice(0)) directory.close();
+});
+
+function open(path: string, bootstrapped = false): DataDirectory {
+  const directory = DataDirectory.open(path, { ...small, bootstrapped });
+  opened.push(directory);
+  return directory;
+}
+
+function refusalOf(act: () => unknown): DataDirectoryRefused {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof DataDirectoryRefused) return error;
+    throw error;
+  }
+  throw new Error('it was not refused');
+}
+
+/** A directory that a member has claimed and left. */
+function claimed(): string {
+  const path = join(temporaryDirectory(), 'data');
+  const directory = DataDirectory.open(path, { ...small, bootstrapped: false });
+  directory.claim(owner);
+  directory.close();
+  return path;
+}
+
+describe("a member's directory is its own", () => {
+  test('it is made for its owner alone, with those above it', () => {
+    const path = join(temporaryDirectory(), 'var', 'lib', 'member');
+    expect(open(path).identity).toBeNull();
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+  });
+
+  test.each([0o750, 0o701, 0o777])('rights of %o are refused, and said how to change', (mode) => {
+    const path = claimed();
+    chmodSync(path, mode);
+    const refusal = refusalOf(() => open(path, true));
+    expect(refusal.code).toBe('directory-rights');
+    expect(refusal.message).toContain(`its rights are 0${mode.toString(8)}`);
+    expect(refusal.message).toContain(`chmod 700 ${path}`);
+  });
+
+  test('what is no directory, or cannot be made, is refused', () => {
+    const path = join(temporaryDirectory(), 'file');
+    writeFileSync(path, '');
+    expect(refusalOf(() => open(path)).code).toBe('directory-unusable');
+    const below = refusalOf(() => open(join(path, 'below')));
+    expect([below.code, below.path]).toEqual(['directory-unusable', join(path, 'below')]);
+    expect(below.message).toContain('ENOTDIR');
+    const loop = join(temporaryDirectory(), 'loop');
+    symlinkSync(loop, loop);
+    expect(refusalOf(() => open(loop)).code).toBe('directory-unusable');
+  });
+});
+
+describe('one at a time works on a directory', () => {
+  test('a second process is refused until the first has ended, also by kill -9', async () => {
+    const path = claimed();
+    const first = new Child('locker.worker.ts', [path]);
+    expect(await first.line()).toBe('taken');
+    const refusal = refusalOf(() => open(path));
+    expect(refusal.code).toBe('directory-locked');
+    expect(refusal.message).toContain('another process works on it');
+    await first.kill();
+
+    open(path);
+    const second = new Child('locker.worker.ts', [path]);
+    expect(await second.line()).toBe('directory-locked');
+    await second.kill();
+  });
+
+  test('a second opening of the same process is refused, by another thread as well', async () => {
+    const path = claimed();
+    const directory = open(path);
+    expect(refusalOf(() => open(path)).code).toBe('directory-locked');
+    const worker = new Worker(new URL('testing/locker.worker.ts', import.meta.url), { argv: [path] });
+    expect(await once(worker, 'message')).toEqual(['directory-locked']);
+    directory.close();
+    open(path);
+  });
+});
+
+describe('a directory knows whose it is', () => {
+  test('what was claimed is read again', () => {
+    const path = claimed();
+    expect(open(path, true).identity).toEqual(owner);
+  });
+
+  test.each([
+    ['cluster', { clusterId: new Uint8Array(16) }, 'other-cluster', '00000000000000000000000000000000'],
+    ['member', { memberId: 8 }, 'other-member', 'it belongs to member 7, this is member 8'],
+    ['disk', { diskId: new Uint8Array(16).fill(1) }, 'other-disk', 'add the member again'],
+  ])('that of another %s is refused', (_whose, expected, code, says) => {
+    const directory = open(claimed(), true);
+    directory.expect({});
+    directory.expect(owner);
+    const refusal = refusalOf(() => directory.expect(expected));
+    expect(refusal.code).toBe(code);
+    expect(refusal.message).toContain(says);
+  });
+
+  test('an empty one of a member that was there before is a wiped disk', () => {
+    const path = claimed();
+    rmSync(join(path, 'identity'));
+    const refusal = refusalOf(() => open(path, true));
+    expect(refusal.code).toBe('directory-wiped');
+    expect(refusal.message).toContain('Remove this member from the cluster');
+    expect(open(path, false).identity).toBeNull();
+  });
+
+  test.each(['log', 'state-000001', 'CURRENT'])('one with %s but no identity is refused', (name) => {
+    const path = claimed();
+    rmSync(join(path, 'identity'));
+    mkdirSync(join(path, name));
+    const refusal = refusalOf(() => open(path, false));
+    expect(refusal.code).toBe('identity-missing');
+    expect(refusal.message).toContain(name);
+  });
+
+  test('an identity with any byte changed, or cut off anywhere, is refused', () => {
+    const path = claimed();
+    const file = join(path, 'identity');
+    const bytes = readFileSync(file);
+    for (let at = 0; at < bytes.length; at++) {
+      const changed = Uint8Array.from(bytes).fill(bytes.readUInt8(at) ^ 0x10, at, at + 1);
+      for (const damaged of [changed, bytes.subarray(0, at)]) {
+        writeFileSync(file, damaged);
+        expect(refusalOf(() => readIdentity(path)).code).toBe('identity-damaged');
+      }
+    }
+    writeFileSync(file, bytes);
+    expect(readIdentity(path)).toEqual(owner);
+  });
+
+  test('a log that begins after the state ends is refused', () => {
+    const directory = open(claimed(), true);
+    directory.expectLogFrom(1, 0);
+    directory.expectLogFrom(101, 100);
+    directory.expectLogFrom(5, 100);
+    const refusal = refusalOf(() => directory.expectLogFrom(102, 100));
+    expect(refusal.code).toBe('log-starts-later');
+    expect(refusal.message).toContain('its log begins at index 102, its state ends at 100');
+  });
+});
+
+describe('room is kept for a full disk', () => {
+  test('all of its blocks are there, it is given back, and made again', () => {
+    const path = claimed();
+    const { reserve } = open(path, true);
+    const file = join(path, 'reserve');
+    expect(statSync(file).blocks * 512).toBeGreaterThanOrEqual(small.reserveBytes);
+    expect([reserve.held, reserve.ensure()]).toEqual([true, true]);
+    reserve.giveBack();
+    reserve.giveBack();
+    expect(reserve.held).toBe(false);
+    expect([reserve.ensure(), reserve.held]).toEqual([true, true]);
+    // A sparse file of the same length keeps nothing.
+    rmSync(file);
+    writeFileSync(file, '');
+    expect(reserve.held).toBe(false);
+  });
+
+  test('a disk without room for it is refused, and a reserve that is there is not needed twice', () => {
+    const path = claimed();
+    const reserveBytes = 2 ** 52;
+    const refusal = refusalOf(() => DataDirectory.open(path, { bootstrapped: true, reserveBytes }));
+    expect(refusal.code).toBe('no-room');
+    expect(refusal.message).toContain(`Free at least ${2 * reserveBytes} bytes`);
+    // The directory was let go.
+    open(path, true);
+  });
+});
