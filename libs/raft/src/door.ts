@@ -123,7 +123,7 @@ export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader';
 export type ProposalRefusal =
   | { readonly code: 'not-leader'; readonly leader: MemberId }
   | { readonly code: 'no-leader' }
-  /** The leader holds as much as it may that no quorum has yet: a quorum is away or slow. */
+  /** The leader holds as much as it may that no quorum, or not its own disk, has yet: a quorum is away, or a disk slow. */
   | { readonly code: 'too-many-uncommitted-bytes'; readonly sizeBytes: number; readonly limitBytes: number }
   | { readonly code: 'too-large'; readonly sizeBytes: number; readonly limitBytes: number };
 
@@ -156,7 +156,10 @@ export interface RaftOptions {
   readonly appendBytesMax?: number;
   /** Bytes of one proposal. Defaults to 4 MiB. */
   readonly entryBytesMax?: number;
-  /** Bytes that a leader has proposed and no quorum holds yet; one proposal is always let in. Defaults to 32 MiB. */
+  /**
+   * Bytes that a leader has proposed and that are not committed, or not flushed in its own log, yet. One proposal is always let in.
+   * Defaults to 32 MiB.
+   */
   readonly uncommittedBytesMax?: number;
   /** Bytes that were handed out to be applied and are not reported as applied; one entry always goes. Defaults to 16 MiB. */
   readonly applyingBytesMax?: number;

@@ -43,6 +43,11 @@ export class Progress {
     this.inflights = new Inflights(limits.inflightMessagesMax, limits.inflightBytesMax);
   }
 
+  /** Whether nothing at all is sent to it until it answers, or a snapshot has arrived. */
+  get paused(): boolean {
+    return this.state === 'snapshot' || (this.state === 'probe' && this.probeSent);
+  }
+
   /** Looks for the place where the logs agree, from `nextIndex` − 1 downwards. */
   becomeProbe(nextIndex = this.matchIndex + 1): void {
     this.state = 'probe';
@@ -53,6 +58,7 @@ export class Progress {
 
   becomeReplicate(): void {
     this.state = 'replicate';
+    this.probeSent = false;
     this.nextIndex = (this.matchIndex + 1) as Index;
     this.inflights.clear();
   }

@@ -1,3 +1,5 @@
+import { assert } from '@env-cli/support';
+
 import type { Entry, Index, MemberId, Term } from './entry.ts';
 import { sizeOf } from './entry-cache.ts';
 import { requestLoad } from './loads.ts';
@@ -13,7 +15,7 @@ const noEntries: readonly Entry[] = [];
 export function sendAppends(member: Member, progress: Progress, evenEmpty: boolean): void {
   const { log, limits } = member;
   let ask = evenEmpty;
-  while (progress.state !== 'snapshot' && !(progress.state === 'probe' && progress.probeSent)) {
+  while (!progress.paused) {
     const previousTerm = log.termAt((progress.nextIndex - 1) as Index);
     if (previousTerm === null) return startSnapshot(member, progress);
     const pending = progress.nextIndex <= log.lastIndex && !progress.inflights.full;
@@ -51,20 +53,18 @@ function loadFor(member: Member, progress: Progress): void {
 /** Entries for this follower were read from the log. */
 export function onLoadedFor(member: Member, progress: Progress, entries: readonly Entry[]): void {
   progress.loadId = null;
+  const [first] = entries;
+  // The log was released meanwhile: the next regular heartbeat's answer finds what to do.
+  if (first === undefined) return;
   const { log } = member;
-  const previousTerm = log.termAt((progress.nextIndex - 1) as Index);
-  const wanted = progress.state !== 'snapshot' && !progress.probeSent && !progress.inflights.full;
-  // While the disk was read the follower may have moved, and the log been released: then there is nothing to send yet.
-  if (entries[0]?.index === progress.nextIndex && previousTerm !== null && wanted && isInLog(member, entries)) {
-    sendAppend(member, progress, previousTerm, entries);
+  for (const { index, term } of entries) {
+    assert(index <= log.previousIndex || log.has(index, term), 'what a leader reads from its log is what it holds');
   }
-  // None at all: the log was released meanwhile, and the next heartbeat's answer finds what to do.
-  if (entries.length > 0) sendAppends(member, progress, false);
-}
-
-/** Whether what was read is what the log holds now: it may have been overwritten meanwhile. */
-function isInLog(member: Member, entries: readonly Entry[]): boolean {
-  return entries.every((entry) => member.log.has(entry.index, entry.term));
+  const previousTerm = log.termAt((progress.nextIndex - 1) as Index);
+  // The follower may have moved while the disk was read.
+  const wanted = first.index === progress.nextIndex && !progress.paused && !progress.inflights.full;
+  if (wanted && previousTerm !== null) sendAppend(member, progress, previousTerm, entries);
+  sendAppends(member, progress, false);
 }
 
 /** The follower lacks what the log has let go of. Nobody is sent a snapshot who does not answer at all. */
@@ -140,11 +140,12 @@ export function advanceCommit(member: Member, reign: LeaderState): void {
   const reached = reachedByQuorum(member.configuration, (voter) =>
     voter === member.id ? log.flushedIndex : (reign.followers.get(voter)?.matchIndex ?? 0),
   ) as Index;
-  if (reached <= log.commitIndex || !log.has(reached, member.term)) return;
-  log.commitTo(reached);
-  reign.proposals.committed(reached);
-  reign.reads.release(reached);
-  if (reign.reads.due) beginRound(member, reign);
+  if (reached > log.commitIndex && log.has(reached, member.term)) {
+    log.commitTo(reached);
+    reign.reads.release(reached);
+    if (reign.reads.due) beginRound(member, reign);
+  }
+  reign.proposals.settle(Math.min(log.commitIndex, log.flushedIndex) as Index);
 }
 
 /** Tells whoever has the entries that they are committed, unless something that was sent in this step has told it. */

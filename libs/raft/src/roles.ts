@@ -38,7 +38,7 @@ export function leaveRole(member: Member, leader: MemberId | null): void {
 
 function endReign(member: Member, reign: LeaderState): void {
   // They are in this log and perhaps in others': the next leader decides (raft.md, item 21).
-  const lost = reign.proposals.ids();
+  const lost = reign.proposals.idsBehind(member.log.commitIndex);
   if (lost.length > 0) member.out.push({ kind: 'proposals-lost', ids: lost });
   for (const read of reign.reads.abandon()) {
     // Followers find out by themselves and ask the next leader.

@@ -19,8 +19,6 @@ export class TestCluster {
   wire: Packet[] = [];
   /** Called with each packet as it arrives. */
   onArrival: (packet: Packet) => void = () => {};
-  /** Called with each effect of each member. */
-  onEffect: (member: TestMember, effect: Effect) => void = () => {};
   #isCut: (from: MemberId, to: MemberId) => boolean = () => false;
   /** Snapshots that arrived and wait to be installed. */
   #arrived = new Map<MemberId, Packet>();
@@ -37,7 +35,7 @@ export class TestCluster {
   cut(isCut: (from: MemberId, to: MemberId) => boolean): void {
     this.#isCut = isCut;
     this.collect();
-    this.wire = this.wire.filter((packet) => !isCut(packet.from, packet.to));
+    for (const packet of this.wire.filter(({ from, to }) => isCut(from, to))) this.lose(packet);
   }
 
   cutOff(...ids: MemberId[]): void {
@@ -56,6 +54,13 @@ export class TestCluster {
       }
       for (const { to, message } of member.takeOutbox()) this.#post({ from: member.id, to, message });
     }
+  }
+
+  /** A packet does not arrive. Whoever streams a snapshot notices. */
+  lose(packet: Packet): void {
+    this.wire = this.wire.filter((other) => other !== packet);
+    if (packet.message.kind !== 'snapshot') return;
+    this.at(packet.from).step({ kind: 'snapshot-failed', to: packet.to, term: packet.message.term });
   }
 
   /** Delivers one packet: the oldest, or the one at `at`. */

@@ -1,6 +1,16 @@
 import type { Configuration } from '../configuration.ts';
 import { decodeConfiguration } from '../configuration.ts';
-import type { Effect, Envelope, InitialState, Message, RaftOptions, ResetEffect, Status, StoreEffect } from '../door.ts';
+import type {
+  Effect,
+  Envelope,
+  InitialState,
+  LoadEffect,
+  Message,
+  RaftOptions,
+  ResetEffect,
+  Status,
+  StoreEffect,
+} from '../door.ts';
 import type { Entry, HardState, Index, MemberId, Term } from '../entry.ts';
 import type { PeerMessage } from '../message.ts';
 import { Raft } from '../raft.ts';
@@ -88,6 +98,8 @@ export class TestMember {
   raft: Raft;
   disk: Disk;
   state: State;
+  /** The state is durable at least up to here: a snapshot was installed, or the log let go of what is before. */
+  #checkpointFloor = 0;
   /** Writes that are asked for and not durable. */
   writes: (StoreEffect | ResetEffect)[] = [];
   /** Writes wait for `flush`. */
@@ -99,11 +111,14 @@ export class TestMember {
   /** A snapshot waits for `install`. */
   holdInstall = false;
   #toApply: (readonly Entry[])[] = [];
-  #loads: Extract<Effect, { kind: 'load' }>[] = [];
+  #loads: LoadEffect[] = [];
+  #finishing = false;
   /** What waits to be fetched: messages for peers, in the order in which they may leave. */
   #outbox: Envelope[] = [];
-  /** All effects since they were last taken. */
-  #effects: Effect[] = [];
+  /** All effects since they were last taken, by kind. */
+  #effects = new Map<Effect['kind'], Effect[]>();
+  /** Called with each effect before it is carried out. */
+  observe: (effect: Effect) => void = () => {};
 
   constructor(options: TestMemberOptions = {}) {
     this.id = options.id ?? A;
@@ -131,8 +146,14 @@ export class TestMember {
 
   step(message: Message): Effect[] {
     const effects = this.raft.step(message);
-    this.#effects.push(...effects);
-    for (const effect of effects) this.#carryOut(effect);
+    for (const effect of effects) {
+      const sameKind = this.#effects.get(effect.kind);
+      if (sameKind === undefined) this.#effects.set(effect.kind, [effect]);
+      else sameKind.push(effect);
+      this.observe(effect);
+      this.#begin(effect);
+    }
+    this.#finishWhatIsNotHeld();
     return effects;
   }
 
@@ -150,53 +171,24 @@ export class TestMember {
 
   /** Makes the oldest `count` writes durable. */
   flush(count = Infinity): void {
-    for (let i = 0; i < count && this.writes.length > 0; i++) {
-      const write = this.writes.shift()!;
-      writeTo(this.disk, write);
-      this.#outbox.push(...write.messages);
-      this.step({ kind: 'stored', sequence: write.sequence });
-    }
+    for (let i = 0; i < count && this.writes.length > 0; i++) this.#flushOne();
   }
 
   /** Applies what was handed out. */
   apply(): void {
-    for (let entries = this.#toApply.shift(); entries !== undefined; entries = this.#toApply.shift()) {
-      for (const one of entries) {
-        if (one.index !== this.state.index + 1) throw new Error(`entry ${one.index} handed out after ${this.state.index}`);
-        this.state.applied.push(one);
-        this.state.index = one.index;
-        this.state.term = one.term;
-        if (one.kind === 'configuration') {
-          this.state.configuration = decodeConfiguration(one.data);
-          this.state.configurationIndex = one.index;
-        }
-      }
-      this.step({ kind: 'applied', index: this.state.index });
-    }
+    while (this.#toApply.length > 0) this.#applyOne();
   }
 
   /** Answers what was asked of the log. */
   load(): void {
-    for (let wish = this.#loads.shift(); wish !== undefined; wish = this.#loads.shift()) {
-      const { from, to, bytesMax } = wish;
-      const view = this.#diskAfterWrites();
-      const entries: Entry[] = [];
-      let bytes = 0;
-      if (from > view.previous.index) {
-        for (const one of view.entries.slice(from - view.previous.index - 1, to - view.previous.index - 1)) {
-          bytes += one.data.length;
-          if (bytes > bytesMax && entries.length > 0) break;
-          entries.push(one);
-        }
-      }
-      this.step({ kind: 'loaded', id: wish.id, entries });
-    }
+    while (this.#loads.length > 0) this.#loadOne();
   }
 
   /** Puts a snapshot in the place of the state. */
   install(snapshot: State): void {
     this.apply();
     this.state = { ...snapshot, applied: [...snapshot.applied] };
+    this.#checkpointFloor = snapshot.index;
     const { index: at, term: ofTerm, configuration, configurationIndex } = snapshot;
     this.step({ kind: 'snapshot-installed', index: at, term: ofTerm, configuration, configurationIndex });
   }
@@ -204,6 +196,7 @@ export class TestMember {
   /** Lets go of the log up to `at`. */
   compact(at: number): void {
     this.step({ kind: 'released', index: index(at) });
+    this.#checkpointFloor = at;
     const released = this.disk.entries.filter((one) => one.index <= at);
     this.disk.entries = this.disk.entries.slice(released.length);
     this.disk.previous = released.at(-1) ?? this.disk.previous;
@@ -211,9 +204,10 @@ export class TestMember {
 
   /**
    * Stops as by a power loss, and starts from what the disk holds: of the pending writes the first `survivors`, of the
-   * state what it had applied at `checkpoint`.
+   * state what it had applied at its last checkpoint, `forgotten` entries ago at most.
    */
-  restart(survivors = 0, checkpoint: number = this.state.index): void {
+  restart(survivors = 0, forgotten = 0): void {
+    const checkpoint = Math.max(this.#checkpointFloor, this.state.index - forgotten);
     for (const write of this.writes.slice(0, survivors)) writeTo(this.disk, write);
     this.writes = [];
     this.#toApply = [];
@@ -249,11 +243,11 @@ export class TestMember {
       .map((envelope) => envelope.message);
   }
 
-  /** Effects of one kind since effects were last taken. */
+  /** Effects of one kind since they were last taken. */
   takeEffects<Kind extends Effect['kind']>(kind: Kind): Extract<Effect, { kind: Kind }>[] {
-    const taken = this.#effects.filter((effect): effect is Extract<Effect, { kind: Kind }> => effect.kind === kind);
-    this.#effects = this.#effects.filter((effect) => effect.kind !== kind);
-    return taken;
+    const taken = this.#effects.get(kind) ?? [];
+    this.#effects.delete(kind);
+    return taken.filter((effect): effect is Extract<Effect, { kind: Kind }> => effect.kind === kind);
   }
 
   /** Texts of the commands that were applied. */
@@ -266,26 +260,68 @@ export class TestMember {
     return this.#diskAfterWrites().entries.map((one) => one.term);
   }
 
+  /** The term of an entry of the log, the part that is not durable included. */
+  logTermAt(at: number): number | undefined {
+    const { previous, entries } = this.#diskAfterWrites();
+    return at === previous.index ? previous.term : entries[at - previous.index - 1]?.term;
+  }
+
   #diskAfterWrites(): Disk {
     const view = { ...this.disk, entries: [...this.disk.entries] };
     for (const write of this.writes) writeTo(view, write);
     return view;
   }
 
-  #carryOut(effect: Effect): void {
-    if (effect.kind === 'send') this.#outbox.push(effect);
-    if (effect.kind === 'store' || effect.kind === 'reset') {
-      this.writes.push(effect);
-      if (!this.holdDisk) this.flush();
+  #begin(effect: Effect): void {
+    if (effect.kind === 'send') this.#outbox.push({ to: effect.to, message: effect.message });
+    else if (effect.kind === 'store' || effect.kind === 'reset') this.writes.push(effect);
+    else if (effect.kind === 'apply') this.#toApply.push(effect.entries);
+    else if (effect.kind === 'load') this.#loads.push(effect);
+  }
+
+  /** Not from within itself: the effects of a step are all begun before the next step. */
+  #finishWhatIsNotHeld(): void {
+    if (this.#finishing) return;
+    this.#finishing = true;
+    for (;;) {
+      if (!this.holdDisk && this.writes.length > 0) this.#flushOne();
+      else if (!this.holdApply && this.#toApply.length > 0) this.#applyOne();
+      else if (!this.holdLoads && this.#loads.length > 0) this.#loadOne();
+      else break;
     }
-    if (effect.kind === 'apply') {
-      this.#toApply.push(effect.entries);
-      if (!this.holdApply) this.apply();
+    this.#finishing = false;
+  }
+
+  #flushOne(): void {
+    const write = this.writes.shift();
+    if (write === undefined) return;
+    writeTo(this.disk, write);
+    this.#outbox.push(...write.messages);
+    this.step({ kind: 'stored', sequence: write.sequence });
+  }
+
+  #applyOne(): void {
+    for (const one of this.#toApply.shift() ?? []) {
+      if (one.index !== this.state.index + 1) throw new Error(`entry ${one.index} handed out after ${this.state.index}`);
+      this.state.applied.push(one);
+      this.state.index = one.index;
+      this.state.term = one.term;
+      if (one.kind === 'configuration') {
+        this.state.configuration = decodeConfiguration(one.data);
+        this.state.configurationIndex = one.index;
+      }
     }
-    if (effect.kind === 'load') {
-      this.#loads.push(effect);
-      if (!this.holdLoads) this.load();
-    }
+    this.step({ kind: 'applied', index: this.state.index });
+  }
+
+  #loadOne(): void {
+    const wish = this.#loads.shift();
+    if (wish === undefined) return;
+    const { previous, entries } = this.#diskAfterWrites();
+    const held = wish.from > previous.index ? entries.slice(wish.from - previous.index - 1, wish.to - previous.index - 1) : [];
+    let bytes = 0;
+    const fitting = held.filter((one, at) => (bytes += one.data.length) <= wish.bytesMax || at === 0);
+    this.step({ kind: 'loaded', id: wish.id, entries: fitting });
   }
 }
 

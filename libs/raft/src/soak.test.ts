@@ -1,0 +1,111 @@
+import { expect, test } from '@jest/globals';
+
+import { Oracle } from './testing/oracle.ts';
+import { randomOf } from './testing/random.ts';
+import { TestCluster } from './testing/test-cluster.ts';
+import type { TestMember } from './testing/test-member.ts';
+import { memberId } from './testing/test-member.ts';
+
+function soak(seed: number, steps: number): Oracle {
+  const random = randomOf(seed);
+  const pick = <T>(list: readonly [T, ...T[]]): T => list[random(list.length)] ?? list[0];
+  const chance = (oneIn: number) => random(oneIn) === 0;
+  const ids = Array.from({ length: pick([3, 3, 3, 4, 5]) }, (_, at) => memberId(at + 1));
+  const limits = {
+    inflightMessagesMax: 1 + random(4),
+    inflightBytesMax: 100 + random(500),
+    appendBytesMax: 80 + random(300),
+    cacheBytesMax: 100 + random(1000),
+    applyingBytesMax: 80 + random(500),
+    uncommittedBytesMax: 500 + random(1000),
+  };
+  const cluster = new TestCluster(ids, () => ({ ...limits, random }));
+  const oracle = new Oracle(cluster);
+  const members = [...cluster.members.values()] as [TestMember, ...TestMember[]];
+  const loss = pick([10, 30, 1000]);
+  let text = 0;
+  for (let at = 0; at < steps; at++) {
+    const member = pick(members);
+    const dice = random(100);
+    if (dice < 25) member.tick(1 + random(4));
+    else if (dice < 70) {
+      // Mostly in order, now and then not; now and then lost, or twice.
+      for (let count = random(6); count > 0 && cluster.wire.length > 0; count--) {
+        const which = chance(4) ? random(cluster.wire.length) : 0;
+        const packet = cluster.wire[which];
+        if (packet !== undefined && packet.snapshot === undefined && chance(20)) cluster.wire.push(packet);
+        if (packet !== undefined && chance(loss)) cluster.lose(packet);
+        else cluster.deliverOne(which);
+      }
+    } else if (dice < 78) oracle.propose(chance(2) ? member : (cluster.leader() ?? member), `${++text}`.padEnd(random(60), '.'));
+    else if (dice < 82) oracle.askRead(member, ++text);
+    else if (dice < 86) member.flush(1 + random(3));
+    else if (dice < 88) {
+      member.holdDisk = chance(2);
+      if (!member.holdDisk) member.flush();
+    } else if (dice < 90) {
+      member.holdApply = chance(2);
+      if (!member.holdApply) member.apply();
+    } else if (dice < 92) {
+      member.holdLoads = chance(2);
+      if (!member.holdLoads) member.load();
+    } else if (dice < 93) {
+      member.restart(random(member.writes.length + 1), random(20));
+    } else if (dice < 95) {
+      const { appliedIndex, previousIndex } = member.status;
+      if (appliedIndex > previousIndex && appliedIndex <= member.disk.previous.index + member.disk.entries.length)
+        member.compact(appliedIndex);
+    } else if (dice < 96) {
+      const island = ids.filter(() => chance(2));
+      cluster.cut((from, to) => island.includes(from) !== island.includes(to) || (chance(2) && chance(5)));
+    } else if (dice < 98) cluster.heal();
+    else if (dice < 99) member.step({ kind: 'unreachable', to: pick(members).id });
+    else if (chance(5)) member.step({ kind: 'step-down' });
+    cluster.collect();
+  }
+  healAndAgree(cluster, oracle);
+  return oracle;
+}
+
+/** Once everything works again, a leader is elected, commits, and all come to the same state. */
+function healAndAgree(cluster: TestCluster, oracle: Oracle): void {
+  cluster.heal();
+  const members = [...cluster.members.values()];
+  for (const member of members) {
+    member.holdDisk = member.holdApply = member.holdLoads = false;
+    member.load();
+    member.flush();
+    member.apply();
+  }
+  let proposed = false;
+  for (let ticks = 0; ticks < 200; ticks++) {
+    cluster.deliver();
+    const leader = cluster.leader();
+    if (leader !== undefined && !proposed) {
+      proposed = leader.propose('the last').some((effect) => effect.kind === 'proposed');
+      cluster.deliver();
+    }
+    if (proposed && members.every((member) => member.appliedTexts.at(-1) === 'the last')) break;
+    for (const member of members) member.tick();
+  }
+  expect(members.map((member) => member.appliedTexts.at(-1))).toEqual(members.map(() => 'the last'));
+  for (const member of members) expect(member.state.applied).toEqual(members[0]?.state.applied);
+  expect(members[0]?.state.applied.length).toBe(oracle.committed.size);
+}
+
+test('members agree under loss, delay, doubling, partitions, slow disks, crashes and compaction, and come to life again', () => {
+  const seeds = 60;
+  const seen = new Map<string, number>();
+  for (let seed = 1; seed <= seeds; seed++) {
+    try {
+      const oracle = soak(seed, 1200);
+      for (const [what, count] of [...Object.entries(oracle.seen), ['committed', oracle.committed.size] as const]) {
+        seen.set(what, (seen.get(what) ?? 0) + count);
+      }
+    } catch (error) {
+      throw new Error(`seed ${seed}`, { cause: error });
+    }
+  }
+  // A soak in which nothing happens proves nothing.
+  for (const [what, count] of seen) expect([what, count >= seeds / 2]).toEqual([what, true]);
+});
