@@ -1,1 +1,3 @@
-export {};
+export { GrpcPeers, type GrpcPeersOptions, type PeersHost } from './grpc-peers.ts';
+export type { SnapshotOffer } from './snapshot-bytes.ts';
+export type { SnapshotSink } from './snapshot-receiving.ts';

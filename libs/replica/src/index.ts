@@ -1,1 +1,42 @@
-export type { LogContents, LogStore, LogWrite } from './ports.ts';
+export { ApplyLoop, type ApplyLoopOptions, type ApplyLoopPorts } from './apply-loop.ts';
+export {
+  Formation,
+  type FormationOptions,
+  type FormationStore,
+  type Founding,
+  type HelloAnswer,
+  type Welcome,
+} from './formation.ts';
+export { type Forward, type ForwardAnswer, type ForwardRefusedCode, forwardRefusedCodes } from './forward.ts';
+export {
+  type Hello,
+  type HelloExpectation,
+  type HelloRefusal,
+  type HelloRefusedCode,
+  helloRefusedCodes,
+  protocolRange,
+  refuseHello,
+} from './hello.ts';
+export { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
+export type {
+  AppliedBatch,
+  AppliedResult,
+  Applier,
+  ApplyObserver,
+  Clock,
+  InstalledSnapshot,
+  LogContents,
+  LogStore,
+  LogWrite,
+  Origin,
+  Peers,
+  ProposalRefusedCode,
+  ReadRefusedCode,
+  Snapshots,
+  StateMachine,
+  StateStore,
+} from './ports.ts';
+export { commandAt, type ProposalBatch } from './proposal-batch.ts';
+export { Replica, type ReplicaOptions, type ReplicaPorts } from './replica.ts';
+export { planStart, type StartPlan, type StateAtStart } from './start-plan.ts';
+export type { ReplicaView } from './view.ts';

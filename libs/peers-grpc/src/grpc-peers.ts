@@ -1,0 +1,352 @@
+import {
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import type { MemberId, PeerMessage } from '@env-cli/raft';
+import type { Forward, ForwardAnswer, Hello, HelloAnswer, HelloRefusal, Peers } from '@env-cli/replica';
+import { ByteReader, MalformedBytes } from '@env-cli/support';
+
+import { AcceptedStream } from './accepted-stream.ts';
+import { Consumption } from './consumption.ts';
+import { decodeForward, decodeForwardAnswer, encodeForward, encodeForwardAnswer } from './forward-bytes.ts';
+import { decodeHello, decodeHelloAnswer, encodeHello, encodeHelloAnswer } from './hello-bytes.ts';
+import { Link } from './link.ts';
+import { MessageLink } from './message-link.ts';
+import { readPeerMessage } from './peer-message.ts';
+import { dialClient, peersService, transportOptions } from './service.ts';
+import type { SnapshotOffer } from './snapshot-bytes.ts';
+import { type SnapshotHost, SnapshotReceiving } from './snapshot-receiving.ts';
+import { SnapshotSending, type SnapshotSource } from './snapshot-sending.ts';
+
+/** The member behind the connections. */
+export interface PeersHost extends SnapshotHost {
+  /** What this member says of itself. */
+  hello(toMemberId: number): Hello;
+  /** Whether whoever introduced itself may exchange messages; null lets it. */
+  refuse(hello: Hello): HelloRefusal | null;
+  /** The answer to a hello alone, by which clusters form. */
+  greet(hello: Hello): HelloAnswer;
+  received(from: MemberId, message: PeerMessage): void;
+  unreachable(to: MemberId): void;
+  forwarded(from: MemberId, forward: Forward): void;
+  forwardAnswered(from: MemberId, answer: ForwardAnswer): void;
+  forwardsBroken(to: MemberId): void;
+  /** A member was reached, and said this of itself. */
+  met(hello: Hello): void;
+  /** Another member does not let this one in. */
+  refusedBy(memberId: MemberId, refusal: HelloRefusal): void;
+  /** For people. */
+  report(message: string): void;
+}
+
+export interface GrpcPeersOptions {
+  /** Where other members find this one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** A monotonic clock in milliseconds: the one by which deadlines of batches count. */
+  readonly nowMs: () => number;
+  /** 0 inclusive to 1 exclusive. */
+  readonly random: () => number;
+  /** Bytes a second of each snapshot that goes out. Defaults to 64 MiB. */
+  readonly snapshotBytesPerSecondMax?: number;
+}
+
+const snapshotBytesPerSecondMaxDefault = 64 * 1024 * 1024;
+
+/** Commands of one forwarded batch. */
+const forwardCommandsMax = 16_384;
+
+/** Forwards that wait in this process for the leader's connection: what comes beyond is not sent. */
+const forwardBufferBytesMax = 16 * 1024 * 1024;
+
+/** Milliseconds between two looks at each connection. */
+const checkMs = 250;
+
+/** The same complaint about the same member is told once in so many milliseconds. */
+const reportMs = 30_000;
+
+interface PeerLinks {
+  readonly messages: MessageLink;
+  readonly forwards: Link;
+}
+
+/** The way to the other members over gRPC, bytes in and bytes out: no Nest, no protobuf, nothing queued for who is slow. */
+export class GrpcPeers implements Peers {
+  readonly #options: GrpcPeersOptions;
+  readonly #host: PeersHost;
+  readonly #server = new Server(transportOptions);
+  readonly #links = new Map<number, PeerLinks>();
+  readonly #incoming = new Map<number, AcceptedStream>();
+  readonly #consumptions = new Map<AcceptedStream, Consumption>();
+  readonly #forwarders = new Map<number, AcceptedStream>();
+  readonly #snapshots = new Map<number, AcceptedStream>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #reported = new Map<string, number>();
+  #members: readonly { readonly memberId: number; readonly address: string }[] = [];
+  #port = 0;
+
+  private constructor(options: GrpcPeersOptions, host: PeersHost) {
+    this.#options = options;
+    this.#host = host;
+    this.#server.addService(peersService, {
+      Hello: (call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>) =>
+        this.#answerHello(call, answer),
+      Messages: (call: ServerDuplexStream<Uint8Array, Uint8Array>) => this.#acceptMessages(call),
+      Forward: (call: ServerDuplexStream<Uint8Array, Uint8Array>) => this.#acceptForwards(call),
+      Snapshot: (call: ServerDuplexStream<Uint8Array, Uint8Array>) => this.#acceptSnapshot(call),
+    });
+    this.#timer = setInterval(() => this.#check(), checkMs);
+  }
+
+  /** Rejects when the address cannot be listened on. */
+  static async listen(options: GrpcPeersOptions, host: PeersHost): Promise<GrpcPeers> {
+    const peers = new GrpcPeers(options, host);
+    const address = `${options.listen.host}:${options.listen.port}`;
+    try {
+      peers.#port = await new Promise<number>((resolve, reject) => {
+        peers.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
+          error === null ? resolve(port) : reject(error),
+        );
+      });
+    } catch (error) {
+      await peers.close();
+      throw new Error(
+        `the peer address ${address} cannot be listened on (${(error as Error).message}): is another process using it?`,
+        {
+          cause: error,
+        },
+      );
+    }
+    return peers;
+  }
+
+  /** The port that is listened on. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The members to which this one has a connection now. */
+  get connected(): readonly number[] {
+    return [...this.#links].filter(([, links]) => links.messages.open).map(([memberId]) => memberId);
+  }
+
+  /** Messages that were dropped for want of a connection or of room. */
+  get droppedMessages(): number {
+    let dropped = 0;
+    for (const links of this.#links.values()) dropped += links.messages.droppedMessages;
+    return dropped;
+  }
+
+  /** Connects to these members, and to no others. */
+  setMembers(members: readonly { readonly memberId: number; readonly address: string }[]): void {
+    this.#members = members;
+    for (const [memberId, links] of this.#links) {
+      if (members.some((member) => member.memberId === memberId && member.address === links.messages.address)) continue;
+      closeLinks(links);
+      this.#links.delete(memberId);
+    }
+    for (const { memberId, address } of this.#members) {
+      if (!this.#links.has(memberId)) this.#links.set(memberId, this.#dial(memberId as MemberId, address));
+    }
+  }
+
+  send(to: MemberId, message: PeerMessage): void {
+    this.#links.get(to)?.messages.send(message);
+  }
+
+  flush(): void {
+    for (const links of this.#links.values()) links.messages.flush();
+  }
+
+  forward(to: MemberId, forward: Forward): boolean {
+    const link = this.#links.get(to)?.forwards;
+    const buffered = link?.bufferedBytes ?? null;
+    if (link === undefined || buffered === null || buffered > forwardBufferBytesMax) return false;
+    return link.write(encodeForward(forward, this.#options.nowMs()));
+  }
+
+  answerForward(to: MemberId, answer: ForwardAnswer): void {
+    this.#forwarders.get(to)?.write(encodeForwardAnswer(answer));
+  }
+
+  /** Streams a snapshot to a member. Null when it is not one of those that were set. `done` is called once, unless it is cancelled. */
+  sendSnapshot(
+    to: MemberId,
+    offer: SnapshotOffer,
+    source: SnapshotSource,
+    done: (problem: string | null) => void,
+  ): { cancel(): void } | null {
+    const address = this.#links.get(to)?.messages.address;
+    if (address === undefined) return null;
+    const { snapshotBytesPerSecondMax = snapshotBytesPerSecondMaxDefault } = this.#options;
+    return new SnapshotSending({
+      address,
+      offer,
+      source,
+      done,
+      bytesPerSecondMax: snapshotBytesPerSecondMax,
+      hello: () => this.#host.hello(to),
+      refuse: (hello) => this.#host.refuse(hello),
+    });
+  }
+
+  /** Introduces this member to one that it has no links to yet. Rejects when it is not reached within `withinMs`. */
+  async hello(member: { readonly memberId: number; readonly address: string }, withinMs: number): Promise<HelloAnswer> {
+    const client = dialClient(member.address);
+    const { path, requestSerialize, responseDeserialize } = peersService.Hello;
+    const bytes = encodeHello(this.#host.hello(member.memberId));
+    try {
+      return await new Promise<HelloAnswer>((resolve, reject) => {
+        const deadline = new Date(Date.now() + withinMs);
+        client.makeUnaryRequest(path, requestSerialize, responseDeserialize, bytes, { deadline }, (error, answer) => {
+          if (error !== null || answer === undefined) reject(error ?? new Error('no answer'));
+          else resolve(decodeHelloAnswer(answer));
+        });
+      });
+    } finally {
+      client.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    for (const links of this.#links.values()) closeLinks(links);
+    this.#links.clear();
+    for (const stream of [...this.#incoming.values(), ...this.#forwarders.values(), ...this.#snapshots.values()]) stream.close();
+    this.#server.forceShutdown();
+    await Promise.resolve();
+  }
+
+  #dial(memberId: MemberId, address: string): PeerLinks {
+    const host = this.#host;
+    const common = {
+      address,
+      random: this.#options.random,
+      hello: () => host.hello(memberId),
+      refuse: (hello: Hello) => host.refuse(hello),
+    };
+    return {
+      messages: new MessageLink({
+        ...common,
+        memberId,
+        onOpen: (hello) => host.met(hello),
+        onUnreachable: (to) => host.unreachable(to),
+        onFailed: (reason, refusal) => {
+          this.#report(memberId, `member ${memberId} at ${address}: ${reason}`);
+          if (refusal !== null) host.refusedBy(memberId, refusal);
+        },
+      }),
+      forwards: new Link({
+        ...common,
+        method: peersService.Forward,
+        onOpen: () => undefined,
+        onFrame: (bytes) => host.forwardAnswered(memberId, decodeForwardAnswer(bytes)),
+        onBroken: () => host.forwardsBroken(memberId),
+        // The messages' link tells the same, and is dialed at the same times.
+        onFailed: () => undefined,
+      }),
+    };
+  }
+
+  #acceptMessages(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
+    new AcceptedStream({
+      call,
+      greet: (hello) => this.#greet(hello),
+      onOpen: (stream) => {
+        this.#takePlace(this.#incoming, stream);
+        this.#consumptions.set(stream, new Consumption(stream));
+      },
+      onFrame: (stream, bytes) => {
+        const reader = new ByteReader(bytes);
+        while (reader.remaining > 0) this.#host.received(stream.memberId as MemberId, readPeerMessage(reader));
+        this.#consumptions.get(stream)?.add(bytes.length);
+      },
+      onClosed: (stream) => {
+        this.#consumptions.delete(stream);
+        if (this.#incoming.get(stream.memberId) === stream) this.#incoming.delete(stream.memberId);
+      },
+      report: (message) => this.#report(call.getPeer(), message),
+    });
+  }
+
+  #acceptForwards(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
+    new AcceptedStream({
+      call,
+      greet: (hello) => this.#greet(hello),
+      onOpen: (stream) => this.#takePlace(this.#forwarders, stream),
+      onFrame: (stream, bytes) =>
+        this.#host.forwarded(stream.memberId as MemberId, decodeForward(bytes, this.#options.nowMs(), forwardCommandsMax)),
+      onClosed: (stream) => {
+        if (this.#forwarders.get(stream.memberId) === stream) this.#forwarders.delete(stream.memberId);
+      },
+      report: (message) => this.#report(call.getPeer(), message),
+    });
+  }
+
+  #acceptSnapshot(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
+    let receiving: SnapshotReceiving | null = null;
+    new AcceptedStream({
+      call,
+      greet: (hello) => this.#greet(hello),
+      onOpen: (stream) => {
+        this.#takePlace(this.#snapshots, stream);
+        receiving = new SnapshotReceiving(stream, this.#host);
+      },
+      onFrame: (_stream, bytes) => receiving?.take(bytes),
+      onClosed: (stream) => {
+        if (this.#snapshots.get(stream.memberId) === stream) this.#snapshots.delete(stream.memberId);
+      },
+      report: (message) => this.#report(call.getPeer(), message),
+    });
+  }
+
+  /** A member that dials again has lost its former stream, even if that is not known here yet. */
+  #takePlace(streams: Map<number, AcceptedStream>, stream: AcceptedStream): void {
+    const former = streams.get(stream.memberId);
+    streams.set(stream.memberId, stream);
+    former?.close();
+  }
+
+  #greet(hello: Hello): { readonly hello: Hello } | { readonly refusal: HelloRefusal } {
+    const refusal = this.#host.refuse(hello);
+    return refusal === null ? { hello: this.#host.hello(hello.memberId) } : { refusal };
+  }
+
+  #answerHello(call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>): void {
+    try {
+      const decided = this.#host.greet(decodeHello(call.request));
+      if ('refusal' in decided) this.#report(call.getPeer(), `${call.getPeer()} is refused: ${decided.refusal.message}`);
+      answer(null, encodeHelloAnswer(decided));
+    } catch (error) {
+      if (!(error instanceof MalformedBytes)) throw error;
+      this.#report(call.getPeer(), `${call.getPeer()} sent a hello that cannot be read: ${error.message}`);
+      answer({ code: status.INVALID_ARGUMENT, details: error.message } satisfies Partial<ServiceError>);
+    }
+  }
+
+  #check(): void {
+    const nowMs = this.#options.nowMs();
+    for (const links of this.#links.values()) links.messages.check(nowMs);
+    for (const consumption of this.#consumptions.values()) consumption.tell();
+  }
+
+  #report(about: unknown, message: string): void {
+    const nowMs = this.#options.nowMs();
+    // A caller's port is another one each time: the address without it is the same complaint.
+    const key = `${String(about).replace(/:\d+$/, '')} ${message.replaceAll(/:\d{4,5}\b/g, '')}`;
+    const before = this.#reported.get(key);
+    if (before !== undefined && nowMs - before < reportMs) return;
+    if (this.#reported.size > 1000) this.#reported.clear();
+    this.#reported.set(key, nowMs);
+    this.#host.report(message);
+  }
+}
+
+function closeLinks(links: PeerLinks): void {
+  links.messages.close();
+  links.forwards.close();
+}

@@ -1,0 +1,75 @@
+import { type Hello, type HelloAnswer, helloRefusedCodes } from '@env-cli/replica';
+import { ByteReader, ByteWriter, MalformedBytes } from '@env-cli/support';
+
+import { readFlag } from './peer-message.ts';
+
+const magic = 'envcli peer';
+const format = 1;
+const idBytes = 16;
+
+export function encodeHello(hello: Hello): Uint8Array {
+  return writeHello(new ByteWriter().text(magic).u16(format), hello).take();
+}
+
+/** Throws {@link MalformedBytes} on anything that is not a hello of a format that is known. */
+export function decodeHello(bytes: Uint8Array): Hello {
+  const reader = new ByteReader(bytes);
+  if (reader.text() !== magic) throw new MalformedBytes('it is not the hello of a member');
+  const found = reader.u16();
+  if (found !== format) throw new MalformedBytes(`a hello of format ${found}, and this program reads ${format}`);
+  const hello = readHello(reader);
+  reader.end();
+  return hello;
+}
+
+export function encodeHelloAnswer(answer: HelloAnswer): Uint8Array {
+  const writer = new ByteWriter().text(magic).u16(format);
+  if ('refusal' in answer) {
+    return writer.u8(0).u8(helloRefusedCodes.indexOf(answer.refusal.code)).text(answer.refusal.message).take();
+  }
+  return writeHello(writer.u8(1), answer.welcome.hello).bytes(answer.welcome.founding).take();
+}
+
+/** Throws {@link MalformedBytes}. */
+export function decodeHelloAnswer(bytes: Uint8Array): HelloAnswer {
+  const reader = new ByteReader(bytes);
+  if (reader.text() !== magic) throw new MalformedBytes('it is not the answer of a member');
+  const found = reader.u16();
+  if (found !== format) throw new MalformedBytes(`an answer of format ${found}, and this program reads ${format}`);
+  const answer = readFlag(reader) ? readWelcome(reader) : readRefusal(reader);
+  reader.end();
+  return answer;
+}
+
+function readWelcome(reader: ByteReader): HelloAnswer {
+  return { welcome: { hello: readHello(reader), founding: reader.bytes().slice() } };
+}
+
+function readRefusal(reader: ByteReader): HelloAnswer {
+  const code = helloRefusedCodes[reader.u8()];
+  if (code === undefined) throw new MalformedBytes('a refusal with an unknown code');
+  return { refusal: { code, message: reader.text() } };
+}
+
+function writeHello(writer: ByteWriter, hello: Hello): ByteWriter {
+  const { clusterId, memberId, diskId, toMemberId, protocolMin, protocolMax, featureLevel, apiAddress, formed, founderDiskId } =
+    hello;
+  writer.raw(clusterId).u32(memberId).raw(diskId).u32(toMemberId).u16(protocolMin).u16(protocolMax).u32(featureLevel);
+  writer.text(apiAddress).u8(formed ? 1 : 0);
+  return founderDiskId === null ? writer.u8(0) : writer.u8(1).raw(founderDiskId);
+}
+
+function readHello(reader: ByteReader): Hello {
+  return {
+    clusterId: reader.raw(idBytes).slice(),
+    memberId: reader.u32(),
+    diskId: reader.raw(idBytes).slice(),
+    toMemberId: reader.u32(),
+    protocolMin: reader.u16(),
+    protocolMax: reader.u16(),
+    featureLevel: reader.u32(),
+    apiAddress: reader.text(),
+    formed: readFlag(reader),
+    founderDiskId: readFlag(reader) ? reader.raw(idBytes).slice() : null,
+  };
+}

@@ -1,0 +1,166 @@
+import type { Append, Entry, EntryKind, Index, PeerMessage, Term } from '@env-cli/raft';
+import { type ByteReader, ByteWriter, MalformedBytes } from '@env-cli/support';
+
+/** Kinds of messages by their code on the wire: the place in this list. A new one goes to the end, with a new protocol version. */
+const kinds = [
+  'pre-vote-request',
+  'pre-vote-reply',
+  'vote-request',
+  'vote-reply',
+  'append',
+  'append-accepted',
+  'append-rejected',
+  'stale-term',
+  'commit',
+  'heartbeat',
+  'heartbeat-reply',
+  'read-request',
+  'read-reply',
+  'snapshot',
+] as const satisfies readonly PeerMessage['kind'][];
+
+const entryKinds = ['noop', 'command', 'configuration'] as const satisfies readonly EntryKind[];
+
+const codeOfKind = Object.fromEntries(kinds.map((kind, code) => [kind, code])) as Record<PeerMessage['kind'], number>;
+const codeOfEntryKind = Object.fromEntries(entryKinds.map((kind, code) => [kind, code])) as Record<EntryKind, number>;
+
+/** Entries of one append on the wire: less than this many bytes each cannot be, so a count that is too high is told early. */
+const entryBytesMin = 3;
+
+/** Bytes that a message takes on the wire, about: never less than it does. */
+export function wireBytesOf(message: PeerMessage): number {
+  let bytes = 64;
+  if (message.kind === 'append') for (const entry of message.entries) bytes += entry.data.length + 20;
+  return bytes;
+}
+
+/** Appends a message to a frame: a code, then its fields as varints in the order of their declaration. */
+export function writePeerMessage(writer: ByteWriter, message: PeerMessage): void {
+  writer.u8(codeOfKind[message.kind]).varint(message.term);
+  switch (message.kind) {
+    case 'pre-vote-request':
+    case 'vote-request':
+      writer.varint(message.lastIndex).varint(message.lastTerm);
+      return;
+    case 'pre-vote-reply':
+    case 'vote-reply':
+      writer.u8(message.granted ? 1 : 0);
+      return;
+    case 'append':
+      writer.varint(message.previousIndex).varint(message.previousTerm).varint(message.commit);
+      writer.raw(entriesBytes(message.entries));
+      return;
+    case 'append-accepted':
+      writer.varint(message.matchIndex);
+      return;
+    case 'append-rejected':
+      writer.varint(message.rejectedIndex).varint(message.hintIndex).varint(message.hintTerm);
+      return;
+    case 'stale-term':
+      return;
+    case 'commit':
+      writer.varint(message.commit).varint(message.commitTerm);
+      return;
+    case 'heartbeat':
+      writer.varint(message.round).varint(message.commit);
+      return;
+    case 'heartbeat-reply':
+      writer.varint(message.round);
+      return;
+    case 'read-request':
+      writer.varint(message.id);
+      return;
+    case 'read-reply':
+      writer.varint(message.id).varint(message.index);
+      return;
+    case 'snapshot':
+      writer.varint(message.index).varint(message.indexTerm);
+      return;
+  }
+}
+
+/** Reads one message. The data of entries are views on what is read. Throws {@link MalformedBytes}. */
+export function readPeerMessage(reader: ByteReader): PeerMessage {
+  const code = reader.u8();
+  const kind = kinds[code];
+  if (kind === undefined) throw new MalformedBytes(`no message has the code ${code}`);
+  const term = reader.varint() as Term;
+  switch (kind) {
+    case 'pre-vote-request':
+    case 'vote-request':
+      return { kind, term, lastIndex: reader.varint() as Index, lastTerm: reader.varint() as Term };
+    case 'pre-vote-reply':
+    case 'vote-reply':
+      return { kind, term, granted: readFlag(reader) };
+    case 'append':
+      return readAppend(reader, term);
+    case 'append-accepted':
+      return { kind, term, matchIndex: reader.varint() as Index };
+    case 'append-rejected':
+      return {
+        kind,
+        term,
+        rejectedIndex: reader.varint() as Index,
+        hintIndex: reader.varint() as Index,
+        hintTerm: reader.varint() as Term,
+      };
+    case 'stale-term':
+      return { kind, term };
+    case 'commit':
+      return { kind, term, commit: reader.varint() as Index, commitTerm: reader.varint() as Term };
+    case 'heartbeat':
+      return { kind, term, round: reader.varint(), commit: reader.varint() as Index };
+    case 'heartbeat-reply':
+      return { kind, term, round: reader.varint() };
+    case 'read-request':
+      return { kind, term, id: reader.varint() };
+    case 'read-reply':
+      return { kind, term, id: reader.varint(), index: reader.varint() as Index };
+    case 'snapshot':
+      return { kind, term, index: reader.varint() as Index, indexTerm: reader.varint() as Term };
+  }
+}
+
+/** A flag of one byte. Any other value than 0 and 1 would be a second spelling of the same message. */
+export function readFlag(reader: ByteReader): boolean {
+  const value = reader.u8();
+  if (value > 1) throw new MalformedBytes(`${value} is neither yes (1) nor no (0)`);
+  return value === 1;
+}
+
+/** Followers that need the same entries are given the same array: they are written once (`Append.entries`). */
+const written = new WeakMap<readonly Entry[], Uint8Array>();
+
+function entriesBytes(entries: readonly Entry[]): Uint8Array {
+  const known = written.get(entries);
+  if (known !== undefined) return known;
+  let bytes = 8;
+  for (const entry of entries) bytes += entry.data.length + 20;
+  const writer = new ByteWriter(bytes).varint(entries.length);
+  for (const entry of entries) writer.u8(codeOfEntryKind[entry.kind]).varint(entry.term).bytes(entry.data);
+  const taken = writer.take();
+  if (entries.length > 0) written.set(entries, taken);
+  return taken;
+}
+
+function readAppend(reader: ByteReader, term: Term): Append {
+  const previousIndex = reader.varint() as Index;
+  const previousTerm = reader.varint() as Term;
+  const commit = reader.varint() as Index;
+  const count = reader.varint();
+  if (count * entryBytesMin > reader.remaining) throw new MalformedBytes(`${count} entries in ${reader.remaining} bytes`);
+  if (previousIndex + count > Number.MAX_SAFE_INTEGER) throw new MalformedBytes('an index above 2^53 - 1');
+  if (previousTerm > term) throw new MalformedBytes('an entry of a term above the message');
+  const entries: Entry[] = [];
+  let entryTerm: number = previousTerm;
+  for (let place = 1; place <= count; place++) {
+    const code = reader.u8();
+    const kind = entryKinds[code];
+    if (kind === undefined) throw new MalformedBytes(`no entry has the code ${code}`);
+    const ownTerm = reader.varint();
+    if (ownTerm < entryTerm || ownTerm > term) throw new MalformedBytes('terms of entries that descend or exceed the message');
+    entryTerm = ownTerm;
+    entries.push({ index: (previousIndex + place) as Index, term: ownTerm as Term, kind, data: reader.bytes() });
+  }
+  return { kind: 'append', term, previousIndex, previousTerm, entries, commit };
+}

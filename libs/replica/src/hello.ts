@@ -1,0 +1,101 @@
+import { equalBytes, hexOf } from '@env-cli/support';
+
+/** The versions of what members say to one another that this program speaks, lowest and highest. */
+export const protocolRange = { min: 1, max: 1 } as const;
+
+/** How a member introduces itself on every connection, before anything else. */
+export interface Hello {
+  /** 16 bytes. */
+  readonly clusterId: Uint8Array;
+  readonly memberId: number;
+  /** 16 bytes. */
+  readonly diskId: Uint8Array;
+  /** Whom it means to speak with. */
+  readonly toMemberId: number;
+  readonly protocolMin: number;
+  readonly protocolMax: number;
+  /** The highest feature level whose commands it understands. */
+  readonly featureLevel: number;
+  /** Where clients find it, as host:port. */
+  readonly apiAddress: string;
+  /** Whether it holds the first entry of the cluster: see `Formation`. */
+  readonly formed: boolean;
+  /** While it is not formed: the founder's disk that it follows, and no other. Null before it met the founder. */
+  readonly founderDiskId: Uint8Array | null;
+}
+
+/** In the order of their codes on the wire. */
+export const helloRefusedCodes = [
+  'malformed',
+  'other-cluster',
+  'not-me',
+  'same-member',
+  'unknown-member',
+  'other-disk',
+  'protocol',
+  'feature-level',
+  'not-formed',
+] as const;
+
+export type HelloRefusedCode = (typeof helloRefusedCodes)[number];
+
+/** Why a member was not let in, for the people of both. */
+export interface HelloRefusal {
+  readonly code: HelloRefusedCode;
+  readonly message: string;
+}
+
+/** What a member knows when another one introduces itself. */
+export interface HelloExpectation {
+  readonly clusterId: Uint8Array;
+  readonly memberId: number;
+  /** The disk of each member by the configuration, or null while this one is not formed. */
+  readonly diskIds: ReadonlyMap<number, Uint8Array> | null;
+  /** The members that are expected while there is no configuration. */
+  readonly initialMembers: readonly number[];
+  /** The cluster's feature level: who has a lower one could not apply its commands. */
+  readonly featureLevel: number;
+}
+
+/** Says whether a member is one of us; null when it is. It changes nothing here, whatever was said. */
+export function refuseHello(own: HelloExpectation, hello: Hello): HelloRefusal | null {
+  if (!equalBytes(own.clusterId, hello.clusterId)) {
+    const message =
+      `member ${hello.memberId} is of cluster ${hexOf(hello.clusterId)}, this is cluster ${hexOf(own.clusterId)}. ` +
+      'Check the peer addresses; at a first start, also that all members have the same bootstrap token and the same list of members.';
+    return { code: 'other-cluster', message };
+  }
+  if (hello.toMemberId !== own.memberId) {
+    const message = `member ${hello.memberId} looks for member ${hello.toMemberId} here, and this is member ${own.memberId}. Check the peer addresses of both.`;
+    return { code: 'not-me', message };
+  }
+  if (hello.memberId === own.memberId) {
+    return { code: 'same-member', message: `two members have the number ${own.memberId}. Give each its own.` };
+  }
+  const members = own.diskIds === null ? own.initialMembers : [...own.diskIds.keys()];
+  if (!members.includes(hello.memberId)) {
+    const message = `member ${hello.memberId} is not in the configuration (members ${members.join(', ')}). Add it to the cluster first.`;
+    return { code: 'unknown-member', message };
+  }
+  const known = own.diskIds?.get(hello.memberId);
+  if (known !== undefined && !equalBytes(known, hello.diskId)) {
+    const message =
+      `member ${hello.memberId} comes with disk ${hexOf(hello.diskId)}, the cluster knows it with disk ${hexOf(known)}: its data directory was ` +
+      'wiped or replaced, and with it the votes it gave. It is not let in again. If the old directory still exists, start the member with it; ' +
+      `otherwise remove member ${hello.memberId} from the cluster and add a new one with a number that was never used.`;
+    return { code: 'other-disk', message };
+  }
+  if (hello.protocolMax < protocolRange.min || hello.protocolMin > protocolRange.max) {
+    const message =
+      `member ${hello.memberId} speaks the protocols ${hello.protocolMin} to ${hello.protocolMax}, member ${own.memberId} ` +
+      `${protocolRange.min} to ${protocolRange.max}. Bring both to versions that overlap.`;
+    return { code: 'protocol', message };
+  }
+  if (hello.featureLevel < own.featureLevel) {
+    const message =
+      `member ${hello.memberId} understands commands up to feature level ${hello.featureLevel}, the cluster is at ${own.featureLevel}. ` +
+      'Start it with a newer version.';
+    return { code: 'feature-level', message };
+  }
+  return null;
+}

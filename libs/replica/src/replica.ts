@@ -1,0 +1,538 @@
+import { encodeEntryData } from '@env-cli/environments';
+import type { Effect, Index, MemberId, Message, PeerMessage, Raft, ResetEffect, Role, StoreEffect, Term } from '@env-cli/raft';
+import { assert } from '@env-cli/support';
+
+import { EntryClock } from './entry-clock.ts';
+import type { Forward, ForwardAnswer, ForwardRefusedCode } from './forward.ts';
+import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
+import { LogTail } from './log-tail.ts';
+import { Outbound } from './outbound.ts';
+import type { Applier, Clock, InstalledSnapshot, LogStore, Origin, Peers, Snapshots } from './ports.ts';
+import { assertBatch, type ProposalBatch, sizeOf } from './proposal-batch.ts';
+import { type BatchPart, type PackedEntry, ProposalQueue, type WaitingBatch } from './proposal-queue.ts';
+import { ReadQueue } from './read-queue.ts';
+import type { ReplicaView } from './view.ts';
+
+/** The world of a replica. It keeps no clock, timer, file or socket of its own, so one process and one seed can run a whole cluster. */
+export interface ReplicaPorts {
+  readonly raft: Raft;
+  readonly log: LogStore;
+  readonly peers: Peers;
+  readonly applier: Applier;
+  readonly snapshots: Snapshots;
+  readonly origin: Origin;
+  readonly clock: Clock;
+  /** Asks the host to call `turn` soon: after what has arrived meanwhile was handed in. Called once a turn at most. */
+  readonly wake: () => void;
+  /** For people: one sentence without a user's value in it. */
+  readonly report: (message: string) => void;
+}
+
+export interface ReplicaOptions {
+  readonly memberId: MemberId;
+  /** Milliseconds of one tick of the core. Defaults to 100. */
+  readonly tickMs?: number;
+  /** As the core has it (`RaftOptions.electionTicks`). Defaults to 10. */
+  readonly electionTicks?: number;
+  readonly limits?: Partial<ReplicaLimits>;
+}
+
+/** A core message, or a write of the log that became durable. */
+type Input = Message | { readonly kind: 'durable'; readonly effect: StoreEffect | ResetEffect };
+
+/** An entry of this reign that is not applied yet. */
+interface Proposed {
+  readonly id: number;
+  readonly index: Index;
+  readonly parts: readonly BatchPart[];
+}
+
+/**
+ * The consensus loop of one member: it hands the core what happened, one thing after the other, and carries out in order what it asks.
+ *
+ * Everything that happens is noted and waits for the next `turn`. So commands that come while the log syncs go out together
+ * with the next write, and after a pause what was received is looked at before time passes (docs/raft.md, "Rules for Node.js").
+ */
+export class Replica {
+  readonly #ports: ReplicaPorts;
+  readonly #memberId: MemberId;
+  readonly #tickMs: number;
+  readonly #pauseMs: number;
+  readonly #leaderWaitMs: number;
+  readonly #limits: ReplicaLimits;
+
+  #inbox: Input[] = [];
+  #received = 0;
+  #dropped = 0;
+  #awake = false;
+  #stopping = false;
+  #turnMs: number;
+  /** When the last tick was asked for, and whether one is due; `late` when it has already let one turn pass. */
+  #tickedMs: number;
+  #tickDue: 'no' | 'now' | 'next-turn' = 'no';
+
+  #role: Role;
+  #term: Term;
+  #leader: MemberId | null;
+  #viewSent = '';
+  #configurationText = '';
+
+  readonly #queue: ProposalQueue;
+  readonly #entryClock: EntryClock;
+  readonly #outbound: Outbound;
+  #packing: { readonly id: number; readonly packed: PackedEntry; taken: boolean; refused: Effect | null } | null = null;
+  #lastProposal = 0;
+  /** This reign's entries, oldest first, from `#proposedHead` on. */
+  #proposed: Proposed[] = [];
+  /** Writes of entries that are not durable. While there is one, commands gather for the next. */
+  #writesOpen = 0;
+  /** The core holds as many uncommitted bytes as it may: nothing is proposed before something moved. */
+  #saturated = false;
+  #backgroundDue = false;
+
+  readonly #reads: ReadQueue;
+
+  readonly #tail: LogTail;
+  #checkpointIndex = 0;
+  #released: number;
+  /** Snapshots on their way out: the log behind them stays. */
+  readonly #sending = new Map<MemberId, { term: Term; index: Index }>();
+
+  constructor(options: ReplicaOptions, ports: ReplicaPorts) {
+    this.#ports = ports;
+    this.#memberId = options.memberId;
+    this.#tickMs = options.tickMs ?? 100;
+    this.#pauseMs = this.#tickMs * (options.electionTicks ?? 10);
+    // Long enough for an election that needs a second try.
+    this.#leaderWaitMs = 3 * this.#pauseMs;
+    this.#limits = { ...defaultReplicaLimits, ...options.limits };
+    this.#queue = new ProposalQueue(this.#limits);
+    this.#reads = new ReadQueue(ports.origin, this.#limits.readsMax);
+    this.#outbound = new Outbound(ports.peers, ports.origin, this.#limits.forwardsMax);
+    this.#entryClock = new EntryClock(ports.clock);
+    this.#tail = new LogTail(this.#limits.tailEntriesMax, this.#limits.tailBytesMax);
+    const status = ports.raft.status();
+    this.#role = status.role;
+    this.#term = status.term;
+    this.#leader = status.leader;
+    this.#released = status.previousIndex;
+    this.#turnMs = this.#tickedMs = ports.clock.monotonicMs();
+    this.#showView(true);
+  }
+
+  /** The host's timer: every `tickMs`. However late it comes and however often, one turn ticks the core once. */
+  tick(): void {
+    const nowMs = this.#ports.clock.monotonicMs();
+    // Late: what peers sent meanwhile may still stand in the sockets, and it must be heard before time passes.
+    if (this.#tickDue === 'no') this.#tickDue = nowMs - this.#tickedMs > 2 * this.#tickMs ? 'next-turn' : 'now';
+    this.#tickedMs = nowMs;
+    this.#wake();
+  }
+
+  received(from: MemberId, message: PeerMessage): void {
+    if (this.#received >= this.#limits.inboxMessagesMax) {
+      this.#dropped++;
+      return;
+    }
+    this.#received++;
+    this.#note({ kind: 'received', from, message });
+  }
+
+  unreachable(to: MemberId): void {
+    this.#note({ kind: 'unreachable', to });
+  }
+
+  /** Commands of this member's own API. The batch is the replica's from here on. */
+  propose(batch: ProposalBatch): void {
+    this.#enqueue(batch, null);
+  }
+
+  /** Commands that another member's API took in. Answered by `Peers.answerForward`, always. */
+  forwarded(member: MemberId, forward: Forward): void {
+    this.#enqueue(forward.batch, { member, id: forward.id, term: forward.term });
+  }
+
+  forwardAnswered(from: MemberId, answer: ForwardAnswer): void {
+    this.#outbound.answered(from, answer);
+  }
+
+  /** The connection broke on which batches to `to` went: what it has not answered is not known, and need not be answered any more. */
+  forwardsBroken(to: MemberId): void {
+    this.#outbound.broken(to);
+  }
+
+  /** A wish for a read index that is confirmed after this call. `id` is the origin's; answered once. */
+  read(id: number, deadlineMs: number): void {
+    if (this.#stopping) this.#ports.origin.readRefused(id, 'stopping');
+    else this.#reads.add(id, deadlineMs, this.#ports.clock.monotonicMs());
+    this.#wake();
+  }
+
+  /** The applier has everything up to `index` in the state. */
+  applied(index: Index): void {
+    this.#note({ kind: 'applied', index });
+  }
+
+  /** The state machine has work of its own that only an entry can move on. */
+  backgroundDue(): void {
+    this.#backgroundDue = true;
+    this.#wake();
+  }
+
+  /** The state survives a crash up to `index`: the log may let go of what lies behind, less its tail. */
+  checkpointed(index: number): void {
+    this.#checkpointIndex = Math.max(this.#checkpointIndex, index);
+    this.#wake();
+  }
+
+  snapshotBegun(to: MemberId, term: Term, index: Index): void {
+    this.#sending.set(to, { term, index });
+  }
+
+  snapshotSent(to: MemberId, term: Term, index: Index): void {
+    this.#sending.delete(to);
+    this.#note({ kind: 'snapshot-sent', to, term, index });
+  }
+
+  snapshotFailed(to: MemberId, term: Term): void {
+    this.#sending.delete(to);
+    this.#note({ kind: 'snapshot-failed', to, term });
+  }
+
+  snapshotInstalled(installed: InstalledSnapshot): void {
+    this.#checkpointIndex = Math.max(this.#checkpointIndex, installed.index);
+    this.#note({ kind: 'snapshot-installed', ...installed });
+  }
+
+  snapshotRefused(): void {
+    this.#note({ kind: 'snapshot-refused' });
+  }
+
+  /** Takes nothing more; what waits is refused. What is proposed goes its way while the host still calls `turn`. */
+  stop(): void {
+    this.#stopping = true;
+    this.#refuseWaiting(() => true, 'stopping', 'stopping');
+    this.#reads.refuseAll('stopping');
+  }
+
+  /** Whether nothing of this member's own is on its way through the log. */
+  get idle(): boolean {
+    return this.#proposed.length === 0 && this.#queue.commands === 0;
+  }
+
+  /** Names for /metrics, without their prefix; values in base units. */
+  metrics(): Record<string, number> {
+    const status = this.#ports.raft.status();
+    return {
+      raft_is_leader: this.#role === 'leader' ? 1 : 0,
+      raft_term: status.term,
+      raft_commit_index: status.commitIndex,
+      raft_applied_index: status.appliedIndex,
+      raft_last_index: status.lastIndex,
+      raft_uncommitted_bytes: status.uncommittedBytes,
+      raft_cache_bytes: status.cacheBytes,
+      raft_proposals_waiting: this.#queue.commands,
+      raft_proposals_uncommitted: this.#proposed.length,
+      raft_reads_waiting: this.#reads.size,
+      raft_inbox_dropped_total: this.#dropped,
+    };
+  }
+
+  /** Everything that happened since the last turn, in its order; then time, then what waits to go out. */
+  turn(): void {
+    this.#awake = false;
+    const nowMs = this.#ports.clock.monotonicMs();
+    if (nowMs - this.#turnMs > this.#pauseMs) this.#resumed(nowMs - this.#turnMs);
+    this.#turnMs = nowMs;
+
+    const inbox = this.#inbox;
+    this.#inbox = [];
+    this.#received = 0;
+    for (const input of inbox) this.#handle(input);
+
+    if (this.#tickDue === 'now') {
+      this.#tickDue = 'no';
+      this.#step({ kind: 'tick' });
+      this.#swept(nowMs);
+    } else if (this.#tickDue === 'next-turn') {
+      this.#tickDue = 'now';
+      this.#wake();
+    }
+    this.#moveProposals(nowMs);
+    this.#askReads(nowMs);
+    this.#release();
+    this.#ports.peers.flush();
+  }
+
+  #note(input: Input): void {
+    this.#inbox.push(input);
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#awake) return;
+    this.#awake = true;
+    this.#ports.wake();
+  }
+
+  /** A leader that slept may have been deposed: it must not answer as if no time had passed. */
+  #resumed(pauseMs: number): void {
+    if (this.#role !== 'leader') return;
+    this.#ports.report(`paused for ${Math.round(pauseMs)} ms, which is longer than an election takes: this leader steps down`);
+    this.#step({ kind: 'step-down' });
+  }
+
+  #handle(input: Input): void {
+    if (input.kind !== 'durable') {
+      this.#step(input);
+      if (input.kind === 'applied') this.#forgetApplied(input.index);
+      return;
+    }
+    const { effect } = input;
+    if (effect.kind === 'store' && effect.entries.length > 0) this.#writesOpen--;
+    for (const { to, message } of effect.messages) this.#ports.peers.send(to, message);
+    this.#step({ kind: 'stored', sequence: effect.sequence });
+    this.#saturated = false;
+  }
+
+  #step(message: Message): void {
+    for (const effect of this.#ports.raft.step(message)) this.#perform(effect);
+  }
+
+  #perform(effect: Effect): void {
+    const { log, peers, applier, snapshots } = this.#ports;
+    switch (effect.kind) {
+      case 'send':
+        return peers.send(effect.to, effect.message);
+      case 'store':
+        return this.#store(effect);
+      case 'reset':
+        return log.reset(effect.index, effect.term, () => this.#note({ kind: 'durable', effect }));
+      case 'load': {
+        const { id, from, to, bytesMax } = effect;
+        return log.read(from, to, bytesMax, (entries) => this.#note({ kind: 'loaded', id, entries }));
+      }
+      case 'apply':
+        return applier.apply(effect.entries);
+      case 'proposed':
+        return this.#accepted(effect.id, effect.index);
+      case 'proposal-refused':
+        assert(this.#packing?.id === effect.id, 'the core answers the proposal that it was just given');
+        this.#packing.refused = effect;
+        return;
+      case 'proposals-lost':
+        return this.#lost(new Set(effect.ids));
+      case 'read-ready':
+        return this.#reads.ready(effect.id, effect.index);
+      case 'read-refused':
+        return this.#reads.refused(effect.id);
+      case 'role':
+        return this.#roleChanged(effect.role, effect.term, effect.leader);
+      case 'send-snapshot':
+        return snapshots.send(effect.to, effect.term, effect.indexMin);
+      case 'install-snapshot':
+        return snapshots.install(effect.from, effect.index, effect.indexTerm);
+      case 'discard-snapshot':
+        return snapshots.discard(effect.from, effect.index);
+    }
+  }
+
+  #store(effect: StoreEffect): void {
+    if (effect.entries.length > 0) {
+      this.#writesOpen++;
+      for (const entry of effect.entries) this.#tail.appended(entry.index, entry.data.length);
+    }
+    this.#ports.log.append({ hardState: effect.hardState, entries: effect.entries }, () =>
+      this.#note({ kind: 'durable', effect }),
+    );
+  }
+
+  #roleChanged(role: Role, term: Term, leader: MemberId | null): void {
+    this.#role = role;
+    this.#term = term;
+    this.#leader = leader;
+    this.#saturated = false;
+    // They came for another reign than the one that is now: see `Forward`.
+    const stale = (forwardedBy: NonNullable<WaitingBatch['forwardedBy']>): boolean =>
+      role !== 'leader' || forwardedBy.term !== term;
+    this.#refuseWaiting((waiting) => waiting.forwardedBy !== null && stale(waiting.forwardedBy), 'no-leader', 'not-leader');
+    this.#showView(true);
+  }
+
+  #enqueue(batch: ProposalBatch, forwardedBy: WaitingBatch['forwardedBy']): void {
+    assertBatch(batch);
+    const waiting: WaitingBatch = { batch, forwardedBy, sinceMs: this.#ports.clock.monotonicMs(), next: 0 };
+    if (this.#stopping) return this.#refuse(waiting, 'stopping', 'stopping');
+    if (forwardedBy !== null && (this.#role !== 'leader' || this.#term !== forwardedBy.term)) {
+      return this.#refuse(waiting, 'no-leader', 'not-leader');
+    }
+    if (!this.#queue.add(waiting)) return this.#refuse(waiting, 'too-busy', 'too-busy');
+    this.#wake();
+  }
+
+  /** Refuses the rest of a batch to whoever sent it. */
+  #refuse(
+    waiting: WaitingBatch,
+    code: 'no-leader' | 'too-busy' | 'too-large' | 'stopping',
+    forwardCode: ForwardRefusedCode,
+  ): void {
+    const { batch, forwardedBy, next } = waiting;
+    if (forwardedBy === null) {
+      if (next < sizeOf(batch)) this.#ports.origin.refused(livingCounters(batch, next), code);
+    } else {
+      const answer = { id: forwardedBy.id, accepted: next, code: next < sizeOf(batch) ? forwardCode : null };
+      this.#ports.peers.answerForward(forwardedBy.member, answer);
+    }
+  }
+
+  #refuseWaiting(
+    leaves: (waiting: WaitingBatch) => boolean,
+    code: 'no-leader' | 'stopping',
+    forwardCode: ForwardRefusedCode,
+  ): void {
+    for (const waiting of this.#queue.sweep(leaves)) this.#refuse(waiting, code, forwardCode);
+  }
+
+  #moveProposals(nowMs: number): void {
+    if (this.#role === 'leader') this.#proposeWaiting(nowMs);
+    else if (this.#leader !== null && this.#queue.commands > 0) this.#forwardWaiting(this.#leader, nowMs);
+  }
+
+  #proposeWaiting(nowMs: number): void {
+    // What came while the last write syncs goes out with the next: no timer, and the batch is as large as the disk is slow.
+    if (this.#writesOpen > 0 || this.#saturated) return;
+    let any = false;
+    for (let packed = this.#queue.pack(nowMs); packed !== null; packed = this.#queue.pack(nowMs)) {
+      any = true;
+      if (!this.#proposeOne(packed)) break;
+    }
+    if (any) this.#refuseWaiting(() => false, 'no-leader', 'not-leader');
+    else if (this.#backgroundDue) {
+      this.#backgroundDue = false;
+      this.#proposeOne({ commands: [], parts: [] });
+    }
+  }
+
+  /** False when the core takes no more for now. */
+  #proposeOne(packed: PackedEntry): boolean {
+    const data = encodeEntryData({ ...this.#entryClock.stamp(this.#term), commands: packed.commands });
+    const packing = { id: ++this.#lastProposal, packed, taken: false, refused: null as Effect | null };
+    this.#packing = packing;
+    this.#step({ kind: 'propose', id: packing.id, data });
+    this.#packing = null;
+    if (packing.taken) return true;
+    const refused = packing.refused;
+    assert(refused?.kind === 'proposal-refused', 'the core answers a proposal in the step that brings it');
+    if (refused.refusal.code === 'too-large') {
+      this.#queue.take(packed);
+      const local = packed.parts.filter((part) => part.waiting.forwardedBy === null);
+      if (local.length > 0) this.#ports.origin.refused(countersOf(local), 'too-large');
+      return true;
+    }
+    if (refused.refusal.code === 'too-many-uncommitted-bytes') this.#saturated = true;
+    return false;
+  }
+
+  #accepted(id: number, index: Index): void {
+    const packing = this.#packing;
+    assert(packing !== null && packing.id === id, 'the core answers the proposal that it was just given');
+    packing.taken = true;
+    this.#queue.take(packing.packed);
+    this.#proposed.push({ id, index, parts: packing.packed.parts });
+  }
+
+  #forgetApplied(index: Index): void {
+    this.#saturated = false;
+    let count = 0;
+    while (count < this.#proposed.length && this.#proposed[count]!.index <= index) count++;
+    if (count > 0) this.#proposed.splice(0, count);
+  }
+
+  #lost(ids: ReadonlySet<number>): void {
+    const lost = this.#proposed.filter((proposed) => ids.has(proposed.id));
+    this.#proposed = this.#proposed.filter((proposed) => !ids.has(proposed.id));
+    const local = lost.flatMap((proposed) => proposed.parts).filter((part) => part.waiting.forwardedBy === null);
+    if (local.length > 0) this.#ports.origin.refused(countersOf(local), 'outcome-unknown');
+  }
+
+  #forwardWaiting(leader: MemberId, nowMs: number): void {
+    this.#expire(nowMs);
+    for (const waiting of this.#queue.batches) {
+      if (!this.#outbound.forward(leader, this.#term, waiting)) break;
+      this.#queue.advance(waiting, sizeOf(waiting.batch));
+    }
+    this.#queue.sweep(() => false);
+  }
+
+  #expire(nowMs: number): void {
+    const counters = this.#queue.expire(nowMs);
+    if (counters.length > 0) this.#ports.origin.refused(counters, 'deadline-exceeded');
+  }
+
+  #askReads(nowMs: number): void {
+    if (this.#leader === null) return;
+    const round = this.#reads.nextRound(nowMs);
+    if (round !== null) this.#step({ kind: 'read', id: round });
+  }
+
+  /** With each tick: what waited too long goes, what may be asked again is. */
+  #swept(nowMs: number): void {
+    this.#saturated = false;
+    const sinceBeforeMs = nowMs - this.#leaderWaitMs;
+    this.#expire(nowMs);
+    const leaderless = this.#leader === null;
+    this.#refuseWaiting(
+      (waiting) => waiting.sinceMs < sinceBeforeMs && (leaderless || this.#role !== 'leader'),
+      'no-leader',
+      'not-leader',
+    );
+    this.#reads.sweep(nowMs, nowMs - this.#pauseMs / 2, sinceBeforeMs);
+    this.#showView(false);
+  }
+
+  #release(): void {
+    const { log, raft } = this.#ports;
+    if (this.#checkpointIndex <= this.#released) return;
+    const status = raft.status();
+    let index = Math.min(this.#checkpointIndex, status.appliedIndex, this.#tail.behind(status.lastIndex));
+    for (const sending of this.#sending.values()) index = Math.min(index, sending.index);
+    if (index <= this.#released) return;
+    this.#released = index;
+    this.#step({ kind: 'released', index: index as Index });
+    log.release(index as Index);
+  }
+
+  #showView(always: boolean): void {
+    const status = this.#ports.raft.status();
+    const { voters, learners } = status.configuration;
+    const view: ReplicaView = {
+      role: status.role,
+      term: status.term,
+      leader: status.leader,
+      commitIndex: status.commitIndex,
+      appliedIndex: status.appliedIndex,
+      firstLogIndex: (status.previousIndex + 1) as Index,
+      lastLogIndex: status.lastIndex,
+      voters,
+      learners,
+      followers: status.followers,
+    };
+    const text = JSON.stringify(view);
+    if (!always && text === this.#viewSent) return;
+    this.#viewSent = text;
+    this.#ports.origin.view(view);
+  }
+}
+
+/** The counters of a batch from a place on, but for those that were answered as expired. */
+function livingCounters(batch: ProposalBatch, from: number): number[] {
+  const counters: number[] = [];
+  for (let place = from; place < sizeOf(batch); place++) {
+    if (batch.deadlinesMs[place] !== -Infinity) counters.push(batch.counters[place]!);
+  }
+  return counters;
+}
+
+function countersOf(parts: readonly BatchPart[]): number[] {
+  return parts.flatMap(({ waiting, first, end }) => [...waiting.batch.counters.subarray(first, end)]);
+}

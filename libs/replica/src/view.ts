@@ -1,0 +1,17 @@
+import type { FollowerStatus, Index, MemberId, Role, Term } from '@env-cli/raft';
+
+/** How a replica sees the cluster. */
+export interface ReplicaView {
+  readonly role: Role;
+  readonly term: Term;
+  readonly leader: MemberId | null;
+  readonly commitIndex: Index;
+  readonly appliedIndex: Index;
+  /** The first entry that the log holds, or would hold. */
+  readonly firstLogIndex: Index;
+  readonly lastLogIndex: Index;
+  readonly voters: readonly MemberId[];
+  readonly learners: readonly MemberId[];
+  /** As the leader sees them; empty on whoever does not lead. */
+  readonly followers: readonly FollowerStatus[];
+}
