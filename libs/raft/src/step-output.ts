@@ -5,12 +5,15 @@ import type { Entry, HardState, Index, MemberId } from './entry.ts';
 import type { LogView } from './log-view.ts';
 import type { NoticeMessage, PromiseMessage } from './message.ts';
 
+const noEnvelopes: readonly Envelope[] = [];
+const noEntries: readonly Entry[] = [];
+
 /** Collects the effects of one step: notices at once, promises behind the write of that step. */
 export class StepOutput {
   readonly #log: LogView;
   #effects: Effect[] = [];
   #promises: Envelope[] = [];
-  #entries: readonly Entry[] = [];
+  #entries = noEntries;
   #hardState: HardState;
 
   /** `hardState` is what is on disk. */
@@ -53,7 +56,7 @@ export class StepOutput {
       for (const envelope of this.#takePromises()) this.#effects.push({ kind: 'send', ...envelope });
       return;
     }
-    this.#entries = [];
+    this.#entries = noEntries;
     const first = entries[0]?.index ?? ((this.#log.lastIndex + 1) as Index);
     const sequence = this.#log.writes.begin(first, (first + entries.length - 1) as Index);
     const hardState = changed ? this.#hardState : null;
@@ -66,9 +69,11 @@ export class StepOutput {
     return effects;
   }
 
-  #takePromises(): Envelope[] {
+  /** The list that is handed out is never added to again: a later step's promise must not leave with an earlier write. */
+  #takePromises(): readonly Envelope[] {
+    if (this.#promises.length === 0) return noEnvelopes;
     const promises = this.#promises;
-    if (promises.length > 0) this.#promises = [];
+    this.#promises = [];
     return promises;
   }
 }

@@ -223,10 +223,9 @@ export class TestMember {
         this.state.configurationIndex = change.index;
       }
     }
-    // A state that is ahead of its log: the log begins anew behind it, and the vote is kept (architecture.md, "The log").
-    if (this.state.index > this.disk.previous.index + this.disk.entries.length) {
-      this.disk.previous = { index: this.state.index, term: this.state.term };
-      this.disk.entries = [];
+    // A state that is ahead of its log, or disagrees with it, is a snapshot that was installed before the log could be reset.
+    if (termOnDisk(this.disk, this.state.index) !== this.state.term) {
+      this.disk = { ...this.disk, previous: { index: this.state.index, term: this.state.term }, entries: [] };
     }
     this.raft = new Raft(this.options, initialState(this.disk, this.state));
   }
@@ -262,8 +261,7 @@ export class TestMember {
 
   /** The term of an entry of the log, the part that is not durable included. */
   logTermAt(at: number): number | undefined {
-    const { previous, entries } = this.#diskAfterWrites();
-    return at === previous.index ? previous.term : entries[at - previous.index - 1]?.term;
+    return termOnDisk(this.#diskAfterWrites(), at);
   }
 
   #diskAfterWrites(): Disk {
@@ -323,6 +321,10 @@ export class TestMember {
     const fitting = held.filter((one, at) => (bytes += one.data.length) <= wish.bytesMax || at === 0);
     this.step({ kind: 'loaded', id: wish.id, entries: fitting });
   }
+}
+
+function termOnDisk({ previous, entries }: Disk, at: number): number | undefined {
+  return at === previous.index ? previous.term : entries[at - previous.index - 1]?.term;
 }
 
 function writeTo(disk: Disk, write: StoreEffect | ResetEffect): void {
