@@ -3,11 +3,13 @@ import { expect, test } from '@jest/globals';
 import { Child } from './testing/child.ts';
 import { differenceAfter, openTestState, temporaryDirectory } from './testing/fixture.ts';
 
+const writer = new URL('testing/writer.worker.ts', import.meta.url);
+
 test('a process that is killed at any moment, again and again, leaves a state that opens at or after the checkpoint that it told of', async () => {
   const directory = temporaryDirectory();
   let told = 0;
   for (const lines of [1, 40, 90, 7, 130]) {
-    const child = new Child('writer.worker.ts', [directory]);
+    const child = new Child(writer, [directory]);
     let applied = 0;
     for (let i = 0; i < lines; i++) {
       const [what, index] = (await child.line())!.split(' ');
@@ -33,7 +35,7 @@ test('a disk that takes no more ends the store within a transaction, and what th
   const directory = temporaryDirectory();
   await (await openTestState(directory)).stop();
   // Files of at most 1 MiB: LMDB's write fails in the middle of a commit, as on a full disk (a short write, which LMDB calls EIO).
-  const child = new Child('writer.worker.ts', [directory], `trap '' XFSZ; ulimit -f 1024; exec "$@"`);
+  const child = new Child(writer, [directory], `trap '' XFSZ; ulimit -f 1024; exec "$@"`);
   const said: string[] = [];
   for (let line = await child.line(); line !== null; line = await child.line()) said.push(line);
   expect(said).toContain('failed io-error');

@@ -10,6 +10,7 @@ import { DataDirectoryRefused } from './refusal.ts';
 import { Child } from './testing/child.ts';
 import { owner, temporaryDirectory } from './testing/fixture.ts';
 
+const locker = new URL('testing/locker.worker.ts', import.meta.url);
 const small = { reserveBytes: 65_536 };
 const opened: DataDirectory[] = [];
 afterEach(() => {
@@ -73,7 +74,7 @@ describe("a member's directory is its own", () => {
 describe('one at a time works on a directory', () => {
   test('a second process is refused until the first has ended, also by kill -9', async () => {
     const path = claimed();
-    const first = new Child('locker.worker.ts', [path]);
+    const first = new Child(locker, [path]);
     expect(await first.line()).toBe('taken');
     const refusal = refusalOf(() => open(path));
     expect(refusal.code).toBe('directory-locked');
@@ -81,7 +82,7 @@ describe('one at a time works on a directory', () => {
     await first.kill();
 
     open(path);
-    const second = new Child('locker.worker.ts', [path]);
+    const second = new Child(locker, [path]);
     expect(await second.line()).toBe('directory-locked');
     await second.kill();
   });
@@ -90,7 +91,7 @@ describe('one at a time works on a directory', () => {
     const path = claimed();
     const directory = open(path);
     expect(refusalOf(() => open(path)).code).toBe('directory-locked');
-    const worker = new Worker(new URL('testing/locker.worker.ts', import.meta.url), { argv: [path] });
+    const worker = new Worker(locker, { argv: [path] });
     expect(await once(worker, 'message')).toEqual(['directory-locked']);
     directory.close();
     open(path);

@@ -109,8 +109,10 @@ export class DataDirectory {
 
 function makeIfMissing(path: string): void {
   if (statOf(path) !== null) return;
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  syncDirectory(dirname(path));
+  const first = mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  // Every name that is new, from the member's own up to the first that was not there.
+  for (let made = path; made.startsWith(first); made = dirname(made)) syncDirectory(dirname(made));
 }
 
 function refuseWideRights(path: string): void {

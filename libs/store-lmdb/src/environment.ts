@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { type TableName, tableNames } from '@env-cli/keyspace';
 import { assert } from '@env-cli/support';
@@ -16,7 +14,7 @@ export const keyBytesMax = 1_024;
  */
 export const valueBytesMax = 0x1_00_00_00 - 1;
 
-/** Bytes of address space for the file. It costs no memory and no disk: see docs of {@link openEnvironment}. */
+/** Bytes of address space for the file. It costs no memory and no disk: see {@link Environment}. */
 export const mapBytesDefault = 64 * 2 ** 30;
 
 export interface EnvironmentOptions {
@@ -34,15 +32,12 @@ export interface EnvironmentOptions {
  */
 export class Environment {
   readonly root: RootDatabase<Uint8Array, Uint8Array>;
-  readonly dataPath: string;
   readonly #tables = new Map<TableName, TableHandle>();
 
   constructor(directory: string, options: EnvironmentOptions) {
-    // A path whose last part has a dot is a file to lmdb-js, unless it is told.
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.dataPath = join(directory, dataFileName);
     const settings = {
       path: directory,
+      // A path whose last part has a dot would be a file to lmdb-js.
       noSubdir: false,
       noSync: true,
       overlappingSync: false,
@@ -50,7 +45,7 @@ export class Environment {
       mapSize: options.mapBytes,
       maxDbs: tableNames.length + 1,
       permissionsMode: 0o600,
-      // Counts the pages that transactions write (environmentInfo), which is what a checkpoint must sync.
+      // Counts the pages that transactions write (`pagesWritten`), which is what a checkpoint must sync.
       trackMetrics: true,
       ...bytesOnly,
     };

@@ -1,4 +1,5 @@
 export { DataDirectory, type DataDirectoryOptions } from './data-directory.ts';
+export { replaceFile } from './durable-file.ts';
 export { StoreFailed, type StoreFailureCode } from './failure.ts';
 export { type Identity } from './identity.ts';
 export { installSnapshot } from './install.ts';

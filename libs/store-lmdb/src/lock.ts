@@ -38,10 +38,16 @@ export class DirectoryLock {
       const next = 'Stop the other process that has this directory, or give this one a directory of its own.';
       throw new DataDirectoryRefused('directory-locked', directory, 'another process works on it', next, error);
     }
-    return new DirectoryLock(database);
+    const lock = new DirectoryLock(database);
+    held.add(lock);
+    return lock;
   }
 
   release(): void {
+    held.delete(this);
     if (this.#database.isOpen) this.#database.close();
   }
 }
+
+/** Keeps what is held from the garbage collector, which would close it, and so end the lock of a directory that is in use. */
+const held = new Set<DirectoryLock>();

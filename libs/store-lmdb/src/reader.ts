@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ReadTables } from '@env-cli/keyspace';
 import { assert } from '@env-cli/support';
 
-import { Environment, mapBytesDefault } from './environment.ts';
+import { dataFileName, Environment, mapBytesDefault } from './environment.ts';
 import { CurrentTables } from './lmdb-tables.ts';
 import { Pin } from './pin.ts';
 
@@ -18,6 +20,8 @@ export class StoreReader {
 
   /** `path` is the store's. Blocks while a transaction of the store runs: opening the tables takes LMDB's lock for a moment. */
   constructor(path: string, options: { readonly mapBytes?: number } = {}) {
+    // LMDB would make an empty state of a path that is wrong.
+    assert(existsSync(join(path, dataFileName)), 'a reader is opened on the path of an open store');
     this.path = path;
     this.#mapBytes = options.mapBytes ?? mapBytesDefault;
     this.#environment = new Environment(path, { mapBytes: this.#mapBytes });

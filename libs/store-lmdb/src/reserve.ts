@@ -65,10 +65,11 @@ export class Reserve {
   #write(): void {
     const temporary = join(dirname(this.#path), temporaryName);
     // Random bytes: a file system that compresses, or that keeps zeros as holes, would reserve nothing.
-    const chunk = randomFillSync(new Uint8Array(chunkBytes));
+    const chunk = new Uint8Array(chunkBytes);
     const file = openSync(temporary, 'w', 0o600);
     try {
-      for (let at = 0; at < this.#bytes;) at += writeSync(file, chunk, 0, Math.min(chunk.length, this.#bytes - at), at);
+      for (let at = 0; at < this.#bytes;)
+        at += writeSync(file, randomFillSync(chunk), 0, Math.min(chunkBytes, this.#bytes - at), at);
       fsyncSync(file);
     } finally {
       closeSync(file);

@@ -1,6 +1,7 @@
 import { closeSync, fdatasync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ReadTables, Tables } from '@env-cli/keyspace';
+import type { StateStore } from '@env-cli/replica';
 import { assert } from '@env-cli/support';
 
 import { type Checkpoint, checkpointFileName, readCheckpoint, type StateOwner, writeCheckpoint } from './checkpoint.ts';
@@ -49,7 +50,7 @@ interface Parts {
  * The state's one writer: transactions without an fsync each, made safe by checkpoints (docs/ARCHITECTURE.md, "LMDB without
  * fsync, and still safe"). It lives on the apply thread; other threads read by `StoreReader`.
  */
-export class Store {
+export class Store implements StateStore {
   /** The directory of this state, for readers on other threads. */
   readonly path: string;
   /** Where the state stood when it was opened: the log is replayed from `appliedIndex + 1` on. */

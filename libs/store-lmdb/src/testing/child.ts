@@ -3,16 +3,15 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** A program of this folder in a process of its own, read line by line. */
+/** A program in a process of its own, read line by line. */
 export class Child {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
   readonly #ended: Promise<unknown>;
 
   /** `shell` wraps the program, as `ulimit -f 100; exec "$@"` does. */
-  constructor(program: string, args: readonly string[], shell = 'exec "$@"') {
-    const path = fileURLToPath(new URL(program, import.meta.url));
-    const command = [process.execPath, '--conditions=@env-cli/source', path, ...args];
+  constructor(program: URL, args: readonly string[], shell = 'exec "$@"') {
+    const command = [process.execPath, '--conditions=@env-cli/source', fileURLToPath(program), ...args];
     this.#process = spawn('/bin/sh', ['-c', shell, 'sh', ...command]);
     this.#process.stderr.resume();
     this.#ended = once(this.#process, 'exit');
