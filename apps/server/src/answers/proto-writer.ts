@@ -143,7 +143,8 @@ export class ProtoWriter {
     const needed = this.#length + bytes;
     if (needed <= this.#bytes.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
-    this.#bytes.copy(grown, 0, 0, this.#length);
+    // All of it: `end` writes a length in front of what stands there already.
+    this.#bytes.copy(grown);
     this.#bytes = grown;
   }
 }

@@ -356,18 +356,19 @@ export const refusalRows: Rows = {
     message: () => 'a fault of the service; the member’s log says more, please report it',
   },
 
+  // The member's own words are whole sentences that say what, and what next.
   'no-leader': {
     reason: 'NO_LEADER',
     status: status.UNAVAILABLE,
     meaning: 'No member leads, or the leader is not reached. Nothing was proposed; try again.',
-    message: ({ problem }) => `${problem}; nothing was proposed, try again`,
+    message: inOwnWords,
     retryAfterMs: 200,
   },
   'too-busy': {
     reason: 'TOO_BUSY',
     status: status.UNAVAILABLE,
     meaning: 'As much waits as may. Nothing was proposed; try again, more slowly.',
-    message: ({ problem }) => `${problem}; nothing was proposed, try again more slowly`,
+    message: inOwnWords,
     retryAfterMs: 100,
   },
   'outcome-unknown': {
@@ -375,28 +376,27 @@ export const refusalRows: Rows = {
     status: status.UNKNOWN,
     meaning:
       'The write was proposed, and whether it happens is not known. Sent again in the same session with the same number, it happens once; without a session, read first.',
-    message: ({ problem }) =>
-      `${problem}; whether the write happens is not known: send it again with the same session and number, or read first`,
+    message: inOwnWords,
   },
   'deadline-exceeded': {
     reason: 'DEADLINE_EXCEEDED',
     status: status.DEADLINE_EXCEEDED,
     meaning: 'The deadline passed. Nothing was proposed; allow more time.',
-    message: ({ problem }) => `${problem}; nothing was proposed, allow more time`,
+    message: (refusal) => `${inOwnWords(refusal)}; allow more time`,
   },
   'too-stale': {
     reason: 'TOO_STALE',
     status: status.UNAVAILABLE,
     meaning:
       'The member is further behind than the read allows, and knows of no leader to ask instead. Try again, another member, or allow more lag.',
-    message: ({ problem }) => `${problem}; try again, ask another member, or allow more lag`,
+    message: inOwnWords,
     retryAfterMs: 200,
   },
   stopping: {
     reason: 'STOPPING',
     status: status.UNAVAILABLE,
     meaning: 'The member is stopping. Nothing was proposed; ask another member.',
-    message: () => 'this member is stopping; nothing was proposed, ask another member',
+    message: inOwnWords,
     retryAfterMs: 10,
   },
 };
@@ -404,6 +404,10 @@ export const refusalRows: Rows = {
 /** The stable reason of a code. */
 export function reasonOf(code: ApiRefusalCode): string {
   return refusalRows[code].reason;
+}
+
+function inOwnWords({ problem }: { readonly problem: string }): string {
+  return problem.replace(/\.$/, '');
 }
 
 function since({ revision, changedBy }: CurrentEnvironment): string {

@@ -1,5 +1,3 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-
 import { status } from '@grpc/grpc-js';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
@@ -13,14 +11,12 @@ export interface FigureSource {
 
 /** Half a millisecond to ten seconds: what lies below is a read from memory, what lies above its deadline. */
 const latencyBucketsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const nanosecondsPerSecond = 1e9;
 
 /** Everything that /metrics shows. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #requests: Counter<'method' | 'code'>;
   readonly #latency: Histogram<'method'>;
-  readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 });
   readonly #sources: FigureSource[];
   readonly #methods: ReadonlySet<string>;
 
@@ -42,9 +38,8 @@ export class Metrics {
       buckets: latencyBucketsSeconds,
       registers,
     });
-    this.#loopDelay.enable();
     viewGauges(member, registers);
-    this.#sources = [{ figures: () => member.metrics() }, { figures: () => Promise.resolve(this.#loopFigures()) }, ...sources];
+    this.#sources = [{ figures: () => member.metrics() }, ...sources];
   }
 
   /** Counts a call that ended. */
@@ -65,18 +60,7 @@ export class Metrics {
   }
 
   close(): void {
-    this.#loopDelay.disable();
     this.#registry.clear();
-  }
-
-  #loopFigures(): Record<string, number> {
-    const figures = {
-      'event_loop_delay_seconds{thread="api",quantile="0.5"}': this.#loopDelay.percentile(50) / nanosecondsPerSecond,
-      'event_loop_delay_seconds{thread="api",quantile="0.99"}': this.#loopDelay.percentile(99) / nanosecondsPerSecond,
-      'event_loop_delay_seconds{thread="api",quantile="1"}': this.#loopDelay.max / nanosecondsPerSecond,
-    };
-    this.#loopDelay.reset();
-    return figures;
   }
 }
 
@@ -105,7 +89,8 @@ function viewGauges(member: Member, registers: Registry[]): void {
 /** Figures of several sources as text: names that end in `_total` are counters, all others gauges. */
 export function exposition(groups: readonly Readonly<Record<string, number>>[]): string {
   const byName = new Map<string, string[]>();
-  for (const [series, value] of groups.flatMap((group) => Object.entries(group))) {
+  for (const [figure, value] of groups.flatMap((group) => Object.entries(group))) {
+    const series = seriesOf(figure);
     const [name = ''] = series.split('{');
     const lines = byName.get(name) ?? [];
     lines.push(`env_cli_${series} ${value}`);
@@ -114,4 +99,14 @@ export function exposition(groups: readonly Readonly<Record<string, number>>[]):
   return [...byName]
     .map(([name, lines]) => `# TYPE env_cli_${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}\n${lines.join('\n')}\n`)
     .join('');
+}
+
+const threadFigure = /^event_loop_delay_(p99|max)_seconds_(\w+)$/;
+
+/** The series of a figure: that of a thread carries the thread as a label. */
+function seriesOf(figure: string): string {
+  const [, quantile, thread] = threadFigure.exec(figure) ?? [];
+  return thread === undefined
+    ? figure
+    : `event_loop_delay_seconds{thread="${thread}",quantile="${quantile === 'max' ? '1' : '0.99'}"}`;
 }

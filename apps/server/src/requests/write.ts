@@ -1,6 +1,6 @@
 import type { Condition, Operation, SessionUse, VariableInput, WriteBody } from '@env-cli/environments';
 import { type Label, toRevision, variableTypes } from '@env-cli/keyspace';
-import { encodeUtf8 } from '@env-cli/support';
+import { encodeUtf8, unreachable } from '@env-cli/support';
 import type {
   Condition as WireCondition,
   Operation as WireOperation,
@@ -65,13 +65,19 @@ function operationOf({ environment, action }: WireOperation, field: string, mark
       };
     }
     case 'set':
-    case 'replace':
       return {
-        kind: action.case,
+        kind: 'set',
         environment,
         createIfAbsent: action.value.createIfAbsent,
         variables: variables(action.value.variables),
       };
+    case 'replace': {
+      const inputs = variables(action.value.variables);
+      const secrets = inputs.filter(({ hash }) => hash !== null);
+      marks.empty(environment);
+      for (const { name } of secrets) marks.mark(environment, name, true);
+      return { kind: 'replace', environment, createIfAbsent: action.value.createIfAbsent, variables: inputs };
+    }
     case 'unset':
       for (const name of action.value.names) marks.mark(environment, name, false);
       return { kind: 'unset', environment, variables: action.value.names };
@@ -87,6 +93,8 @@ function operationOf({ environment, action }: WireOperation, field: string, mark
       return { kind: 'restore', environment, revision: toRevision(natural(action.value.revision, `${field}.revision`)) };
     case undefined:
       throw invalid(field, 'must hold an action: create, set, unset, replace, label, describe, delete or restore');
+    default:
+      return unreachable(action);
   }
 }
 
@@ -152,6 +160,8 @@ function conditionOf({ environment, demand }: WireCondition, field: string, hash
     }
     case undefined:
       throw invalid(field, 'must hold a demand: modify_revision, exists or variable');
+    default:
+      return unreachable(demand);
   }
 }
 

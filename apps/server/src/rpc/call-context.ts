@@ -8,14 +8,15 @@ export const forwardedByKey = 'env-cli-forwarded-by';
 export const forwardedPrincipalKey = 'env-cli-principal';
 
 /** Who asks, as long as calls are not authenticated. */
-export const unauthenticated = 'unauthenticated';
+const unauthenticated = 'unauthenticated';
 
 /** What grpc-js knows of a call. */
-interface GrpcCall {
+export interface GrpcCall {
   readonly metadata: Metadata;
   readonly cancelled: boolean;
   getDeadline(): Date | number;
   once(event: 'cancelled', listener: () => void): unknown;
+  off(event: 'cancelled', listener: () => void): unknown;
 }
 
 /** How much earlier than the client the member gives up, so that its answer still arrives: at most so long, … */
@@ -24,36 +25,42 @@ const deadlineMarginMs = 20;
 const deadlineMarginShare = 0.1;
 
 /** One call: until when, for whom, and whether somebody still waits. */
-export class CallContext {
+export interface CallContext {
   readonly principal: string;
   /** The member that passed the call on; null when it came from a client. */
   readonly forwardedBy: number | null;
-  /** By `performance.now()`. A call without a deadline gets the default one; a stream lives without. */
+  /** By `performance.now()`. */
   readonly deadline: MonotonicMs;
-  readonly #call: GrpcCall;
+  /** Calls back once the client goes away or the deadline passes. Returns what ends that. */
+  onCancelled(listener: () => void): () => void;
+}
 
-  constructor(call: GrpcCall, defaultDeadlineMs: number) {
-    this.#call = call;
-    const [forwardedBy] = call.metadata.get(forwardedByKey);
-    this.forwardedBy = forwardedBy === undefined ? null : Number(forwardedBy);
-    const [principal] = forwardedBy === undefined ? [] : call.metadata.get(forwardedPrincipalKey);
-    this.principal = principal === undefined ? unauthenticated : String(principal);
-    const at = call.getDeadline();
-    const leftMs = Number(at) - Date.now();
+/** Tells of calls as grpc-js has them. */
+export class CallContexts {
+  readonly #defaultDeadlineMs: number;
+
+  constructor(defaultDeadlineMs: number) {
+    this.#defaultDeadlineMs = defaultDeadlineMs;
+  }
+
+  /** The context of a call that begins now. Each call that a stream carries gets one of its own. */
+  of(call: GrpcCall): CallContext {
+    const { metadata } = call;
+    const [forwardedBy] = metadata.get(forwardedByKey);
+    const [principal] = forwardedBy === undefined ? [] : metadata.get(forwardedPrincipalKey);
+    const leftMs = Number(call.getDeadline()) - Date.now();
     const waitMs = Number.isFinite(leftMs)
       ? leftMs - Math.min(deadlineMarginMs, leftMs * deadlineMarginShare)
-      : defaultDeadlineMs;
-    this.deadline = performance.now() + waitMs;
-  }
-
-  /** The client went away, or the deadline passed. */
-  get cancelled(): boolean {
-    return this.#call.cancelled;
-  }
-
-  /** Calls back once the client goes away or the deadline passes. */
-  onCancelled(listener: () => void): void {
-    if (this.#call.cancelled) listener();
-    else this.#call.once('cancelled', listener);
+      : this.#defaultDeadlineMs;
+    return {
+      principal: principal === undefined ? unauthenticated : String(principal),
+      forwardedBy: forwardedBy === undefined ? null : Number(forwardedBy),
+      deadline: performance.now() + waitMs,
+      onCancelled: (listener) => {
+        if (call.cancelled) listener();
+        else call.once('cancelled', listener);
+        return () => call.off('cancelled', listener);
+      },
+    };
   }
 }

@@ -5,27 +5,63 @@ import { MalformedMessage } from './service-definition.ts';
 
 export type WritableCall = ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>;
 
+/** Bytes that were written and that the client's window has not let through yet. Beyond it nothing more is asked for. */
+const unsentBytesMax = 256 * 1024;
+
 /** Writes what the source yields, and asks for no more while the client's window is full. */
 export async function pull(source: AsyncIterable<unknown>, call: WritableCall): Promise<void> {
-  for await (const message of source) {
-    if (call.cancelled) return;
-    if (!call.write(message)) await drained(call);
-    if (call.cancelled) return;
+  const window = new SendWindow(call);
+  try {
+    for await (const message of source) {
+      if (call.cancelled) return;
+      window.write(message);
+      while (window.isFull) await window.change();
+      if (call.cancelled) return;
+    }
+    call.end();
+  } finally {
+    window.close();
   }
-  call.end();
 }
 
-function drained(call: WritableCall): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      call.off('drain', done);
-      call.off('cancelled', done);
-      resolve();
-    };
-    call.on('drain', done);
-    call.on('cancelled', done);
-    if (call.cancelled) done();
-  });
+/**
+ * What was written and has not left yet. grpc-js counts 16 messages, however large they are, before it says that its buffer
+ * is full: bytes are counted here.
+ */
+class SendWindow {
+  readonly #call: WritableCall;
+  readonly #onChange = (): void => this.#wake?.();
+  #unsentBytes = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(call: WritableCall) {
+    this.#call = call;
+    call.on('cancelled', this.#onChange);
+  }
+
+  /** Nothing more should be written now. Never true of a call whose client is gone. */
+  get isFull(): boolean {
+    return !this.#call.cancelled && (this.#unsentBytes > unsentBytesMax || this.#call.writableNeedDrain);
+  }
+
+  write(message: unknown): void {
+    const bytes = message instanceof Uint8Array ? message.length : 0;
+    this.#unsentBytes += bytes;
+    this.#call.write(message, () => {
+      this.#unsentBytes -= bytes;
+      this.#onChange();
+    });
+  }
+
+  /** Resolves when something left, or the client did. */
+  async change(): Promise<void> {
+    await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#wake = undefined;
+  }
+
+  close(): void {
+    this.#call.off('cancelled', this.#onChange);
+  }
 }
 
 /**
@@ -52,6 +88,11 @@ export class Inbox<T> {
     call.on('end', end);
     call.on('cancelled', end);
     call.on('error', end);
+  }
+
+  /** The client went away, or its deadline passed. */
+  get cancelled(): boolean {
+    return this.#call.cancelled;
   }
 
   /** The next message; null once the client has ended its side, or is gone. One reader at a time. */

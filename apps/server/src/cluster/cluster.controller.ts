@@ -1,0 +1,130 @@
+import { positionOf } from '@env-cli/environments';
+import { metaKeys, type ReadTables, tableNames, toRevision } from '@env-cli/keyspace';
+import { hexOf } from '@env-cli/support';
+import {
+  type ClusterCompactRequest,
+  ClusterCompactResponseSchema,
+  type ClusterMembersRequest,
+  ClusterMembersResponseSchema,
+  type ClusterStatusRequest,
+  ClusterStatusResponseSchema,
+  MemberRole,
+} from '@env-cli/wire';
+import type { Metadata } from '@grpc/grpc-js';
+import { Controller, Inject } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+
+import { answerOf } from '../answers/message.ts';
+import type { MemberView } from '../member/member.ts';
+import type { Snapshot } from '../reads/snapshot.ts';
+import { natural } from '../requests/integers.ts';
+import { defaultNamespace } from '../requests/names.ts';
+import type { CallContext, GrpcCall } from '../rpc/call-context.ts';
+import type { Encoded } from '../rpc/service-definition.ts';
+import { API, type ApiServices } from '../services.ts';
+import { softwareVersion } from '../version.ts';
+
+const service = 'envcli.v1.Cluster';
+
+const roles: Readonly<Record<MemberView['role'], MemberRole>> = {
+  leader: MemberRole.LEADER,
+  follower: MemberRole.FOLLOWER,
+  candidate: MemberRole.CANDIDATE,
+  learner: MemberRole.LEARNER,
+};
+
+/** `envcli.v1.Cluster`. */
+@Controller()
+export class ClusterController {
+  readonly #api: ApiServices;
+
+  constructor(@Inject(API) api: ApiServices) {
+    this.#api = api;
+  }
+
+  @GrpcMethod(service, 'Status')
+  async status(_request: ClusterStatusRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const { member } = this.#api;
+    const figures = await member.metrics();
+    const { snapshot, position, hashes } = await this.#here(this.#api.contexts.of(call), (state) => ({
+      snapshot: state,
+      position: positionOf(state.tables),
+      hashes: hashesOf(state.tables),
+    }));
+    const view = member.view();
+    return answerOf(ClusterStatusResponseSchema, snapshot.header, {
+      clusterId: hexOf(member.identity.clusterId),
+      epoch: BigInt(member.identity.epoch),
+      memberId: BigInt(view.memberId),
+      role: roles[view.role],
+      leaderId: BigInt(view.leaderId ?? 0),
+      term: BigInt(view.term),
+      commitIndex: BigInt(view.commitIndex),
+      appliedIndex: BigInt(position.appliedIndex),
+      firstLogIndex: BigInt(view.firstLogIndex),
+      lastLogIndex: BigInt(view.lastLogIndex),
+      revision: BigInt(position.revision),
+      compactedRevision: BigInt(position.floor),
+      featureLevel: position.featureLevel,
+      hashes,
+      version: softwareVersion,
+      storeBytes: BigInt(figures['storage_usage_bytes'] ?? 0),
+      logBytes: BigInt(view.logBytes),
+    });
+  }
+
+  @GrpcMethod(service, 'Members')
+  async members(_request: ClusterMembersRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const { header } = await this.#here(this.#api.contexts.of(call), (snapshot) => snapshot);
+    const view = this.#api.member.view();
+    const members = view.members
+      .map((peer) => ({
+        memberId: BigInt(peer.memberId),
+        peerAddress: peer.peerAddress,
+        apiAddress: peer.apiAddress ?? '',
+        role: roleOf(peer, view),
+        connected: peer.connected || peer.memberId === view.memberId,
+      }))
+      .toSorted((a, b) => Number(a.memberId - b.memberId));
+    return answerOf(ClusterMembersResponseSchema, header, { members });
+  }
+
+  @GrpcMethod(service, 'Compact')
+  async compact(request: ClusterCompactRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const context = this.#api.contexts.of(call);
+    const revision = toRevision(natural(request.revision, 'revision'));
+    const frame = { namespace: defaultNamespace, session: null, reason: '' };
+    const { appliedIndex } = await this.#api.writes.propose(context, { kind: 'compact', revision }, frame);
+    const demand = { freshness: { kind: 'any' }, appliedIndex } as const;
+    return this.#api.reads.here(context, demand, (snapshot) =>
+      answerOf(ClusterCompactResponseSchema, snapshot.header, { compactedRevision: BigInt(snapshot.progress.floor) }),
+    );
+  }
+
+  /** What this member has, however far that is: it must answer without a leader too. */
+  #here<T>(context: CallContext, work: (snapshot: Snapshot) => T): Promise<T> {
+    return this.#api.reads.here(context, { freshness: { kind: 'any' }, appliedIndex: 0 }, work);
+  }
+}
+
+function roleOf(peer: MemberView['members'][number], view: MemberView): MemberRole {
+  if (peer.memberId === view.memberId) return roles[view.role];
+  if (peer.memberId === view.leaderId) return MemberRole.LEADER;
+  return peer.voter ? MemberRole.FOLLOWER : MemberRole.LEARNER;
+}
+
+/** Bytes of a table's hash, and of what stands in front of the first. */
+const hashBytes = 8;
+const hashesHeadBytes = 1;
+
+/** The additive hashes of the tables, as the state itself keeps them. */
+function hashesOf(tables: ReadTables): { readonly table: string; readonly hash: string }[] {
+  const row = tables.get('meta', metaKeys.hashes);
+  if (row === undefined) return [];
+  return tableNames
+    .filter((table) => table !== 'meta')
+    .map((table, at) => {
+      const from = hashesHeadBytes + at * hashBytes;
+      return { table, hash: hexOf(row.subarray(from, from + hashBytes)) };
+    });
+}

@@ -1,0 +1,88 @@
+import { toBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
+import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+
+import { Refused } from '../errors/refused.ts';
+import type { Member } from '../member/member.ts';
+import { type CallContext, forwardedByKey, forwardedPrincipalKey } from './call-context.ts';
+import { PassedOnStatus } from './faults.ts';
+import type { Encoded } from './service-definition.ts';
+
+/** A unary call as it is passed on. */
+export interface ForwardedCall {
+  /** `/envcli.v1.Environments/Get`. */
+  readonly path: string;
+  /** The request's bytes, made only if it is passed on. */
+  readonly encode: () => Uint8Array;
+}
+
+/** A request as it is passed on. */
+export function forwarded<Desc extends DescMessage>(path: string, schema: Desc, request: MessageShape<Desc>): ForwardedCall {
+  return { path, encode: () => toBinary(schema, request) };
+}
+
+/**
+ * Passes calls that only the leader can answer on to it: one hop, marked, with what is left of the deadline and the
+ * principal, on a connection of its own (a client's stream that is stuck must not hold them up, nor they the peers' traffic).
+ */
+export class LeaderCalls {
+  readonly #member: Member;
+  #client: { readonly address: string; readonly client: Client } | null = null;
+
+  constructor(member: Member) {
+    this.#member = member;
+  }
+
+  /** The leader's address if the call can be passed on to it; null when this member leads, nobody is known to, or it was passed on already. */
+  addressFor(context: CallContext): string | null {
+    const view = this.#member.view();
+    return context.forwardedBy === null && view.leaderId !== view.memberId ? view.leaderApiAddress : null;
+  }
+
+  /** What the leader answers, still encoded. Rejects with the leader's own status. */
+  forward(address: string, call: ForwardedCall, context: CallContext): Promise<Encoded> {
+    const metadata = new Metadata();
+    metadata.set(forwardedByKey, String(this.#member.identity.memberId));
+    metadata.set(forwardedPrincipalKey, context.principal);
+    const deadline = Date.now() + Math.max(0, context.deadline - performance.now());
+    return new Promise((resolve, reject) => {
+      const started = this.#clientOf(address).makeUnaryRequest<Uint8Array, Encoded>(
+        call.path,
+        (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+        (bytes) => bytes,
+        call.encode(),
+        metadata,
+        { deadline },
+        (error, answer) => {
+          stopListening();
+          if (error === null) resolve(answer!);
+          else reject(asRejection(error, address));
+        },
+      );
+      const stopListening = context.onCancelled(() => started.cancel());
+    });
+  }
+
+  close(): void {
+    this.#client?.client.close();
+    this.#client = null;
+  }
+
+  #clientOf(address: string): Client {
+    if (this.#client?.address === address) return this.#client.client;
+    this.close();
+    const client = new Client(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
+    this.#client = { address, client };
+    return client;
+  }
+}
+
+function asRejection(error: ServiceError, address: string): Error {
+  const { code, details, metadata } = error;
+  // A status without details is the transport's, and says nothing that a client could act on.
+  if (code === status.UNAVAILABLE && metadata.get('grpc-status-details-bin').length === 0) {
+    return new Refused({ code: 'leader-unreached', leader: address });
+  }
+  const own = new Metadata();
+  for (const bytes of metadata.get('grpc-status-details-bin')) own.set('grpc-status-details-bin', bytes);
+  return new PassedOnStatus({ code, details, metadata: own });
+}

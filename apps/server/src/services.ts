@@ -1,0 +1,28 @@
+import type { Status } from '@env-cli/wire';
+
+import type { Member } from './member/member.ts';
+import type { MirrorWorker } from './mirrors/mirror-worker.ts';
+import type { Reads } from './reads/reads.ts';
+import type { CallContexts } from './rpc/call-context.ts';
+import type { LeaderCalls } from './rpc/leader-calls.ts';
+import type { Dispatcher } from './watch/dispatcher.ts';
+import type { Writes } from './writes/writes.ts';
+
+/** What the controllers are made of. */
+export interface ApiServices {
+  readonly member: Member;
+  readonly contexts: CallContexts;
+  readonly reads: Reads;
+  readonly writes: Writes;
+  readonly leader: LeaderCalls;
+  readonly dispatcher: Dispatcher;
+  readonly mirrorWorker: MirrorWorker;
+  readonly watchProgressIntervalMs: number;
+  /** Aborts when the member begins to stop: streams end, so that clients go elsewhere. */
+  readonly draining: AbortSignal;
+  /** What a client is told of an error, inside a stream. */
+  readonly statusOf: (error: unknown) => Status;
+}
+
+/** The token under which Nest injects {@link ApiServices}. */
+export const API = Symbol('services of the API');
