@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { cpSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 
@@ -404,6 +404,23 @@ describe('a log that is not this member’s own is refused, with what to do', ()
     const opening = temporary.open();
     await expect(opening).rejects.toMatchObject({ code: 'log-damaged' });
   });
+});
+
+test('files of two copies of a log that went on separately are refused together', async () => {
+  using one = new TemporaryLog();
+  using other = new TemporaryLog();
+  await (await one.open()).close();
+  cpSync(one.directory, other.directory, { recursive: true });
+  for (const [temporary, ofTerm] of [
+    [one, 1],
+    [other, 2],
+  ] as const) {
+    const log = await temporary.open();
+    for (const write of entries(1, 6, ofTerm, 3000)) await append(log, [write]);
+    await log.close();
+  }
+  cpSync(join(other.directory, '0000000000000002.log'), join(one.directory, '0000000000000002.log'));
+  await expect(one.open()).rejects.toMatchObject({ code: 'log-damaged' });
 });
 
 test('a closed log says so', async () => {
