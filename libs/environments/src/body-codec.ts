@@ -153,9 +153,15 @@ function readWrite(reader: ByteReader): WriteBody {
 }
 
 function writeReport(writer: ByteWriter, report: DeliveryReport): void {
-  writer.varint(report.mirror).text(report.environment).varint(report.revision).varint(report.term);
+  writer.varint(report.mirror).text(report.environment).varint(report.revision).varint(report.enqueuedIndex).varint(report.term);
 }
 
 function readReport(reader: ByteReader): DeliveryReport {
-  return { mirror: reader.varint(), environment: reader.text(), revision: reader.varint() as Revision, term: reader.varint() };
+  return {
+    mirror: reader.varint(),
+    environment: reader.text(),
+    revision: reader.varint() as Revision,
+    enqueuedIndex: reader.varint(),
+    term: reader.varint(),
+  };
 }

@@ -57,6 +57,8 @@ export interface DeliveryReport {
   readonly environment: string;
   /** The revision of the outbox row that the worker took. A row that is newer by now stays. */
   readonly revision: Revision;
+  /** `enqueuedIndex` of that row; 0 when the worker took none (a repair): then no row is removed. */
+  readonly enqueuedIndex: number;
   readonly term: number;
 }
 

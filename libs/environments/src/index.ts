@@ -2,6 +2,7 @@ export { type ChangesAnswer, changesAfter } from './changes.ts';
 export type { Command, CommandBody, DeliveryReport, RequestId, SessionUse, WriteBody } from './command.ts';
 export { commandLevel, decodeCommand, encodeCommand, featureLevelMax } from './command-codec.ts';
 export { diff, type DiffAnswer } from './diff.ts';
+export { decodeEntryData, encodeEntryData } from './entry-data.ts';
 export type { CommittedEntry, EntryData, EntryOutcome, StateHashes } from './entry.ts';
 export {
   batchGet,
@@ -19,4 +20,9 @@ export { NotUnderstood } from './not-understood.ts';
 export type { Condition, Operation, VariableInput } from './operation.ts';
 export { type Position, positionOf, refusalOfRevision } from './position.ts';
 export type { CurrentEnvironment, CurrentVariable, Refusal, RefusalCode } from './refusal.ts';
+export { refusalCodes } from './refusal-codec.ts';
 export type { CommandOutcome, CommandResult } from './result.ts';
+export { decodeResult, encodeResult } from './result-codec.ts';
+export { type Finished, MachineTransaction, StateMachine } from './state-machine.ts';
+export { refusalOfCommand } from './validate.ts';
+export { commandRows } from './work-meter.ts';

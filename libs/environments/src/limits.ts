@@ -30,8 +30,8 @@ export interface Limits {
   /** Operations of a write. Defaults to 1,024. */
   readonly operationsMax: number;
   /**
-   * Bytes of a command that touches several environments; one that touches a single environment may have `environmentBytesMax`
-   * and as much again. Defaults to 1,048,576 (1 MiB).
+   * Bytes of a write that touches several environments; one that touches a single one may have twice `environmentBytesMax`.
+   * Defaults to 1,048,576 (1 MiB).
    */
   readonly writeBytesMax: number;
   /** Sessions that are open at once. Defaults to 100,000. */
@@ -84,8 +84,8 @@ export const entryLimits = {
   commandRowsMax: 800,
   /** Of these, rows for compaction, ending sessions and mirror cursors. */
   backgroundRowsMax: 200,
-  /** Rows of work that a `restore` counts: it may read as many changes. */
-  restoreRows: 200,
+  /** Rows of work that a `restore` counts: it reads about as many changes. */
+  restoreRows: 100,
 } as const;
 
 export type LimitName = keyof Limits | keyof typeof entryLimits;

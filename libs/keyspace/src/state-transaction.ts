@@ -1,4 +1,4 @@
-import { ByteWriter } from '@env-cli/support';
+import { assert, ByteWriter } from '@env-cli/support';
 
 import { CachedTable } from './cached-table.ts';
 import { appendChange, changesPerRevisionMax } from './change-log.ts';
@@ -6,12 +6,11 @@ import { sweepChanges } from './compaction.ts';
 import { EnvironmentDraft, type NetChange, type WriteStamp } from './environment-draft.ts';
 import { EnvironmentRows } from './environment-rows.ts';
 import { HashedTables } from './hashed-tables.ts';
-import { metaKeys, readHashes, readProgress, writeHashes } from './meta.ts';
+import { metaKeys, readHashes, writeHashes } from './meta.ts';
 import { encodeProgress, type Progress } from './progress.ts';
 import { finish as finishLane, hashRow } from './row-hash.ts';
 import { type SessionCache, Sessions } from './sessions.ts';
 import type { ReadTables, Tables } from './tables.ts';
-import { assert } from '@env-cli/support';
 
 type MetaRow = Exclude<keyof typeof metaKeys, 'progress' | 'hashes'>;
 
@@ -29,10 +28,13 @@ export class StateTransaction {
   readonly #tables: Tables;
   readonly #hashed: HashedTables;
 
-  /** `sessionCache` holds sessions of earlier transactions on the same tables; nobody else may have written to them since. */
-  constructor(tables: Tables, sessionCache: SessionCache) {
+  /**
+   * `progress` is what `readProgress` says of the tables. `sessionCache` holds sessions of earlier transactions on the same
+   * tables; nobody else may have written to them since.
+   */
+  constructor(tables: Tables, progress: Progress, sessionCache: SessionCache) {
     this.#tables = tables;
-    this.progress = readProgress(tables);
+    this.progress = progress;
     this.#hashed = new HashedTables(tables, readHashes(tables));
     this.environments = new EnvironmentRows(new CachedTable(this.#hashed, 'environments'));
     this.mirrors = new CachedTable(this.#hashed, 'mirrors');

@@ -17,7 +17,7 @@ export interface MirrorOption {
 
 /** Which environments go where, and how. It lives in one namespace, and so do the environments that it selects. */
 export interface MirrorDefinition {
-  /** `[a-z0-9][a-z0-9._-]*`, at most 63 bytes. Unique in its namespace. */
+  /** `[a-z0-9][a-z0-9._-]*`, at most 64 bytes. Unique in its namespace. */
   readonly name: string;
   /** Selected are the environments whose name begins with `prefix` (empty: all) and whose labels match `labels`. */
   readonly prefix: string;

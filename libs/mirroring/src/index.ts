@@ -1,6 +1,20 @@
 export { readDefinition, targetsOverlap, writeDefinition } from './definition-codec.ts';
 export { brake, type BrakeReading, brakeWindowMs, deletesOf } from './brake.ts';
 export type { DriftPolicy, LeavePolicy, MirrorDefinition, MirrorLayout, MirrorOption } from './definition.ts';
+export {
+  type Delivered,
+  type DeliveryRow,
+  type EnvironmentDelivery,
+  type Failed,
+  readDeliveries,
+  readDelivery,
+} from './delivery-rows.ts';
+export { type MirrorPhase, mirrorPhases, type MirrorRow } from './mirror-row.ts';
+export { type MirrorCache, mirrorsCeiling, readMirror, readMirrors } from './mirror-rows.ts';
+export { type MirrorStanding, standingOf, standingOfEnvironment } from './mirror-standing.ts';
+export { type Enqueued, MirrorState, type MirrorVerdict, type Report } from './mirror-state.ts';
+export { type DueEnvironment, type OutboxKind, type OutboxRow, readOutbox, readOutboxRow } from './outbox-rows.ts';
+export { selects } from './selection.ts';
 export type { ObservedKey, ObservedTarget } from './observed.ts';
 export {
   type Attempt,

@@ -1,0 +1,73 @@
+import { encodeClusterIdentity, encodeMembersRow, type StateTransaction } from '@env-cli/keyspace';
+import { assert, unreachable } from '@env-cli/support';
+
+import { featureLevelMax } from './command-codec.ts';
+import type { CommandBody } from './command.ts';
+import { encodeLimitsRow } from './limits-codec.ts';
+import { NotUnderstood } from './not-understood.ts';
+import { refusalOfRevision } from './position.ts';
+import type { CommandResult } from './result.ts';
+import type { MachineCaches } from './machine-caches.ts';
+
+type Bodies = Extract<CommandBody, { readonly kind: 'compact' | 'mark-hashes' | 'raise-level' | 'set-limits' | 'bootstrap' }>;
+
+/** Carries out what concerns the cluster as a whole. */
+export class ClusterCommands {
+  readonly #transaction: StateTransaction;
+  readonly #caches: MachineCaches;
+
+  constructor(transaction: StateTransaction, caches: MachineCaches) {
+    this.#transaction = transaction;
+    this.#caches = caches;
+  }
+
+  apply(body: Bodies): CommandResult {
+    const { progress } = this.#transaction;
+    const { revision } = progress;
+    switch (body.kind) {
+      case 'compact': {
+        if (body.revision <= progress.floor) return { kind: 'unchanged', revision };
+        const refusal = refusalOfRevision(body.revision, progress);
+        if (refusal !== null) return { kind: 'refused', refusal };
+        progress.floor = body.revision;
+        return { kind: 'applied', revision };
+      }
+      case 'mark-hashes':
+        return { kind: 'applied', revision };
+      case 'raise-level':
+        return this.#raiseLevel(body.featureLevel);
+      case 'set-limits':
+        this.#caches.limits = body.limits;
+        this.#transaction.putMeta('limits', encodeLimitsRow(body.limits));
+        return { kind: 'applied', revision };
+      case 'bootstrap':
+        return this.#bootstrap(body);
+      default:
+        return unreachable(body);
+    }
+  }
+
+  #raiseLevel(featureLevel: number): CommandResult {
+    const { revision } = this.#transaction.progress;
+    const { identity } = this.#caches;
+    assert(identity !== null, 'a level is raised in a cluster that is bootstrapped');
+    if (featureLevel <= identity.featureLevel) return { kind: 'unchanged', revision };
+    if (featureLevel > featureLevelMax) throw new NotUnderstood('level', featureLevel, featureLevelMax);
+    this.#caches.identity = { ...identity, featureLevel };
+    this.#transaction.putMeta('cluster', encodeClusterIdentity(this.#caches.identity));
+    return { kind: 'applied', revision };
+  }
+
+  #bootstrap(body: Extract<Bodies, { readonly kind: 'bootstrap' }>): CommandResult {
+    if (this.#caches.identity !== null) return { kind: 'refused', refusal: { code: 'already-bootstrapped' } };
+    const { clusterId, members, hashKey, featureLevel, limits } = body;
+    if (featureLevel > featureLevelMax) throw new NotUnderstood('level', featureLevel, featureLevelMax);
+    // The arrays are views on the entry, which lives no longer than its transaction.
+    this.#caches.identity = { clusterId: clusterId.slice(), epoch: 1, featureLevel, hashKey: hashKey.slice() };
+    this.#caches.limits = limits;
+    this.#transaction.putMeta('cluster', encodeClusterIdentity(this.#caches.identity));
+    this.#transaction.putMeta('members', encodeMembersRow(members));
+    this.#transaction.putMeta('limits', encodeLimitsRow(limits));
+    return { kind: 'applied', revision: this.#transaction.progress.revision };
+  }
+}

@@ -1,0 +1,147 @@
+import { hashKeyBytes, idBytes, sessionIdBytes } from '@env-cli/keyspace';
+import { mirrorsCeiling, type MirrorDefinition } from '@env-cli/mirroring';
+import { encodeUtf8, unreachable } from '@env-cli/support';
+
+import type { Command, CommandBody, SessionUse } from './command.ts';
+import { flaw, type Flaw, refusalAt, tooLarge } from './flaw.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import {
+  flawOfEnvironmentName,
+  flawOfLabelKey,
+  flawOfLabelValue,
+  flawOfMirrorName,
+  flawOfNamespace,
+  flawOfPrefix,
+} from './names.ts';
+import type { Refusal } from './refusal.ts';
+import { flawOfText } from './text-rules.ts';
+import { refusalOfWrite } from './validate-write.ts';
+
+/**
+ * What is wrong with a command, whatever the state is; null when nothing is. The API asks before it proposes, and apply asks
+ * again, so that what other ways let in is refused all the same. `bytes` is the length of the encoded command.
+ */
+export function refusalOfCommand(command: Omit<Command, 'requestId'>, bytes: number, limits: Limits): Refusal | null {
+  const namespace = flawOfNamespace(command.namespace);
+  if (namespace !== null) return refusalAt('namespace', namespace);
+  const principal = flawOfText(encodeUtf8(command.principal), 'principalBytesMax', limits);
+  if (principal !== null) return refusalAt('principal', principal);
+  const reason = flawOfText(command.reason, 'reasonBytesMax', limits);
+  if (reason !== null) return refusalAt('reason', reason);
+  const session = command.session === null ? null : flawOfSession(command.session);
+  if (session !== null) return refusalAt('session', session);
+  if (command.group !== 1) return refusalAt('group', flaw('must be 1'));
+  return refusalOfBody(command.body, bytes, limits);
+}
+
+function flawOfSession({ session, sequence, firstIncomplete }: SessionUse): Flaw | null {
+  if (session.length !== sessionIdBytes) return flaw(`must be named by ${sessionIdBytes} bytes`);
+  if (sequence < 1) return flaw('must count its commands from 1');
+  return firstIncomplete >= 1 && firstIncomplete <= sequence
+    ? null
+    : flaw('must have a first incomplete sequence of 1 to the sequence');
+}
+
+function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusal | null {
+  switch (body.kind) {
+    case 'write':
+      return refusalOfWrite(body, bytes, limits);
+    case 'open-session':
+    case 'keep-session':
+    case 'close-session':
+      return at('session', body.session.length === sessionIdBytes ? null : flaw(`must be named by ${sessionIdBytes} bytes`));
+    case 'create-mirror':
+    case 'update-mirror':
+      return refusalOfDefinition(body.definition, bytes, limits);
+    case 'delete-mirror':
+      return at('mirror', flawOfMirrorName(body.mirror));
+    case 'retry-mirror':
+      return (
+        at('mirror', flawOfMirrorName(body.mirror)) ??
+        at('environment', body.environment === null ? null : flawOfEnvironmentName(body.environment, limits))
+      );
+    case 'delivered':
+    case 'withdrawn':
+    case 'delivery-failed':
+      return (
+        at('environment', flawOfEnvironmentName(body.environment, limits)) ??
+        at('report', bytes > limits.deliveryBytesMax ? tooLarge('deliveryBytesMax', limits, bytes) : null)
+      );
+    case 'set-limits':
+      return at('limits', flawOfLimits(body.limits));
+    case 'bootstrap':
+      return (
+        at('cluster_id', body.clusterId.length === idBytes ? null : flaw(`must be ${idBytes} bytes`)) ??
+        at('hash_key', body.hashKey.length === hashKeyBytes ? null : flaw(`must be ${hashKeyBytes} bytes`)) ??
+        at('members', body.members.length > 0 ? null : flaw('must hold at least one member')) ??
+        at('limits', flawOfLimits(body.limits))
+      );
+    case 'compact':
+    case 'mark-hashes':
+    case 'raise-level':
+      return null;
+    default:
+      return unreachable(body);
+  }
+}
+
+function at(field: string, found: Flaw | null): Refusal | null {
+  return found === null ? null : refusalAt(field, found);
+}
+
+function refusalOfDefinition(definition: MirrorDefinition, bytes: number, limits: Limits): Refusal | null {
+  const { name, prefix, labels, provider, targetKey, options, deleteShareMaxPercent } = definition;
+  const keys = options.map(({ key }) => key);
+  return (
+    at('name', flawOfMirrorName(name)) ??
+    at('prefix', flawOfPrefix(prefix, limits)) ??
+    at('labels', labels.map(({ key }) => flawOfLabelKey(key)).find((found) => found !== null) ?? null) ??
+    at('labels', flawOfDemandedValues(labels)) ??
+    at('provider', flawOfMirrorName(provider)) ??
+    at(
+      'target_key',
+      targetKey.startsWith(`${provider}/`) && !targetKey.endsWith('/')
+        ? null
+        : flaw('must be the provider, a / and what it claims there'),
+    ) ??
+    at('options', options.length > limits.mirrorOptionsMax ? tooLarge('mirrorOptionsMax', limits, options.length) : null) ??
+    at(
+      'options',
+      keys.every((key, place) => place === 0 || keys[place - 1]! < key) ? null : flaw('must be sorted by key, each key once'),
+    ) ??
+    at(
+      'delete_share_max_percent',
+      deleteShareMaxPercent >= 0 && deleteShareMaxPercent <= 100 ? null : flaw('must be 0 to 100'),
+    ) ??
+    at('mirror', bytes > limits.mirrorBytesMax ? tooLarge('mirrorBytesMax', limits, bytes) : null)
+  );
+}
+
+function flawOfDemandedValues(labels: MirrorDefinition['labels']): Flaw | null {
+  for (const demand of labels) {
+    if (demand.kind !== 'in' && demand.kind !== 'not-in') continue;
+    if (demand.values.length === 0) return flaw('must name a value behind in and notin');
+    const found = demand.values.map(flawOfLabelValue).find((value) => value !== null);
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+/** Limits that would let in what the formats cannot hold, or what no entry has room for, are refused. */
+const ceilings: Partial<Limits> = {
+  // A key of the tables has at most 1,024 bytes.
+  environmentNameBytesMax: 512,
+  variableNameBytesMax: 1024,
+  valueBytesMax: 16 * 1024 * 1024,
+  environmentBytesMax: 32 * 1024 * 1024,
+  writeBytesMax: 32 * 1024 * 1024,
+  mirrorsMax: mirrorsCeiling,
+};
+
+function flawOfLimits(limits: Limits): Flaw | null {
+  for (const name of Object.keys(defaultLimits) as (keyof Limits)[]) {
+    const ceiling = ceilings[name] ?? Number.MAX_SAFE_INTEGER;
+    if (limits[name] < 1 || limits[name] > ceiling) return flaw(`${name} must be 1 to ${ceiling}`);
+  }
+  return null;
+}
