@@ -1,0 +1,325 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { decodeEntryData } from '@env-cli/environments';
+import type { Entry, Index } from '@env-cli/raft';
+
+import { tickMs, VirtualCluster, type VirtualMember } from './testing/virtual-cluster.ts';
+
+let cluster: VirtualCluster;
+let leader: VirtualMember;
+
+beforeEach(async () => {
+  cluster = new VirtualCluster();
+  leader = await cluster.elect();
+});
+
+function follower(): VirtualMember {
+  return cluster.followers[0]!;
+}
+
+async function logOf(member: VirtualMember): Promise<Entry[]> {
+  return new Promise((resolve) => member.log.read(1 as Index, 1_000_000 as Index, 1e9, resolve));
+}
+
+describe('a write', () => {
+  test('is applied on every member, and answered where it was asked', async () => {
+    leader.replica.propose(leader.batch(1));
+    await cluster.settle();
+    await cluster.pass(2);
+    expect(leader.heard.results.get(1)?.result).toEqual({ kind: 'applied', revision: 1 });
+    expect(cluster.members.map((member) => member.revision)).toEqual([1, 1, 1]);
+    expect(follower().heard.results.size).toBe(0);
+  });
+
+  test('that a follower takes in is forwarded, and answered once that follower has applied it', async () => {
+    const asked = follower();
+    asked.applying = false;
+    asked.replica.propose(asked.batch(2));
+    await cluster.pass(2);
+    expect(leader.revision).toBe(2);
+    expect(asked.heard.results.size).toBe(0);
+    asked.applying = true;
+    await cluster.settle();
+    expect([...asked.heard.results.keys()]).toEqual([1, 2]);
+    expect(asked.heard.refused.size).toBe(0);
+  });
+
+  test('is not acknowledged while only the leader has it on disk', async () => {
+    for (const member of cluster.followers) member.syncing = false;
+    leader.replica.propose(leader.batch(1));
+    await cluster.pass(2);
+    expect(leader.heard.results.size).toBe(0);
+    follower().syncing = true;
+    await cluster.settle();
+    expect(leader.heard.results.size).toBe(1);
+  });
+
+  test('is not applied by a member whose own log has not flushed it', async () => {
+    leader.syncing = false;
+    leader.replica.propose(leader.batch(1));
+    await cluster.pass(2);
+    expect(leader.heard.results.size).toBe(0);
+    leader.syncing = true;
+    await cluster.settle();
+    expect(leader.heard.results.size).toBe(1);
+  });
+});
+
+describe('commands batch by themselves', () => {
+  test('what comes while the log syncs goes out as one entry with the next write', async () => {
+    const before = leader.lastIndex;
+    leader.syncing = false;
+    leader.replica.propose(leader.batch(1));
+    leader.replica.turn();
+    for (let time = 0; time < 5; time++) {
+      leader.replica.propose(leader.batch(3));
+      leader.replica.turn();
+    }
+    leader.syncing = true;
+    await cluster.pass(1);
+    const entries = (await logOf(leader)).filter((entry) => entry.index > before);
+    expect(entries.map((entry) => decodeEntryData(entry.data).commands.length)).toEqual([1, 15]);
+    expect(leader.heard.results.size).toBe(16);
+  });
+
+  test('an entry holds 256 commands and 1 MiB at most; a larger command goes alone', async () => {
+    const before = leader.lastIndex;
+    leader.replica.propose(leader.batch(300));
+    leader.replica.propose(leader.batch(1, { commandBytes: 1_200_000 }));
+    leader.replica.propose(leader.batch(3, { commandBytes: 400_000 }));
+    await cluster.pass(1);
+    const entries = (await logOf(leader)).filter((entry) => entry.index > before);
+    expect(entries.map((entry) => decodeEntryData(entry.data).commands.length)).toEqual([256, 44, 1, 2, 1]);
+    expect(leader.heard.results.size).toBe(304);
+  });
+
+  test('entries carry the wall clock, and what passed since the entry before of the same reign', async () => {
+    const before = leader.lastIndex;
+    leader.replica.propose(leader.batch(1));
+    await cluster.settle();
+    await cluster.pass(3);
+    leader.replica.propose(leader.batch(1));
+    await cluster.settle();
+    const [first, second] = (await logOf(leader))
+      .filter((entry) => entry.index > before)
+      .map((entry) => decodeEntryData(entry.data));
+    expect(first?.deltaMs).toBe(0);
+    expect(second).toMatchObject({ deltaMs: 3 * tickMs, stampMs: first!.stampMs + 3 * tickMs });
+  });
+});
+
+describe('a write whose fate is not plain', () => {
+  test('is of unknown outcome when its leader is deposed before it was committed', async () => {
+    cluster.cut(leader);
+    leader.replica.propose(leader.batch(1));
+    await cluster.pass(45);
+    expect(leader.heard.refused.get(1)).toBe('outcome-unknown');
+    expect(cluster.leader).not.toBe(leader);
+  });
+
+  test('waits for a leader, and is certainly not proposed when none comes', async () => {
+    const lonely = follower();
+    cluster.cut(lonely);
+    await cluster.pass(30, [lonely]);
+    lonely.replica.propose(lonely.batch(1));
+    await cluster.pass(10, [lonely]);
+    expect(lonely.heard.refused.size).toBe(0);
+    await cluster.pass(30, [lonely]);
+    expect(lonely.heard.refused.get(1)).toBe('no-leader');
+    cluster.heal();
+    await cluster.pass(30);
+    expect(cluster.leader.revision).toBe(0);
+  });
+
+  test('is not proposed once its deadline has passed', async () => {
+    const late = cluster.nowMs - 1;
+    leader.replica.propose(leader.batch(1, { deadlineMs: late }));
+    await cluster.pass(2);
+    expect(leader.heard.refused.get(1)).toBe('deadline-exceeded');
+    expect(leader.revision).toBe(0);
+  });
+
+  test('of which only some commands are late: the others go', async () => {
+    const batch = leader.batch(3);
+    batch.deadlinesMs[1] = cluster.nowMs - 1;
+    leader.replica.propose(batch);
+    await cluster.pass(2);
+    expect([...leader.heard.results.keys()]).toEqual([1, 3]);
+    expect([...leader.heard.refused]).toEqual([[2, 'deadline-exceeded']]);
+  });
+
+  test('is refused when too many wait, and the limit is on commands', async () => {
+    cluster = new VirtualCluster({ limits: { waitingCommandsMax: 10 } });
+    leader = await cluster.elect();
+    leader.syncing = false;
+    leader.replica.propose(leader.batch(1));
+    leader.replica.turn();
+    leader.replica.propose(leader.batch(8));
+    leader.replica.propose(leader.batch(3));
+    expect([...leader.heard.refused.values()]).toEqual(['too-busy', 'too-busy', 'too-busy']);
+    leader.syncing = true;
+    await cluster.pass(1);
+    expect(leader.heard.results.size).toBe(9);
+  });
+});
+
+describe('a forwarded batch', () => {
+  test('that meets a member which does not lead is refused, never forwarded again', async () => {
+    const [first, second] = cluster.followers as [VirtualMember, VirtualMember];
+    const answers: unknown[] = [];
+    cluster.post = (parcel) => (answers.push(parcel), true);
+    first.replica.forwarded(second.id, { id: 7, term: first.heard.view!.term, batch: second.batch(2) });
+    await cluster.settle();
+    expect(answers).toEqual([
+      { kind: 'answer', from: first.id, to: second.id, answer: { id: 7, accepted: 0, code: 'not-leader' } },
+    ]);
+  });
+
+  test('that comes for another reign is refused: so once a later term is applied, it never will be', async () => {
+    const asked = follower();
+    const answers: unknown[] = [];
+    const post = cluster.post.bind(cluster);
+    cluster.post = (parcel) => (parcel.kind === 'answer' ? (answers.push(parcel.answer), true) : post(parcel));
+    leader.replica.forwarded(asked.id, { id: 1, term: (leader.heard.view!.term - 1) as never, batch: asked.batch(1) });
+    await cluster.pass(1);
+    expect(answers).toEqual([{ id: 1, accepted: 0, code: 'not-leader' }]);
+    expect(leader.revision).toBe(0);
+  });
+
+  test('tells its origin the term that settles it', async () => {
+    const asked = follower();
+    asked.replica.propose(asked.batch(1));
+    await cluster.settle();
+    expect(asked.heard.forwarded.get(1)).toBe(leader.heard.view!.term);
+  });
+
+  test('is kept while there is no connection to the leader, and goes out when there is one', async () => {
+    const asked = follower();
+    cluster.cut(asked);
+    asked.replica.propose(asked.batch(1));
+    await cluster.pass(2);
+    expect(asked.heard.forwarded.size).toBe(0);
+    cluster.heal();
+    await cluster.pass(2);
+    expect(asked.heard.results.size).toBe(1);
+  });
+});
+
+describe('a strong read', () => {
+  test('gets an index at or above every write that was acknowledged before, on any member', async () => {
+    leader.replica.propose(leader.batch(1));
+    await cluster.settle();
+    const written = leader.heard.results.get(1)!.index;
+    for (const member of cluster.members) member.replica.read(1, Number.POSITIVE_INFINITY);
+    await cluster.settle();
+    await cluster.pass(2);
+    for (const member of cluster.members) expect(member.heard.readsReady.get(1)).toBeGreaterThanOrEqual(written);
+  });
+
+  test('is not answered by a leader that no quorum hears', async () => {
+    cluster.cut(leader);
+    leader.replica.read(1, Number.POSITIVE_INFINITY);
+    await cluster.pass(60);
+    expect(leader.heard.readsReady.size).toBe(0);
+    expect(leader.heard.readsRefused.get(1)).toBe('no-leader');
+  });
+
+  test('goes on with the next leader when the one that was asked is gone', async () => {
+    const asked = follower();
+    cluster.cut(leader);
+    asked.replica.read(1, Number.POSITIVE_INFINITY);
+    await cluster.pass(28);
+    expect(asked.heard.readsReady.get(1)).toBeGreaterThan(0);
+  });
+
+  test('is refused when its deadline has passed', async () => {
+    cluster.cut(follower());
+    const asked = follower();
+    asked.replica.read(1, cluster.nowMs + 150);
+    await cluster.pass(8);
+    expect(asked.heard.readsRefused.get(1)).toBe('deadline-exceeded');
+  });
+});
+
+describe('after a pause', () => {
+  test('a leader that slept longer than an election steps down before it answers', async () => {
+    leader.replica.read(1, Number.POSITIVE_INFINITY);
+    cluster.nowMs += 11 * tickMs;
+    leader.replica.turn();
+    expect(leader.heard.view?.role).toBe('follower');
+    expect(leader.heard.readsReady.size).toBe(0);
+    expect(leader.reports).toEqual([expect.stringContaining('steps down')]);
+  });
+
+  test('what was received is heard before time passes, and time passes once however many ticks were missed', async () => {
+    const sleeper = follower();
+    const { term } = leader.heard.view!;
+    cluster.nowMs += 9 * tickMs;
+    for (let tick = 0; tick < 9; tick++) sleeper.replica.tick();
+    sleeper.replica.turn();
+    // A heartbeat that stood in the socket.
+    sleeper.replica.received(leader.id, { kind: 'heartbeat', term, round: 1_000_000, commit: 0 as Index });
+    await cluster.pass(9);
+    expect(sleeper.heard.view).toMatchObject({ role: 'follower', term, leader: leader.id });
+  });
+});
+
+describe('after a crash', () => {
+  test('a member that lost power replays its log, and nothing is applied twice', async () => {
+    leader.replica.propose(leader.batch(5));
+    await cluster.pass(2);
+    const reborn = cluster.restart(follower());
+    await cluster.pass(3);
+    leader.replica.propose(leader.batch(1));
+    await cluster.pass(3);
+    expect(reborn.revision).toBe(6);
+    expect(cluster.members.map((member) => member.revision)).toEqual([6, 6, 6]);
+  });
+
+  test('results of the former process of the member go to nobody', async () => {
+    const asked = follower();
+    asked.applying = false;
+    asked.replica.propose(asked.batch(3));
+    await cluster.pass(2);
+    const reborn = cluster.restart(asked);
+    await cluster.pass(3);
+    expect(reborn.revision).toBe(3);
+    expect(reborn.heard.results.size).toBe(0);
+  });
+
+  test('all members at once: everything acknowledged is there', async () => {
+    leader.replica.propose(leader.batch(7));
+    await cluster.pass(2);
+    for (const member of [...cluster.members]) cluster.restart(member);
+    leader = await cluster.elect();
+    expect(cluster.members.map((member) => member.revision)).toEqual([7, 7, 7]);
+  });
+});
+
+test('the log lets go of what a checkpoint covers, but for the tail', async () => {
+  cluster = new VirtualCluster({ limits: { tailEntriesMax: 5 } });
+  leader = await cluster.elect();
+  for (let time = 0; time < 12; time++) {
+    leader.replica.propose(leader.batch(1));
+    await cluster.settle();
+  }
+  await cluster.pass(2);
+  for (const member of cluster.members) {
+    expect(member.log.released.at(-1)).toBe(member.lastIndex - 5);
+    expect(member.log.released.at(-1)).toBeLessThanOrEqual(member.appliedIndex);
+  }
+});
+
+test('a member that stops refuses what waits and what comes', async () => {
+  leader.syncing = false;
+  leader.replica.propose(leader.batch(1));
+  leader.replica.turn();
+  leader.replica.propose(leader.batch(1));
+  leader.replica.stop();
+  leader.replica.propose(leader.batch(1));
+  leader.replica.read(9, Number.POSITIVE_INFINITY);
+  expect([...leader.heard.refused]).toEqual([
+    [2, 'stopping'],
+    [3, 'stopping'],
+  ]);
+  expect(leader.heard.readsRefused.get(9)).toBe('stopping');
+});
