@@ -1,7 +1,7 @@
 import type { Entry } from '@env-cli/raft';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
-import { append, entries, entry, identity, TemporaryLog, vote } from '../test/temporary-log.ts';
+import { append, entries, entry, identity, TemporaryLog, vote } from './testing/temporary-log.ts';
 import { nodeFiles } from './file-io.ts';
 import { LogFileError } from './log-file-error.ts';
 import { recover, type Recovered } from './recovery.ts';

@@ -1,7 +1,7 @@
 import type { Entry, MemberId } from '@env-cli/raft';
 import { describe, expect, test } from '@jest/globals';
 
-import { entries, index, readAll, shown, TemporaryLog, term } from '../test/temporary-log.ts';
+import { entries, index, readAll, shown, TemporaryLog, term } from './testing/temporary-log.ts';
 import { type FileIo, nodeFiles } from './file-io.ts';
 import { LogFileError } from './log-file-error.ts';
 

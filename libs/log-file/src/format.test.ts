@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from '@jest/globals';
 
-import { entry, identity, readAll, shown, TemporaryLog, vote } from '../test/temporary-log.ts';
+import { entry, identity, readAll, shown, TemporaryLog, vote } from './testing/temporary-log.ts';
 import { decodeBatch, encodeBatch } from './batch.ts';
 import { decodeSegmentHeader, encodeSegmentHeader, formatVersion, pageBytes } from './segment-header.ts';
 
-const format1 = () => gunzipSync(readFileSync(join(import.meta.dirname, '../test/format-1.log.gz')));
+const format1 = () => gunzipSync(readFileSync(join(import.meta.dirname, 'testing/format-1.log.gz')));
 
 test('a log of format 1 is read for ever', async () => {
   using temporary = new TemporaryLog();

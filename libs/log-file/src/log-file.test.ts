@@ -16,7 +16,7 @@ import {
   TemporaryLog,
   term,
   vote,
-} from '../test/temporary-log.ts';
+} from './testing/temporary-log.ts';
 import { nodeFiles } from './file-io.ts';
 import { LogFile } from './log-file.ts';
 

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 
 import type { LogFile } from './log-file.ts';
 
-import { append, entries, index, readAll, reset, shown, TemporaryLog, vote } from '../test/temporary-log.ts';
+import { append, entries, index, readAll, reset, shown, TemporaryLog, vote } from './testing/temporary-log.ts';
 
 /** What a log is, without files: the entries behind `previous`, term and vote. */
 interface Model {

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Entry, EntryKind, HardState, Index, MemberId, Term } from '@env-cli/raft';
 
-import { LogFile, type LogFileOpening } from '../src/log-file.ts';
-import type { LogFileError } from '../src/log-file-error.ts';
-import type { LogIdentity } from '../src/segment-header.ts';
+import { LogFile, type LogFileOpening } from '../log-file.ts';
+import type { LogFileError } from '../log-file-error.ts';
+import type { LogIdentity } from '../segment-header.ts';
 
 export const identity: LogIdentity = { clusterId: new Uint8Array(16).fill(1), memberId: 7, diskId: new Uint8Array(16).fill(2) };
 
