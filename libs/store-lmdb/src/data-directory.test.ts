@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
@@ -115,6 +115,13 @@ describe('a directory knows whose it is', () => {
     const refusal = refusalOf(() => directory.expect(expected));
     expect(refusal.code).toBe(code);
     expect(refusal.message).toContain(says);
+  });
+
+  test('what a crash left of files that were never renamed is removed', () => {
+    const path = claimed();
+    for (const name of ['.new-0123', 'spool-0123']) writeFileSync(join(path, name), 'half');
+    open(path, true);
+    expect(readdirSync(path).toSorted()).toEqual(['identity', 'lock', 'reserve']);
   });
 
   test('an empty one of a member that was there before is a wiped disk', () => {

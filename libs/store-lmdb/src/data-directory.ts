@@ -1,12 +1,13 @@
 import { accessSync, constants, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { assert, equalBytes, hexOf } from '@env-cli/support';
 
-import { isMissing, syncDirectory } from './durable-file.ts';
+import { isMissing, removeIfThere, syncDirectory, temporaryPrefix } from './durable-file.ts';
 import { type Identity, readIdentity, writeIdentity } from './identity.ts';
 import { DirectoryLock } from './lock.ts';
 import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
 import { Reserve } from './reserve.ts';
+import { spoolPrefix } from './spool.ts';
 
 export interface DataDirectoryOptions {
   /**
@@ -50,6 +51,7 @@ export class DataDirectory {
     try {
       const identity = usable(absolute, () => readIdentity(absolute));
       if (identity === null) refuseLostIdentity(absolute, options.bootstrapped);
+      usable(absolute, () => removeLeftovers(absolute));
       const reserve = new Reserve(absolute, options.reserveBytes ?? reserveBytesDefault);
       if (!usable(absolute, () => reserve.ensure()))
         refuseFullDisk(absolute, options.reserveBytes ?? reserveBytesDefault, reserve);
@@ -132,6 +134,13 @@ function refuseWideRights(path: string): void {
     throw new DataDirectoryRefused('directory-rights', path, what, `Run: chmod 700 ${path}`);
   }
   accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+}
+
+/** Removes what a crash left of files that were never renamed, and of spools: nobody reads or writes them any more. */
+function removeLeftovers(path: string): void {
+  for (const name of readdirSync(path)) {
+    if (name.startsWith(temporaryPrefix) || name.startsWith(spoolPrefix)) removeIfThere(join(path, name));
+  }
 }
 
 function refuseLostIdentity(path: string, bootstrapped: boolean): void {

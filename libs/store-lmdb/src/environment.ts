@@ -33,6 +33,7 @@ export interface EnvironmentOptions {
 export class Environment {
   readonly root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #tables = new Map<TableName, TableHandle>();
+  readonly #ends = new Set<() => void>();
 
   constructor(directory: string, options: EnvironmentOptions) {
     const settings = {
@@ -81,7 +82,14 @@ export class Environment {
     return pagesWritten;
   }
 
+  /** Calls `end` before the environment is closed. Answers how to take that back. */
+  untilClosed(end: () => void): () => void {
+    this.#ends.add(end);
+    return () => this.#ends.delete(end);
+  }
+
   async close(): Promise<void> {
+    for (const end of this.#ends) end();
     await this.root.close();
   }
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import { installSnapshot } from './install.ts';
@@ -74,8 +74,17 @@ describe('a snapshot brings the state of one member to another', () => {
     expect(target.snapshot((tables) => differenceAfter(tables, 4_000))).toBeNull();
     apply(target, 4_001, 4_300);
     expect(target.snapshot((tables) => differenceAfter(tables, 4_300))).toBeNull();
-    // The old state and the spool are gone.
-    expect(readdirSync(follower).toSorted()).toEqual(['CURRENT', 'state-000002']);
+    // The old state is gone, the spool is its owner's.
+    expect(readdirSync(follower).toSorted()).toEqual(['CURRENT', basename(receiver.path), 'state-000002']);
+  });
+
+  test('not when the store is closed while it is spooled', async () => {
+    apply(source, 1, 4_000);
+    const pin = source.pin();
+    const spooling = spool(newSpoolPath(leader), pin.tables, { clusterId: owner.clusterId, position: readPosition(pin.tables) });
+    await Promise.all([expect(spooling).rejects.toThrow('the pin was released, or its store closed'), source.abandon()]);
+    pin.release();
+    expect(source.checkpointDue(1e6)).toBe(false);
   });
 
   test('an empty one and one of a single row larger than a block', async () => {
@@ -149,11 +158,11 @@ describe('a crash at any step of an installation leaves the old state or the new
     await buildState(follower, { owner, readPosition }, async (transact) => transact((tables) => applyEntry(tables, 1)));
     mkdirSync(join(follower, 'state-000003'));
     writeFileSync(join(follower, 'state-000003', 'data.mdb'), 'half');
-    writeFileSync(join(follower, '.new-0123'), 'never renamed');
-    writeFileSync(join(follower, 'spool-0123'), 'never finished');
+    writeFileSync(join(target.path, '.new-0123'), 'never renamed');
     target = await openTestState(follower);
     expect(target.opened.appliedIndex).toBe(10);
     expect(readdirSync(follower).toSorted()).toEqual(['CURRENT', 'state-000001']);
+    expect(readdirSync(target.path).toSorted()).toEqual(['CHECKPOINT', 'data.mdb', 'lock.mdb']);
   });
 
   test('after the switch the new one counts, and the old one goes', async () => {

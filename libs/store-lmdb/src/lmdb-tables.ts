@@ -66,20 +66,21 @@ export class WriteTables extends CurrentTables implements Tables {
 /** Reads the tables in one read transaction that is held for longer than a call. */
 export class PinnedTables implements ReadTables {
   readonly #handles: Handles;
-  readonly #options: { readonly transaction: Transaction };
+  /** Throws once the transaction has ended. */
+  readonly #transaction: () => Transaction;
 
-  constructor(handles: Handles, transaction: Transaction) {
+  constructor(handles: Handles, transaction: () => Transaction) {
     this.#handles = handles;
-    this.#options = { transaction };
+    this.#transaction = transaction;
   }
 
   get(table: TableName, key: Uint8Array): Uint8Array | undefined {
     checkKey(key);
-    return plain(this.#handles[table].get(key, this.#options));
+    return plain(this.#handles[table].get(key, { transaction: this.#transaction() }));
   }
 
   range(table: TableName, range: RowRange): Row[] {
-    return rowsOf(this.#handles[table], range, this.#options.transaction);
+    return rowsOf(this.#handles[table], range, this.#transaction());
   }
 }
 

@@ -30,8 +30,8 @@ export class DirectoryLock {
     const path = join(directory, fileName);
     const database = new DatabaseSync(path, { timeout: 0 });
     try {
-      // Without a journal there is no second file, and nothing to roll back after a crash.
-      database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
+      // A journal in memory is no second file, and nothing to roll back after a crash.
+      database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     } catch (error) {
       database.close();
       if ((error as { errcode?: unknown }).errcode !== busy) throw error;

@@ -11,6 +11,7 @@ import { PinnedTables } from './lmdb-tables.ts';
 export class Pin {
   readonly #environment: Environment;
   readonly #transaction: Transaction;
+  readonly #end: () => void;
   #released = false;
 
   /**
@@ -22,20 +23,33 @@ export class Pin {
    */
   constructor(environment: Environment) {
     this.#environment = environment;
+    this.#end = environment.untilClosed(() => this.release());
     environment.root.resetReadTxn();
     this.#transaction = environment.root.useReadTransaction();
     environment.root.resetReadTxn();
   }
 
-  /** The tables as they were. Those that were opened after the pin was taken cannot be read. */
+  /**
+   * The tables as they were. Those that were opened after the pin was taken cannot be read. Reads throw {@link PinReleased}
+   * once the pin is released.
+   */
   get tables(): ReadTables {
-    return new PinnedTables(this.#environment.tables, this.#transaction);
+    return new PinnedTables(this.#environment.tables, () => {
+      if (this.#released) throw new PinReleased('what is read is no longer pinned: the pin was released, or its store closed');
+      return this.#transaction;
+    });
   }
 
-  /** Lets LMDB reuse what this pin saw. May be called again; never after the environment was closed. */
+  /** Lets LMDB reuse what this pin saw. May be called again. Closing the store, or the reader, releases all that is left. */
   release(): void {
     if (this.#released) return;
     this.#released = true;
+    this.#end();
     this.#transaction.done();
   }
+}
+
+/** A pin was read after its end, as by a long copy whose store was closed meanwhile. */
+export class PinReleased extends Error {
+  override readonly name = 'PinReleased';
 }

@@ -58,7 +58,7 @@ export class StoreReader {
     return new Pin(this.#pins);
   }
 
-  /** Pins are released before. */
+  /** Releases the pins that are left. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

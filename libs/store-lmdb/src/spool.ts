@@ -8,7 +8,7 @@ import { assert } from '@env-cli/support';
 import { isDiskError, StoreFailed } from './failure.ts';
 import { blockBytesTarget, frame, headerPayload, RowsPayload, type SnapshotHeader, trailerPayload } from './snapshot-block.ts';
 
-/** Spool files begin with this; what a crash left of them goes with the next start. */
+/** Spool files begin with this; what a crash left of them goes when the data directory is opened. */
 export const spoolPrefix = 'spool-';
 
 /** A name for a spool that nothing else has, in a member's data directory. */

@@ -21,7 +21,6 @@ import { WriteTables } from './lmdb-tables.ts';
 import { metaHeaderBytes, type MetaPages, pageBytesOf, parseMetaPages } from './meta-pages.ts';
 import type { ReadPosition, StorePosition } from './position.ts';
 import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
-import { spoolPrefix } from './spool.ts';
 import { Store, type StoreOptions } from './store.ts';
 
 /** Names the state directory that counts. Switched by rename, so that it names the old one or the new one, never neither. */
@@ -137,13 +136,10 @@ function refuseIfUsed(path: string, owner: StateOwner): void {
   throw new DataDirectoryRefused('current-missing', path, what, `Write ${basename(path)} into ${currentFileName} beside it.`);
 }
 
-/** Removes states that do not count, spools, and files that were never renamed. */
+/** Removes states that do not count, and a checkpoint that was never renamed. */
 function removeLeftovers(dataDirectory: string, current: string): void {
-  for (const name of readdirSync(dataDirectory)) {
-    const isOtherState = stateName.test(name) && name !== basename(current);
-    if (isOtherState || name.startsWith(temporaryPrefix) || name.startsWith(spoolPrefix)) {
-      rmSync(join(dataDirectory, name), { recursive: true, force: true });
-    }
+  for (const name of statesIn(dataDirectory)) {
+    if (name !== basename(current)) rmSync(join(dataDirectory, name), { recursive: true, force: true });
   }
   for (const name of readdirSync(current)) {
     if (name.startsWith(temporaryPrefix)) rmSync(join(current, name), { force: true });

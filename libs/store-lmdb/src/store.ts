@@ -179,7 +179,7 @@ export class Store implements StateStore {
    * Asked between transactions, often: it costs next to nothing. `nowMs` is monotonic.
    */
   checkpointDue(nowMs: number): boolean {
-    if (this.#checkpointing !== null) return false;
+    if (this.#checkpointing !== null || this.#closed || this.#failure !== null) return false;
     this.#dueFromMs ??= nowMs;
     if (this.#write.rowsWritten - this.#rowsAtLook >= rowsBetweenLooks) this.#look();
     const writtenBytes = (this.#pagesAtLook - this.#pagesAtCheckpoint) * this.#checkpointed.metaPages.pageBytes;
