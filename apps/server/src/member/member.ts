@@ -20,7 +20,8 @@ export interface ReadNeed {
    * `strong`: a read index confirmed by a quorum after this call. `fresh-within`: at most `maxLagMs` behind the leader,
    * measured on this member's clock. `any`: whatever is here. All of them also wait for `appliedIndex`.
    */
-  readonly freshness: { readonly kind: 'strong' } | { readonly kind: 'fresh-within'; readonly maxLagMs: number } | { readonly kind: 'any' };
+  readonly freshness:
+    { readonly kind: 'strong' } | { readonly kind: 'fresh-within'; readonly maxLagMs: number } | { readonly kind: 'any' };
   /** The lowest applied index that will do (of a token), or 0. */
   readonly appliedIndex: number;
   readonly deadline: MonotonicMs;

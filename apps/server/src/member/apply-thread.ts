@@ -1,0 +1,216 @@
+import { rmSync } from 'node:fs';
+import type { MessagePort } from 'node:worker_threads';
+import { positionOf, StateMachine } from '@env-cli/environments';
+import { metaKeys, readMembers, readMembership, readProgress, type ReadTables } from '@env-cli/keyspace';
+import { type AppliedBatch, ApplyLoop } from '@env-cli/replica';
+import {
+  DataDirectoryRefused,
+  installSnapshot,
+  newSpoolPath,
+  openState,
+  spool,
+  type Store,
+  type StoreOptions,
+  type StorePosition,
+} from '@env-cli/store-lmdb';
+
+import { entriesOf, flattenResults } from './flat.ts';
+import { LoopDelay } from './loop-delay.ts';
+import { processMs } from './process-clock.ts';
+import type { ApplyStart, ApplyToApi, ApplyToConsensus, ConsensusToApply, StateReport } from './thread-messages.ts';
+import { Turns } from './turns.ts';
+import type { ThreadHost, ThreadService } from './worker-main.ts';
+
+/** Milliseconds between two looks whether a checkpoint is due, when nothing is applied. */
+const idleMs = 250;
+
+/** The thread that owns the state: committed entries in, results out, checkpoints, snapshots. */
+export class ApplyThread implements ThreadService<StateReport> {
+  readonly #start: ApplyStart;
+  readonly #host: ThreadHost;
+  readonly #turns = new Turns(() => this.#turn());
+  readonly #delay = new LoopDelay('apply');
+  readonly #timer: NodeJS.Timeout;
+  readonly #loop: ApplyLoop;
+  readonly #storeOptions: StoreOptions;
+  #store: Store;
+  #machine = new StateMachine();
+  #transactions = 0;
+  #transactSeconds = 0;
+  #installing: string | null = null;
+  #failed = false;
+
+  private constructor(start: ApplyStart, host: ThreadHost, storeOptions: StoreOptions, store: Store) {
+    this.#start = start;
+    this.#host = host;
+    this.#storeOptions = storeOptions;
+    this.#store = store;
+    this.#loop = new ApplyLoop(
+      { memberId: start.memberId, startNonce: start.startNonce, appliedIndex: store.opened.appliedIndex },
+      {
+        store: {
+          transact: (work) => {
+            const beganMs = processMs();
+            this.#store.transact(work);
+            this.#transactions++;
+            this.#transactSeconds += (processMs() - beganMs) / 1000;
+          },
+          checkpointDue: (nowMs) => this.#store.checkpointDue(nowMs),
+          checkpoint: (nowMs, done) => this.#store.checkpoint(nowMs, done),
+        },
+        machine: { begin: (tables) => this.#machine.begin(tables) },
+        observer: {
+          applied: (batch) => this.#applied(batch),
+          checkpointed: (index) => this.#toConsensus({ kind: 'checkpointed', index }),
+          backgroundDue: () => this.#toConsensus({ kind: 'background-due' }),
+        },
+        clock: { monotonicMs: processMs, wallMs: () => Date.now() },
+        wake: this.#turns.request,
+      },
+    );
+    start.consensus.on('message', (message: ConsensusToApply) => this.#take(message));
+    this.#timer = setInterval(this.#turns.request, idleMs);
+  }
+
+  static async open(start: ApplyStart, host: ThreadHost): Promise<ApplyThread> {
+    const options: StoreOptions = {
+      owner: { clusterId: start.clusterId, memberId: start.memberId },
+      readPosition,
+      onFailure: (failure) => host.fail(failure),
+      ...(start.mapBytes === null ? {} : { mapBytes: start.mapBytes }),
+    };
+    return new ApplyThread(start, host, options, await openState(start.dataDir, options));
+  }
+
+  get report(): StateReport {
+    return this.#store.snapshot((tables) => reportOf(this.#store.path, tables));
+  }
+
+  metrics(): Record<string, number> {
+    return {
+      apply_transactions_total: this.#transactions,
+      apply_transactions_seconds_total: this.#transactSeconds,
+      store_checkpoint_index: this.#store.checkpointed.appliedIndex,
+      ...this.#delay.take(),
+    };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#delay.close();
+    if (this.#failed) return this.#store.abandon();
+    while (!this.#loop.idle) this.#loop.turn();
+    await this.#store.stop();
+    for (const port of [this.#start.consensus, this.#start.api]) port.close();
+  }
+
+  #take(message: ConsensusToApply): void {
+    switch (message.kind) {
+      case 'entries':
+        return this.#loop.apply(entriesOf(message.entries));
+      case 'spool':
+        void this.#spool(message.id);
+        return;
+      case 'install':
+        this.#installing = message.path;
+        return this.#turns.request();
+    }
+  }
+
+  #turn(): void {
+    if (this.#failed) return;
+    try {
+      this.#loop.turn();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (this.#installing === null || !this.#loop.idle) return;
+    const path = this.#installing;
+    this.#installing = null;
+    void this.#install(path);
+  }
+
+  #applied({ index, term, revision, results, hashes }: AppliedBatch): void {
+    const flat = flattenResults(results);
+    const toApi: ApplyToApi = { kind: 'applied', index, term, revision, results: flat, hashes };
+    // The API thread first: somebody waits there.
+    post(this.#start.api, toApi, flat === null ? [] : [flat.counters, flat.indexes, flat.kinds, flat.revisions]);
+    this.#toConsensus({ kind: 'applied', index });
+  }
+
+  async #spool(id: number): Promise<void> {
+    const pin = this.#store.pin();
+    const path = newSpoolPath(this.#start.dataDir);
+    try {
+      const position = readPosition(pin.tables);
+      await spool(path, pin.tables, { clusterId: this.#start.clusterId, position });
+      this.#toConsensus({ kind: 'spooled', id, path, index: position.appliedIndex, term: position.appliedTerm });
+    } catch (error) {
+      // A disk too full for a second copy of the state is no reason to stop: the other member asks again.
+      rmSync(path, { force: true });
+      this.#toConsensus({ kind: 'spool-failed', id, problem: (error as Error).message });
+    } finally {
+      pin.release();
+    }
+  }
+
+  async #install(path: string): Promise<void> {
+    try {
+      await installSnapshot(this.#start.dataDir, path, this.#storeOptions);
+    } catch (error) {
+      if (!(error instanceof DataDirectoryRefused)) return this.#fail(error);
+      this.#toConsensus({ kind: 'install-refused', problem: error.message });
+      return undefined;
+    }
+    try {
+      await this.#store.abandon();
+      this.#store = await openState(this.#start.dataDir, this.#storeOptions);
+      this.#machine = new StateMachine();
+      const state = this.report;
+      this.#loop.replaced(state.appliedIndex);
+      const toApi: ApplyToApi = { kind: 'state-replaced', state };
+      this.#start.api.postMessage(toApi);
+      this.#toConsensus({ kind: 'installed', state });
+    } catch (error) {
+      this.#fail(error);
+    }
+    return undefined;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#host.fail(error);
+  }
+
+  #toConsensus(message: ApplyToConsensus): void {
+    this.#start.consensus.postMessage(message);
+  }
+}
+
+function readPosition(tables: ReadTables): StorePosition {
+  const { appliedIndex, appliedTerm, revision } = readProgress(tables);
+  return { appliedIndex, appliedTerm, revision, stateHashes: tables.get('meta', metaKeys.hashes) ?? new Uint8Array() };
+}
+
+function reportOf(path: string, tables: ReadTables): StateReport {
+  const { appliedIndex, appliedTerm, revision, epoch, featureLevel } = positionOf(tables);
+  return {
+    path,
+    appliedIndex,
+    appliedTerm,
+    revision,
+    membership: readMembership(tables),
+    members: readMembers(tables),
+    epoch,
+    featureLevel,
+  };
+}
+
+function post(port: MessagePort, message: object, arrays: readonly ArrayBufferView[]): void {
+  port.postMessage(
+    message,
+    arrays.map((array) => array.buffer as ArrayBuffer),
+  );
+}

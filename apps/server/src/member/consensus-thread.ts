@@ -1,0 +1,267 @@
+import { join } from 'node:path';
+import { featureLevelMax } from '@env-cli/environments';
+import { LogFile } from '@env-cli/log-file';
+import { GrpcPeers } from '@env-cli/peers-grpc';
+import type { Entry, Index, MemberId, Raft } from '@env-cli/raft';
+import { Formation, Replica, type ReplicaView } from '@env-cli/replica';
+
+import { ApiOutbox } from './api-outbox.ts';
+import { buffersOf, flattenEntries } from './flat.ts';
+import { form } from './forming.ts';
+import { composeFounding, FoundingFiles, readFounding } from './founding.ts';
+import { LoopDelay } from './loop-delay.ts';
+import type { MemberView } from './member.ts';
+import { MemberRefused } from './member-refused.ts';
+import { Neighbours } from './neighbours.ts';
+import { PeerDoor } from './peer-door.ts';
+import { processMs } from './process-clock.ts';
+import { configurationOf, startRaft } from './raft-start.ts';
+import { SnapshotTraffic } from './snapshot-traffic.ts';
+import { SyncFigures } from './sync-figures.ts';
+import type { ApiToConsensus, ApplyToConsensus, ConsensusStart, ConsensusToApply } from './thread-messages.ts';
+import { Turns } from './turns.ts';
+import type { ThreadHost, ThreadService } from './worker-main.ts';
+
+/** What the API thread learns when the consensus thread has begun. */
+export interface ConsensusReport {
+  readonly peerPort: number;
+}
+
+/** The thread that runs consensus: the core, its log and its peers, and nothing that could hold up a heartbeat. */
+export class ConsensusThread implements ThreadService<ConsensusReport> {
+  readonly #start: ConsensusStart;
+  readonly #host: ThreadHost;
+  readonly #log: LogFile;
+  readonly #figures: SyncFigures;
+  readonly #peers: GrpcPeers;
+  readonly #neighbours: Neighbours;
+  readonly #snapshots: SnapshotTraffic;
+  readonly #outbox: ApiOutbox;
+  readonly #replica: Replica;
+  readonly #turns = new Turns(() => this.#turn());
+  readonly #delay = new LoopDelay('consensus');
+  readonly #ticker: NodeJS.Timeout;
+  /** Entries that a turn of the replica handed out, for one message. */
+  #toApply: Entry[] = [];
+  #failed = false;
+
+  private constructor(parts: Parts) {
+    const { start, host, log, peers, neighbours, raft } = parts;
+    this.#start = start;
+    this.#host = host;
+    this.#log = log;
+    this.#figures = parts.figures;
+    this.#peers = peers;
+    this.#neighbours = neighbours;
+    this.#outbox = new ApiOutbox(start.api, (view) => this.#describe(view));
+    this.#snapshots = new SnapshotTraffic({
+      dataDir: start.dataDir,
+      peers,
+      order: (order) => this.#order(order),
+      report: (message) => host.log('info', message),
+    });
+    this.#replica = new Replica(
+      { memberId: start.memberId as MemberId, tickMs: start.tickMs, electionTicks: start.electionTicks },
+      {
+        raft,
+        log,
+        peers,
+        applier: { apply: (entries) => this.#toApply.push(...entries) },
+        snapshots: this.#snapshots,
+        origin: this.#outbox,
+        clock: { monotonicMs: processMs, wallMs: () => Date.now() },
+        wake: this.#turns.request,
+        report: (message) => host.log('warn', message),
+      },
+    );
+    this.#snapshots.serve(this.#replica);
+    start.api.on('message', (message: ApiToConsensus) => this.#fromApi(message));
+    start.apply.on('message', (message: ApplyToConsensus) => this.#fromApply(message));
+    this.#ticker = setInterval(() => this.#replica.tick(), start.tickMs);
+  }
+
+  static async open(start: ConsensusStart, host: ThreadHost): Promise<ConsensusThread> {
+    const figures = new SyncFigures();
+    const files = new FoundingFiles(start.dataDir);
+    const { clusterId, memberId, diskId, apiAddress, state } = start;
+    const log = await LogFile.open({
+      directory: join(start.dataDir, 'log'),
+      identity: { clusterId, memberId, diskId },
+      onFailure: (failure) => host.fail(failure),
+      // A log that a founded member lost held its votes: it is not made anew.
+      createIfEmpty: files.founding === null && state.appliedIndex === 0,
+      options: {
+        onSync: (milliseconds, bytes) => figures.add(milliseconds, bytes),
+        ...(start.logSegmentBytes === null ? {} : { segmentBytes: start.logSegmentBytes }),
+      },
+    });
+    const neighbours = new Neighbours({ clusterId, memberId, diskId, apiAddress, featureLevelMax });
+    const door = new PeerDoor(neighbours, host);
+    const peers = await GrpcPeers.listen({ listen: start.listen, nowMs: processMs, random: Math.random }, door);
+    const founding = files.founding ?? (await found(start, host, files, peers, door));
+    const members = state.members.length > 0 ? state.members : readFounding(founding).members;
+    neighbours.know(members, state.featureLevel);
+    const raft = await startRaft(start, log, founding, members);
+    const thread = new ConsensusThread({ start, host, log, figures, peers, neighbours, raft });
+    door.open({
+      founding,
+      replica: thread.#replica,
+      snapshots: thread.#snapshots,
+      connectionsChanged: () => thread.#connectionsChanged(),
+    });
+    peers.setMembers(neighbours.others);
+    return thread;
+  }
+
+  get report(): ConsensusReport {
+    return { peerPort: this.#peers.port };
+  }
+
+  metrics(): Record<string, number> {
+    return {
+      ...this.#replica.metrics(),
+      ...this.#figures.metrics(),
+      peers_dropped_messages_total: this.#peers.droppedMessages,
+      peers_connected: this.#peers.connected.length,
+      ...this.#delay.take(),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#replica.stop();
+    clearInterval(this.#ticker);
+    this.#delay.close();
+    this.#turn();
+    this.#failed = true;
+    await this.#snapshots.close();
+    await this.#peers.close();
+    await this.#log.close();
+    this.#start.apply.close();
+    this.#start.api.close();
+  }
+
+  /** What the view says of connections changed. */
+  #connectionsChanged(): void {
+    this.#outbox.refreshView();
+    this.#turns.request();
+  }
+
+  #turn(): void {
+    if (this.#failed) return;
+    try {
+      this.#replica.turn();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (this.#toApply.length > 0) {
+      const entries = flattenEntries(this.#toApply);
+      this.#toApply = [];
+      this.#order({ kind: 'entries', entries });
+    }
+    this.#outbox.flush();
+  }
+
+  #fromApi({ batches, reads }: ApiToConsensus): void {
+    for (const batch of batches) this.#replica.propose(batch);
+    for (const { id, deadlineMs } of reads) this.#replica.read(id, deadlineMs);
+    // A refusal needs no turn of the replica, but has to be told.
+    this.#turns.request();
+  }
+
+  #fromApply(message: ApplyToConsensus): void {
+    switch (message.kind) {
+      case 'applied':
+        return this.#replica.applied(message.index as Index);
+      case 'checkpointed':
+        return this.#replica.checkpointed(message.index);
+      case 'background-due':
+        return this.#replica.backgroundDue();
+      case 'installed':
+        this.#neighbours.know(message.state.members, message.state.featureLevel);
+        return this.#snapshots.installed(message.state, configurationOf(message.state, message.state.members));
+      case 'install-refused':
+      case 'spooled':
+      case 'spool-failed':
+        return this.#snapshots.answered(message);
+    }
+  }
+
+  #order(order: ConsensusToApply): void {
+    this.#start.apply.postMessage(order, order.kind === 'entries' ? buffersOf(order.entries) : []);
+  }
+
+  #describe(view: ReplicaView): MemberView {
+    const connected = new Set(this.#peers.connected);
+    const { memberId } = this.#start;
+    return {
+      memberId,
+      role: view.learners.includes(memberId as MemberId) ? 'learner' : view.role === 'pre-candidate' ? 'candidate' : view.role,
+      leaderId: view.leader,
+      leaderApiAddress: view.leader === null ? null : this.#neighbours.apiAddress(view.leader),
+      term: view.term,
+      commitIndex: view.commitIndex,
+      appliedIndex: view.appliedIndex,
+      firstLogIndex: view.firstLogIndex,
+      lastLogIndex: view.lastLogIndex,
+      logBytes: 0,
+      members: this.#neighbours.members.map((member) => ({
+        memberId: member.memberId,
+        peerAddress: member.address,
+        apiAddress: this.#neighbours.apiAddress(member.memberId),
+        voter: view.voters.includes(member.memberId as MemberId),
+        connected: member.memberId === memberId || connected.has(member.memberId),
+      })),
+    };
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#host.fail(error);
+  }
+}
+
+interface Parts {
+  readonly start: ConsensusStart;
+  readonly host: ThreadHost;
+  readonly log: LogFile;
+  readonly figures: SyncFigures;
+  readonly peers: GrpcPeers;
+  readonly neighbours: Neighbours;
+  readonly raft: Raft;
+}
+
+/** Waits until the cluster has its first entry; this member may be the one that makes it. */
+async function found(
+  start: ConsensusStart,
+  host: ThreadHost,
+  files: FoundingFiles,
+  peers: GrpcPeers,
+  door: PeerDoor,
+): Promise<Uint8Array> {
+  const { clusterId, memberId, diskId, apiAddress, startNonce, initialMembers } = start;
+  if (!initialMembers.some((member) => member.memberId === memberId)) {
+    const message =
+      `member ${memberId} has not been part of a cluster yet, and is not among the members that found one ` +
+      `(${initialMembers.map((member) => member.memberId).join(', ') || 'none are given'}). Give all of them the same list, with this member in it.`;
+    throw new MemberRefused('not-a-founder', message);
+  }
+  const formation = new Formation(
+    {
+      clusterId,
+      memberId,
+      diskId,
+      apiAddress,
+      featureLevel: featureLevelMax,
+      initialMembers,
+      compose: (members) => composeFounding({ clusterId, memberId, startNonce, wallMs: Date.now() }, members),
+      read: readFounding,
+    },
+    files,
+  );
+  door.form(formation);
+  const founding = await form(formation, peers, (message) => host.log('info', message));
+  host.log('info', 'the cluster is founded');
+  return founding;
+}

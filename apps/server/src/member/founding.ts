@@ -1,0 +1,103 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  decodeCommand,
+  decodeEntryData,
+  defaultLimits,
+  encodeCommand,
+  encodeEntryData,
+  featureLevelMax,
+} from '@env-cli/environments';
+import type { MemberIdentity } from '@env-cli/keyspace';
+import type { FormationStore, Founding } from '@env-cli/replica';
+import { replaceFile } from '@env-cli/store-lmdb';
+import { ByteWriter, MalformedBytes } from '@env-cli/support';
+
+/** What the founder decided: the data of the cluster's first entry. */
+const foundingFile = 'founding';
+/** Whose decision this member waits for: the disk id of the founder. */
+const promiseFile = 'founder';
+
+const idBytes = 16;
+
+/**
+ * The id of the cluster that these members found. Everybody who starts with the same list and the same token comes to the
+ * same id, so that members of clusters that were founded apart refuse one another from the first word on.
+ */
+export function foundedClusterId(
+  token: string,
+  members: readonly { readonly memberId: number; readonly address: string }[],
+): Uint8Array {
+  const writer = new ByteWriter().text('env-cli cluster').text(token).varint(members.length);
+  for (const { memberId, address } of members.toSorted((a, b) => a.memberId - b.memberId)) writer.u32(memberId).text(address);
+  return new Uint8Array(createHash('sha256').update(writer.take()).digest().subarray(0, idBytes));
+}
+
+/** The first entry's data: the one `bootstrap` command. */
+export function composeFounding(
+  founder: { readonly clusterId: Uint8Array; readonly memberId: number; readonly startNonce: number; readonly wallMs: number },
+  members: readonly MemberIdentity[],
+): Uint8Array {
+  const command = encodeCommand({
+    level: 1,
+    group: 1,
+    namespace: 'default',
+    principal: `member ${founder.memberId}`,
+    authorisationRevision: 0,
+    // Nobody waits for counter 0.
+    requestId: { member: founder.memberId, startNonce: founder.startNonce, counter: 0 },
+    session: null,
+    reason: new Uint8Array(),
+    body: {
+      kind: 'bootstrap',
+      clusterId: founder.clusterId,
+      members,
+      hashKey: new Uint8Array(randomBytes(32)),
+      featureLevel: featureLevelMax,
+      limits: defaultLimits,
+    },
+  });
+  return encodeEntryData({ stampMs: founder.wallMs, deltaMs: 0, commands: [command] });
+}
+
+/** Reads what {@link composeFounding} made. Throws {@link MalformedBytes} on anything else. */
+export function readFounding(bytes: Uint8Array): Founding {
+  const { commands } = decodeEntryData(bytes);
+  const [first, ...others] = commands;
+  if (first === undefined || others.length > 0) throw new MalformedBytes('a first entry that does not hold one command');
+  const { body } = decodeCommand(first);
+  if (body.kind !== 'bootstrap') throw new MalformedBytes(`a first entry that holds ${body.kind}`);
+  return { clusterId: body.clusterId, members: body.members };
+}
+
+/** What a member keeps of its forming, in its data directory. */
+export class FoundingFiles implements FormationStore {
+  readonly #directory: string;
+  readonly promised: Uint8Array | null;
+  /** What was found at the start. */
+  readonly founding: Uint8Array | null;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.promised = readIfThere(join(directory, promiseFile));
+    this.founding = readIfThere(join(directory, foundingFile));
+  }
+
+  promise(founderDiskId: Uint8Array): void {
+    replaceFile(join(this.#directory, promiseFile), founderDiskId);
+  }
+
+  found(founding: Uint8Array): void {
+    replaceFile(join(this.#directory, foundingFile), founding);
+  }
+}
+
+function readIfThere(path: string): Uint8Array | null {
+  try {
+    return new Uint8Array(readFileSync(path));
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code === 'ENOENT') return null;
+    throw error;
+  }
+}

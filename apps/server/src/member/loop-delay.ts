@@ -1,0 +1,29 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+const nanosecondsPerSecond = 1e9;
+
+/** How late this thread's event loop runs what is due. */
+export class LoopDelay {
+  readonly #thread: string;
+  readonly #histogram = monitorEventLoopDelay({ resolution: 10 });
+
+  constructor(thread: string) {
+    this.#thread = thread;
+    this.#histogram.enable();
+  }
+
+  /** Since the last time it was asked, in seconds. */
+  take(): Record<string, number> {
+    const seconds = (nanoseconds: number): number => (Number.isFinite(nanoseconds) ? nanoseconds / nanosecondsPerSecond : 0);
+    const taken = {
+      [`event_loop_delay_p99_seconds_${this.#thread}`]: seconds(this.#histogram.percentile(99)),
+      [`event_loop_delay_max_seconds_${this.#thread}`]: seconds(this.#histogram.max),
+    };
+    this.#histogram.reset();
+    return taken;
+  }
+
+  close(): void {
+    this.#histogram.disable();
+  }
+}

@@ -1,0 +1,76 @@
+import type { MemberIdentity } from '@env-cli/keyspace';
+import { type Hello, type HelloExpectation, type HelloRefusal, protocolRange, refuseHello } from '@env-cli/replica';
+
+export interface NeighboursOptions {
+  readonly clusterId: Uint8Array;
+  readonly memberId: number;
+  readonly diskId: Uint8Array;
+  readonly apiAddress: string;
+  /** The highest feature level that this program understands. */
+  readonly featureLevelMax: number;
+}
+
+/** The members of a cluster that is formed, as this one knows them. */
+export class Neighbours {
+  readonly #options: NeighboursOptions;
+  readonly #apiAddresses = new Map<number, string>();
+  #members: readonly MemberIdentity[] = [];
+  #featureLevel = 0;
+
+  constructor(options: NeighboursOptions) {
+    this.#options = options;
+    this.#apiAddresses.set(options.memberId, options.apiAddress);
+  }
+
+  get members(): readonly MemberIdentity[] {
+    return this.#members;
+  }
+
+  get others(): readonly MemberIdentity[] {
+    return this.#members.filter((member) => member.memberId !== this.#options.memberId);
+  }
+
+  know(members: readonly MemberIdentity[], featureLevel: number): void {
+    this.#members = members;
+    this.#featureLevel = featureLevel;
+  }
+
+  /** Where clients find a member, as it said itself; null before it did. */
+  apiAddress(memberId: number): string | null {
+    return this.#apiAddresses.get(memberId) ?? null;
+  }
+
+  met(hello: Hello): void {
+    this.#apiAddresses.set(hello.memberId, hello.apiAddress);
+  }
+
+  hello(toMemberId: number): Hello {
+    const { clusterId, memberId, diskId, apiAddress, featureLevelMax } = this.#options;
+    return {
+      clusterId,
+      memberId,
+      diskId,
+      toMemberId,
+      protocolMin: protocolRange.min,
+      protocolMax: protocolRange.max,
+      featureLevel: featureLevelMax,
+      apiAddress,
+      formed: true,
+      founderDiskId: null,
+    };
+  }
+
+  /** Who may exchange messages: a member of the configuration, with its disk, that is formed. */
+  refuse(hello: Hello): HelloRefusal | null {
+    const refusal = this.refuseIdentity(hello);
+    if (refusal !== null || hello.formed) return refusal;
+    return { code: 'not-formed', message: `member ${hello.memberId} does not have the first entry of the cluster yet` };
+  }
+
+  refuseIdentity(hello: Hello): HelloRefusal | null {
+    const { clusterId, memberId } = this.#options;
+    const diskIds = new Map(this.#members.map((member) => [member.memberId, member.diskId]));
+    const own: HelloExpectation = { clusterId, memberId, diskIds, initialMembers: [], featureLevel: this.#featureLevel };
+    return refuseHello(own, hello);
+  }
+}

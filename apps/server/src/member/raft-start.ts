@@ -1,0 +1,59 @@
+import { randomInt } from 'node:crypto';
+import type { MemberIdentity } from '@env-cli/keyspace';
+import type { LogFile } from '@env-cli/log-file';
+import { type Configuration, decodeConfiguration, type Entry, type Index, type MemberId, Raft, type Term } from '@env-cli/raft';
+import { type LogContents, planStart } from '@env-cli/replica';
+
+import { MemberRefused } from './member-refused.ts';
+import type { ConsensusStart, StateReport } from './thread-messages.ts';
+
+/** The configuration that a state holds. Before the first change of it, every member votes. */
+export function configurationOf(state: StateReport, members: readonly MemberIdentity[]): Configuration {
+  if (state.membership !== null) return decodeConfiguration(state.membership);
+  const voters = members.map((member) => member.memberId as MemberId).toSorted((a, b) => a - b);
+  return { voters, votersOutgoing: [], learners: [], learnersNext: [] };
+}
+
+/** Brings log and state together, and the core to life on them. */
+export async function startRaft(
+  start: ConsensusStart,
+  log: LogFile,
+  founding: Uint8Array,
+  members: readonly MemberIdentity[],
+): Promise<Raft> {
+  const { state, memberId, electionTicks } = start;
+  const contents = await begunLog(log, founding, state.appliedIndex);
+  const plan = planStart(contents, {
+    appliedIndex: state.appliedIndex,
+    appliedTerm: state.appliedTerm,
+    configuration: configurationOf(state, members),
+    configurationIndex: 0,
+  });
+  if (plan.kind === 'refused') {
+    const next =
+      'Put back the newest copy of the whole directory, or remove this member from the cluster and add it with a number that was never used.';
+    throw new MemberRefused('log-and-state-differ', `${start.dataDir}: ${plan.problem}. ${next}`);
+  }
+  if (plan.kind === 'reset-log') await new Promise<void>((done) => log.reset(plan.index, plan.term, done));
+  return new Raft(
+    { id: memberId as MemberId, electionTicks, random: (boundExclusive) => randomInt(boundExclusive) },
+    plan.initial,
+  );
+}
+
+/** The log with the cluster's first entry in it, which is the same on every initial member (docs/decisions/0010-bootstrap.md). */
+async function begunLog(log: LogFile, founding: Uint8Array, appliedIndex: number): Promise<LogContents> {
+  const { contents } = log;
+  if (contents.lastIndex > 0 || appliedIndex > 0) return contents;
+  const index = 1 as Index;
+  const term = 1 as Term;
+  const entry: Entry = { index, term, kind: 'command', data: founding };
+  const hardState = { term, votedFor: null };
+  await new Promise<void>((durable) => log.append({ hardState, entries: [entry] }, durable));
+  return {
+    hardState,
+    previous: { index: 0 as Index, term: 0 as Term },
+    lastIndex: index,
+    termRuns: [{ firstIndex: index, term }],
+  };
+}

@@ -1,0 +1,298 @@
+import type { MessagePort } from 'node:worker_threads';
+import { commandRows, encodeCommand } from '@env-cli/environments';
+import { readProgress, type ReadTables } from '@env-cli/keyspace';
+import { type DataDirectory, type Identity, StoreReader } from '@env-cli/store-lmdb';
+
+import { BatchBuilder } from './batch-builder.ts';
+import type { ConsensusReport } from './consensus-thread.ts';
+import { forEachResult } from './flat.ts';
+import { Listeners } from './listeners.ts';
+import { LoopDelay } from './loop-delay.ts';
+import {
+  type Applied,
+  type Member,
+  MemberUnavailable,
+  type MemberView,
+  type MonotonicMs,
+  type Proposal,
+  type ReadNeed,
+} from './member.ts';
+import { MirrorCount } from './mirror-count.ts';
+import { PendingProposals } from './pending-proposals.ts';
+import { processMs, processMsOffset } from './process-clock.ts';
+import { ReadGate } from './read-gate.ts';
+import type { ApiToConsensus, ApplyToApi, ConsensusToApi, StateReport, ThreadLog } from './thread-messages.ts';
+import { Turns } from './turns.ts';
+import type { WorkerHandle } from './worker-handle.ts';
+
+export interface MemberParts {
+  readonly identity: Identity;
+  readonly startNonce: number;
+  readonly state: StateReport;
+  readonly directory: DataDirectory;
+  readonly apply: WorkerHandle<StateReport>;
+  readonly consensus: WorkerHandle<ConsensusReport>;
+  readonly applyPort: MessagePort;
+  readonly consensusPort: MessagePort;
+  readonly mapBytes: number | null;
+  readonly leaderWaitMs: number;
+  /** Rejects when a thread stopped by itself. */
+  readonly failed: Promise<never>;
+  readonly log: (log: ThreadLog) => void;
+}
+
+/** Commands whose result is waited for at once. */
+const pendingMax = 16_384;
+
+/** Milliseconds between two looks at what waits in vain. */
+const sweepMs = 25;
+
+/** The member as the API thread has it: it speaks with the two other threads in flat batches, one a turn of the event loop. */
+export class ThreadedMember implements Member {
+  readonly identity: Member['identity'];
+  readonly stopped: Promise<void>;
+  readonly #parts: MemberParts;
+  readonly #pending = new PendingProposals();
+  readonly #batch = new BatchBuilder();
+  readonly #mirrors = new MirrorCount();
+  readonly #gate: ReadGate;
+  readonly #turns = new Turns(() => this.#send());
+  readonly #sweeper: NodeJS.Timeout;
+  readonly #delay = new LoopDelay('api');
+  readonly #appliedListeners = new Listeners<number>();
+  readonly #replacedListeners = new Listeners<void>();
+  readonly #leadershipListeners = new Listeners<{ readonly term: number } | null>();
+  readonly #ended = Promise.withResolvers<void>();
+  #reader: StoreReader;
+  #reads: { id: number; deadlineMs: number }[] = [];
+  #view: MemberView;
+  #leadingTerm: number | null = null;
+  #lastCounter = 0;
+  #state: 'running' | 'stopping' | 'ended' = 'running';
+  /** Called when nothing waits any more. */
+  #drained: (() => void) | null = null;
+
+  private constructor(parts: MemberParts, view: MemberView, epoch: number) {
+    this.#parts = parts;
+    this.#view = view;
+    this.identity = { clusterId: parts.identity.clusterId, memberId: parts.identity.memberId, epoch };
+    this.#reader = openReader(parts, parts.state.path);
+    this.#gate = new ReadGate(this.#reader, {
+      appliedIndexOf,
+      ask: (id, deadlineMs) => {
+        this.#reads.push({ id, deadlineMs });
+        this.#turns.request();
+      },
+      nextTurn: (run) => setImmediate(run),
+      after: (ms, run) => setTimeout(run, ms).unref(),
+      nowMs: processMs,
+      leaderWaitMs: parts.leaderWaitMs,
+    });
+    this.#sweeper = setInterval(() => this.#sweep(), sweepMs);
+    parts.applyPort.on('message', (message: ApplyToApi) => this.#fromApply(message));
+    parts.consensusPort.on('message', (message: ConsensusToApi) => this.#fromConsensus(message));
+    this.stopped = this.#ended.promise;
+    this.stopped.catch(() => undefined);
+    parts.failed.catch((error: unknown) => this.#fail(error as Error));
+  }
+
+  /** Resolves once the consensus thread has said how things stand. */
+  static async create(parts: MemberParts): Promise<ThreadedMember> {
+    const first = await Promise.race([firstView(parts.consensusPort), parts.failed]);
+    return new ThreadedMember(parts, first, Math.max(1, parts.state.epoch));
+  }
+
+  view(): MemberView {
+    return this.#view;
+  }
+
+  propose(proposal: Proposal, deadline: MonotonicMs): Promise<Applied> {
+    const deadlineMs = deadline + processMsOffset;
+    const refusal = this.#refusal(deadlineMs);
+    if (refusal !== null) return Promise.reject(refusal);
+    const counter = ++this.#lastCounter;
+    const requestId = { member: this.identity.memberId, startNonce: this.#parts.startNonce, counter };
+    const rows = commandRows(proposal, this.#mirrors.count);
+    this.#batch.add(encodeCommand({ ...proposal, requestId }), counter, deadlineMs, rows);
+    this.#turns.request();
+    return this.#pending.add(counter, deadlineMs);
+  }
+
+  read<T>(need: ReadNeed, work: (tables: ReadTables) => T): Promise<T> {
+    if (this.#state === 'ended') return Promise.reject(stopping());
+    return this.#gate.read(need, need.deadline + processMsOffset, work);
+  }
+
+  onApplied(listener: (revision: number) => void): () => void {
+    return this.#appliedListeners.add(listener);
+  }
+
+  onStateReplaced(listener: () => void): () => void {
+    return this.#replacedListeners.add(listener);
+  }
+
+  onLeadership(listener: (leading: { readonly term: number } | null) => void): () => void {
+    if (this.#leadingTerm !== null) listener({ term: this.#leadingTerm });
+    return this.#leadershipListeners.add(listener);
+  }
+
+  async metrics(): Promise<Readonly<Record<string, number>>> {
+    const [consensus, apply] = await Promise.all([this.#parts.consensus.metrics(), this.#parts.apply.metrics()]);
+    return {
+      ...consensus,
+      ...apply,
+      ...this.#delay.take(),
+      api_proposals_pending: this.#pending.size,
+      api_reads_waiting: this.#gate.size,
+    };
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    if (this.#state !== 'running') return this.stopped.catch(() => undefined);
+    this.#state = 'stopping';
+    if (this.#pending.size > 0) await this.#drain(graceMs);
+    this.#setEnded();
+    // Consensus first: then nothing more is handed to apply, which ends with a checkpoint of all that it got.
+    await this.#parts.consensus.close();
+    await this.#reader.close();
+    await this.#parts.apply.close();
+    this.#closePorts();
+    this.#ended.resolve();
+    return undefined;
+  }
+
+  #refusal(deadlineMs: number): MemberUnavailable | null {
+    if (this.#state !== 'running') return stopping();
+    if (deadlineMs <= processMs())
+      return new MemberUnavailable('deadline-exceeded', 'the deadline passed before the command was proposed.');
+    if (this.#pending.size < pendingMax) return null;
+    return new MemberUnavailable(
+      'too-busy',
+      `${pendingMax} commands wait for their result already: this one was not proposed. Try again later.`,
+    );
+  }
+
+  #send(): void {
+    if (this.#state === 'ended') return;
+    const batches = this.#batch.take();
+    const reads = this.#reads;
+    if (batches.length === 0 && reads.length === 0) return;
+    this.#reads = [];
+    const message: ApiToConsensus = { batches, reads };
+    const buffers = batches.flatMap(({ counters, deadlinesMs, rows, ends, bytes }) =>
+      [counters, deadlinesMs, rows, ends, bytes].map((array) => array.buffer as ArrayBuffer),
+    );
+    this.#parts.consensusPort.postMessage(message, buffers);
+  }
+
+  #fromApply(message: ApplyToApi): void {
+    if (message.kind === 'state-replaced') {
+      this.#replace(message.state);
+      return;
+    }
+    const { results, index, term, revision } = message;
+    if (results !== null) forEachResult(results, (counter, at, result) => this.#pending.applied(counter, at, result));
+    this.#pending.termApplied(term);
+    this.#view = { ...this.#view, appliedIndex: Math.max(index, this.#view.appliedIndex) };
+    this.#gate.applied();
+    this.#appliedListeners.tell(revision);
+    if (this.#pending.size === 0) this.#drained?.();
+  }
+
+  #fromConsensus({ refused, forwarded, readsReady, readsRefused, view }: ConsensusToApi): void {
+    // Before refusals: one of the same turn may be about what was just forwarded.
+    for (const { counters, term } of forwarded) this.#pending.forwarded(counters, term);
+    for (const { counters, code } of refused) this.#pending.refused(counters, code);
+    for (const { id, index } of readsReady) this.#gate.ready(id, index);
+    for (const { id, code } of readsRefused) this.#gate.refused(id, code);
+    if (view !== null) this.#see(view);
+    if (this.#pending.size === 0) this.#drained?.();
+  }
+
+  #see(view: MemberView): void {
+    this.#view = { ...view, appliedIndex: Math.max(view.appliedIndex, this.#view.appliedIndex) };
+    const leadingTerm = view.role === 'leader' ? view.term : null;
+    if (leadingTerm === this.#leadingTerm) return;
+    // From one reign straight to another: the end of the first is told too.
+    if (this.#leadingTerm !== null && leadingTerm !== null) this.#leadershipListeners.tell(null);
+    this.#leadingTerm = leadingTerm;
+    this.#leadershipListeners.tell(leadingTerm === null ? null : { term: leadingTerm });
+  }
+
+  #replace(state: StateReport): void {
+    if (this.#state === 'ended') return;
+    const former = this.#reader;
+    this.#reader = openReader(this.#parts, state.path);
+    this.#gate.use(this.#reader);
+    void former.close();
+    this.#replacedListeners.tell();
+    this.#appliedListeners.tell(state.revision);
+  }
+
+  #sweep(): void {
+    const nowMs = processMs();
+    this.#pending.sweep(nowMs);
+    this.#gate.sweep(nowMs);
+    this.#mirrors.refresh(nowMs, this.#reader);
+  }
+
+  #drain(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      this.#drained = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #fail(error: Error): void {
+    if (this.#state === 'ended') return;
+    this.#setEnded();
+    void Promise.all([this.#parts.consensus.terminate(), this.#parts.apply.terminate()])
+      .then(() => this.#reader.close())
+      .finally(() => {
+        this.#closePorts();
+        this.#ended.reject(error);
+      });
+  }
+
+  #setEnded(): void {
+    this.#state = 'ended';
+    clearInterval(this.#sweeper);
+    this.#delay.close();
+    this.#pending.refuseAll('outcome-unknown');
+    this.#gate.rejectAll(stopping());
+    if (this.#leadingTerm !== null) this.#leadershipListeners.tell(null);
+    this.#leadingTerm = null;
+  }
+
+  #closePorts(): void {
+    this.#parts.applyPort.close();
+    this.#parts.consensusPort.close();
+    this.#parts.directory.close();
+  }
+}
+
+function firstView(port: MessagePort): Promise<MemberView> {
+  return new Promise((resolve) => {
+    const listen = (message: ConsensusToApi): void => {
+      if (message.view === null) return;
+      port.off('message', listen);
+      resolve(message.view);
+    };
+    port.on('message', listen);
+  });
+}
+
+function openReader({ mapBytes }: MemberParts, path: string): StoreReader {
+  return new StoreReader(path, mapBytes === null ? {} : { mapBytes });
+}
+
+function appliedIndexOf(tables: ReadTables): number {
+  return readProgress(tables).appliedIndex;
+}
+
+function stopping(): MemberUnavailable {
+  return new MemberUnavailable('stopping', 'this member is stopping. Ask another member.');
+}

@@ -1,0 +1,104 @@
+import { type MessagePort, Worker } from 'node:worker_threads';
+
+import { threadProgram } from './entry-point.ts';
+import type { ThreadLog, WorkerEvent, WorkerOrder } from './thread-messages.ts';
+
+export interface WorkerHandleOptions {
+  readonly name: 'consensus-worker' | 'apply-worker';
+  readonly start: object;
+  readonly ports: readonly MessagePort[];
+  readonly log: (log: ThreadLog) => void;
+  /** The worker stopped by itself, with a reason for people. Once. */
+  readonly onFailed: (message: string, diskFull: boolean) => void;
+}
+
+/** A thread of the member, as the thread that started it sees it. */
+export class WorkerHandle<Opened> {
+  readonly #worker: Worker;
+  readonly #options: WorkerHandleOptions;
+  readonly #opened = Promise.withResolvers<Opened>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #metrics = new Map<number, (values: Record<string, number>) => void>();
+  #lastMetrics = 0;
+  #ended = false;
+  #closing = false;
+
+  constructor(options: WorkerHandleOptions) {
+    this.#options = options;
+    this.#worker = new Worker(threadProgram(options.name), {
+      workerData: options.start,
+      transferList: [...options.ports],
+      name: options.name,
+    });
+    this.#worker.on('message', (event: WorkerEvent<Opened>) => this.#take(event));
+    this.#worker.on('error', (error) => this.#fail(`the thread ${options.name} stopped: ${textOf(error)}`, false));
+    this.#worker.on('exit', () => {
+      this.#fail(`the thread ${options.name} ended by itself`, false);
+      this.#closed.resolve();
+    });
+    this.#opened.promise.catch(() => undefined);
+  }
+
+  /** Resolves once it has opened what it works on. Rejects when that is not possible. */
+  get opened(): Promise<Opened> {
+    return this.#opened.promise;
+  }
+
+  metrics(): Promise<Record<string, number>> {
+    if (this.#ended) return Promise.resolve({});
+    return new Promise((resolve) => {
+      const id = ++this.#lastMetrics;
+      this.#metrics.set(id, resolve);
+      this.#order({ kind: 'metrics', id });
+    });
+  }
+
+  /** Lets it finish what it was given and close its files. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (!this.#ended) this.#order({ kind: 'close' });
+    await this.#closed.promise;
+    await this.terminate();
+  }
+
+  /** Ends it as a crash would. */
+  async terminate(): Promise<void> {
+    this.#closing = true;
+    await this.#worker.terminate();
+  }
+
+  #order(order: WorkerOrder): void {
+    this.#worker.postMessage(order);
+  }
+
+  #take(event: WorkerEvent<Opened>): void {
+    switch (event.kind) {
+      case 'opened':
+        return this.#opened.resolve(event.report);
+      case 'log':
+        return this.#options.log(event.log);
+      case 'metrics':
+        this.#metrics.get(event.id)?.(event.values);
+        this.#metrics.delete(event.id);
+        return;
+      case 'failed':
+        return this.#fail(event.message, event.diskFull);
+      case 'closed':
+        this.#ended = true;
+        return this.#closed.resolve();
+    }
+  }
+
+  #fail(message: string, diskFull: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const resolve of this.#metrics.values()) resolve({});
+    this.#metrics.clear();
+    this.#opened.reject(new Error(message));
+    if (!this.#closing) this.#options.onFailed(message, diskFull);
+  }
+}
+
+function textOf(error: unknown): string {
+  return (error as { readonly stack?: string } | null)?.stack ?? String(error);
+}
