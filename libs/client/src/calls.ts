@@ -113,10 +113,8 @@ export class Calls {
   }
 
   #readWith(options: ReadOptions, kept: string): ReadAttempt {
-    const asked = options.consistency ?? this.defaults.consistency;
+    const consistency = options.consistency ?? this.defaults.consistency;
     const token = options.token ?? kept;
-    // Who has seen nothing yet is content with anything.
-    const consistency = asked === 'read-your-writes' && token === '' ? 'eventual' : asked;
     const asNewAsKept = consistency === 'strong' || (kept !== '' && kept === this.#tokens.token);
     return { options: wireReadOptions(options, consistency, token), began: asNewAsKept ? this.#tokens.generation : -1 };
   }

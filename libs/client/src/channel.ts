@@ -97,8 +97,7 @@ export class Channel {
     return new Promise((resolve) => {
       const deadline = Date.now() + 200;
       this.#client.makeUnaryRequest('/-/-', asIs, asIs, Buffer.alloc(0), new Metadata(), { deadline }, (error) => {
-        const details = error?.details ?? '';
-        resolve(/(?:Last error: |failed for target )(?<why>.*)$/.exec(details)?.groups?.['why'] ?? (details || 'no connection'));
+        resolve(whyIn(error?.details ?? ''));
       });
     });
   }
@@ -173,4 +172,12 @@ export class Channel {
     this.#retired = true;
     this.#client.close();
   }
+}
+
+/** What grpc-js says of a connection that failed, without its wrapping. */
+function whyIn(details: string): string {
+  if (details.startsWith('Name resolution failed')) return 'no host of that name was found';
+  const last = /Last error: (?:Error: )?(?<why>.*?)(?:\. Resolution note: .*)?$/.exec(details)?.groups?.['why'] ?? details;
+  if (last.includes('ECONNREFUSED')) return 'connection refused';
+  return last === '' ? 'no connection' : last;
 }
