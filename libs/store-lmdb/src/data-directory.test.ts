@@ -49,12 +49,12 @@ describe("a member's directory is its own", () => {
     expect(statSync(path).mode & 0o777).toBe(0o700);
   });
 
-  test.each([0o750, 0o701, 0o777])('rights of %o are refused, and said how to change', (mode) => {
+  test.each(['750', '701', '777'])('rights of 0%s are refused, and said how to change', (rights) => {
     const path = claimed();
-    chmodSync(path, mode);
+    chmodSync(path, Number.parseInt(rights, 8));
     const refusal = refusalOf(() => open(path, true));
     expect(refusal.code).toBe('directory-rights');
-    expect(refusal.message).toContain(`its rights are 0${mode.toString(8)}`);
+    expect(refusal.message).toContain(`its rights are 0${rights}`);
     expect(refusal.message).toContain(`chmod 700 ${path}`);
   });
 

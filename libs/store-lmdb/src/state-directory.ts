@@ -83,7 +83,7 @@ export async function buildState(
     mkdirSync(path, { mode: 0o700 });
     const position = await fillState(path, options, fill);
     allocateLockFile(join(path, lockFileName));
-    await writeCheckpoint(path, options.owner, { position, ...syncedData(join(path, dataFileName)) });
+    await writeCheckpoint(path, options.owner, { position, ...(await syncedData(join(path, dataFileName))) });
     // The rename of the checkpoint has synced `path`; this syncs its own name.
     syncDirectory(dataDirectory);
     return { path, position };
@@ -161,19 +161,20 @@ function allocateLockFile(path: string): void {
   }
 }
 
-function syncedData(path: string): { readonly metaPages: MetaPages; readonly dataBytes: number } {
-  const file = openSync(path, 'r+');
+/** Syncs a closed state's file, off the thread: there may be gigabytes of it. */
+async function syncedData(path: string): Promise<{ readonly metaPages: MetaPages; readonly dataBytes: number }> {
+  const file = await open(path, 'r+');
   try {
-    fsyncSync(file);
+    await file.sync();
     const start = new Uint8Array(metaHeaderBytes);
-    readSync(file, start, 0, start.length, 0);
+    await file.read(start, 0, start.length, 0);
     const bytes = new Uint8Array(2 * (pageBytesOf(start) ?? 0));
-    readSync(file, bytes, 0, bytes.length, 0);
+    await file.read(bytes, 0, bytes.length, 0);
     const metaPages = parseMetaPages(bytes);
     assert(metaPages !== null, "LMDB's file begins with its meta pages, in the layout that we know");
-    return { metaPages, dataBytes: fstatSync(file).size };
+    return { metaPages, dataBytes: (await file.stat()).size };
   } finally {
-    closeSync(file);
+    await file.close();
   }
 }
 

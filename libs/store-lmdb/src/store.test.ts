@@ -1,8 +1,12 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { assert } from '@env-cli/support';
 
+import { writeCheckpoint } from './checkpoint.ts';
+import { Environment } from './environment.ts';
 import { StoreFailed } from './failure.ts';
+import { parseMetaPages } from './meta-pages.ts';
 import type { Store } from './store.ts';
 import { applyEntry, differenceAfter, openTestState, owner, readPosition, temporaryDirectory } from './testing/fixture.ts';
 
@@ -149,6 +153,31 @@ describe('opening goes back to the newest checkpoint, and the log goes on from t
     }
     await store.abandon();
   });
+});
+
+test('a table that a newer program brings is made when an older state is opened, behind its pin', async () => {
+  const directory = temporaryDirectory();
+  let store = await openTestState(directory);
+  apply(store, 100);
+  await store.stop();
+  // The state as a program without the table `sessions` would have left it.
+  const older = new Environment(store.path, { mapBytes: 2 ** 30 });
+  older.tables.sessions.dropSync();
+  await older.close();
+  const bytes = readFileSync(join(store.path, 'data.mdb'));
+  const metaPages = parseMetaPages(bytes.subarray(0, 8_192));
+  assert(metaPages !== null, 'the pages of this machine have 4 KiB');
+  await writeCheckpoint(store.path, owner, { position: store.checkpointed, metaPages, dataBytes: bytes.length });
+
+  for (const again of [1, 2]) {
+    store = await openTestState(directory);
+    expect([store.opened.appliedIndex, again]).toEqual([100, again]);
+    expect(store.snapshot((tables) => tables.range('sessions', { limit: 1 }))).toEqual([]);
+    store.transact((tables) => tables.put('sessions', Uint8Array.of(1), Uint8Array.of(again)));
+    expect(store.snapshot((tables) => tables.get('sessions', Uint8Array.of(1)))).toEqual(Uint8Array.of(again));
+    expect(difference(store, apply(store, 200))).toBeNull();
+    await store.abandon();
+  }
 });
 
 describe('a checkpoint is due', () => {

@@ -1,18 +1,18 @@
-import { closeSync, fdatasync, fstatSync, openSync, readSync } from 'node:fs';
+import { fdatasync, fstatSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ReadTables, Tables } from '@env-cli/keyspace';
 import type { StateStore } from '@env-cli/replica';
 import { assert } from '@env-cli/support';
 
-import { type Checkpoint, checkpointFileName, readCheckpoint, type StateOwner, writeCheckpoint } from './checkpoint.ts';
-import { dataFileName, Environment, mapBytesDefault } from './environment.ts';
+import { type Checkpoint, checkpointFileName, type StateOwner, writeCheckpoint } from './checkpoint.ts';
+import { dataFileName, type Environment, mapBytesDefault } from './environment.ts';
 import { isDiskError, isLmdbError, StoreFailed } from './failure.ts';
 import { CurrentTables, WriteTables } from './lmdb-tables.ts';
 import { parseMetaPages } from './meta-pages.ts';
 import { Pin } from './pin.ts';
 import { positionText, type ReadPosition, samePosition, type StorePosition } from './position.ts';
-import { restoreMetaPages } from './recovery.ts';
 import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
+import { closeParts, openParts, type StoreParts } from './store-parts.ts';
 
 export interface StoreOptions {
   readonly owner: StateOwner;
@@ -33,18 +33,6 @@ const checkpointBytesDefault = 64 * 2 ** 20;
 
 /** Rows between two looks at LMDB's counters: a row dirties a handful of pages, so what is not seen yet is a few MiB. */
 const rowsBetweenLooks = 256;
-
-/** What opening a store made: its parts live and end together. */
-interface Parts {
-  readonly recovered: boolean;
-  readonly environment: Environment;
-  /** Pins have an opening of their own: lmdb-js would hand a pin's transaction to the readers of the same one. */
-  readonly pins: Environment;
-  /** LMDB's file, opened before the first write: Linux reports a failed write-back to those who had it open. */
-  readonly file: number;
-  readonly pin: Pin;
-  readonly checkpoint: Checkpoint;
-}
 
 /**
  * The state's one writer: transactions without an fsync each, made safe by checkpoints (docs/ARCHITECTURE.md, "LMDB without
@@ -76,7 +64,7 @@ export class Store implements StateStore {
   #closed = false;
   #inTransaction = false;
 
-  private constructor(path: string, options: StoreOptions, parts: Parts) {
+  private constructor(path: string, options: StoreOptions, parts: StoreParts) {
     this.path = path;
     this.recovered = parts.recovered;
     this.#options = options;
@@ -100,7 +88,7 @@ export class Store implements StateStore {
    * The caller is `openState`.
    */
   static async open(path: string, options: StoreOptions): Promise<Store> {
-    const parts = await openParts(path, options);
+    const parts = await openParts(path, options.owner, options.mapBytes ?? mapBytesDefault);
     try {
       const store = new Store(path, options, parts);
       const { position } = parts.checkpoint;
@@ -289,34 +277,6 @@ export class Store implements StateStore {
     }
     return isDiskError(cause) ? this.#failure : cause;
   }
-}
-
-async function openParts(path: string, options: StoreOptions): Promise<Parts> {
-  const checkpoint = readCheckpoint(path, options.owner);
-  const recovered = restoreMetaPages(path, checkpoint);
-  const mapBytes = options.mapBytes ?? mapBytesDefault;
-  const opened: { file?: number; pins?: Environment; environment?: Environment } = {};
-  try {
-    const file = (opened.file = openSync(join(path, dataFileName), 'r+'));
-    const pins = (opened.pins = new Environment(path, { mapBytes }));
-    // Pinned before anything can write: opening all tables writes if one is missing. Those that exist are opened before the
-    // pin, for a transaction cannot read tables that were opened after it began.
-    pins.openExistingTables();
-    const pin = new Pin(pins);
-    const environment = (opened.environment = new Environment(path, { mapBytes }));
-    void environment.tables;
-    return { recovered, environment, pins, file, pin, checkpoint };
-  } catch (error) {
-    await closeParts(opened);
-    throw error;
-  }
-}
-
-async function closeParts(parts: Partial<Pick<Parts, 'pin' | 'environment' | 'pins' | 'file'>>): Promise<void> {
-  parts.pin?.release();
-  await parts.environment?.close();
-  await parts.pins?.close();
-  if (parts.file !== undefined) closeSync(parts.file);
 }
 
 /**
