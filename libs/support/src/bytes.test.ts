@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
+import { encodeUtf8 } from './utf8.ts';
 import { ByteReader, ByteWriter, compareBytes, integerMax, MalformedBytes } from './bytes.ts';
 
 describe('what a writer wrote, a reader reads', () => {
@@ -44,4 +45,24 @@ test('keys sort by number: big-endian bytes compare as the integers do', () => {
       expect(Math.sign(order)).toBe(Math.sign(a - b));
     }),
   );
+});
+
+test('what was cut stays as it was, whatever is written afterwards', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.uint8Array({ maxLength: 60 }), fc.boolean())), (pieces) => {
+      const writer = new ByteWriter(32);
+      const handed: [Uint8Array, Uint8Array][] = pieces.map(([piece, cuts]) => {
+        writer.raw(piece);
+        return [piece, cuts ? writer.cut() : writer.take()];
+      });
+      for (const [piece, got] of handed) expect(got).toEqual(piece);
+      expect(writer.length).toBe(0);
+    }),
+  );
+});
+
+test('texts are written alike on the short way and on the long one', () => {
+  for (const text of ['', 'a', 'é', 'aé', 'a'.repeat(127), `${'a'.repeat(126)}é`, 'a'.repeat(128), 'é'.repeat(127)]) {
+    expect(new ByteWriter().text(text).take()).toEqual(new ByteWriter().bytes(encodeUtf8(text)).take());
+  }
 });

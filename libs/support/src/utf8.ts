@@ -1,7 +1,10 @@
 // The pure libraries compile without a host's types. These two are functions of their arguments alone (no clock, no
 // randomness, no I/O) and every host of ours has them, so they are declared here, once.
 declare const TextEncoder: new () => { encode(text: string): Uint8Array<ArrayBuffer> };
-declare const TextDecoder: new (label: string, options: { fatal: boolean; ignoreBOM: boolean }) => { decode(bytes: Uint8Array): string };
+declare const TextDecoder: new (
+  label: string,
+  options: { fatal: boolean; ignoreBOM: boolean },
+) => { decode(bytes: Uint8Array): string };
 
 const encoder = new TextEncoder();
 // `ignoreBOM` keeps a leading U+FEFF: without it a value that begins with one would come back shorter than it went in.
