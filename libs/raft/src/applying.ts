@@ -55,5 +55,5 @@ function adoptConfiguration(member: Member, entry: Entry): void {
   updateFollowers(member, role);
   // Other voters, another quorum: what they have may be committed by now, and the new ones have nothing.
   advanceCommit(member, role);
-  for (const progress of role.followers.values()) sendAppends(member, progress, false);
+  for (const progress of role.followers.values()) sendAppends(member, progress, progress.state === 'probe');
 }

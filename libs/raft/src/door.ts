@@ -109,6 +109,7 @@ export interface LoadEffect {
   readonly from: Index;
   /** Exclusive. */
   readonly to: Index;
+  /** Of data; one entry comes in any case. */
   readonly bytesMax: number;
 }
 
@@ -180,7 +181,10 @@ export interface InitialState {
     /** For each run of entries of one term its first index, ascending. */
     readonly termRuns: readonly TermRun[];
   };
-  /** What the state has applied: at least `log.previous.index` and at most `log.lastIndex` (else the start is refused earlier). */
+  /**
+   * What the state has applied: at least `log.previous.index` and at most `log.lastIndex`, and an entry of the term that the log has
+   * there. Whoever calls has refused a lost disk, and begun anew a log that a snapshot's state has overtaken.
+   */
   readonly applied: Index;
   /** The configuration that the state holds, and the index of the entry that brought it; 0 for the one of the bootstrap. */
   readonly configuration: Configuration;

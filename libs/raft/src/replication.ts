@@ -103,7 +103,11 @@ export function onAppendAccepted(member: Member, reign: LeaderState, from: Membe
   if (progress.state === 'replicate') progress.inflights.acknowledge(matchIndex);
   // In `snapshot` too, once its log reaches ours: the snapshot's own report may never come (etcd#10308).
   else if (progress.state === 'probe' || matchIndex >= member.log.previousIndex) progress.becomeReplicate();
-  if (news) advanceCommit(member, reign);
+  if (news) {
+    // It moves: nothing has to be found out by the next heartbeat.
+    progress.nudge = false;
+    advanceCommit(member, reign);
+  }
   sendAppends(member, progress, false);
 }
 
