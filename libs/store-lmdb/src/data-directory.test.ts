@@ -85,7 +85,7 @@ describe('one at a time works on a directory', () => {
     const second = new Child(locker, [path]);
     expect(await second.line()).toBe('directory-locked');
     await second.kill();
-  });
+  }, 20_000);
 
   test('a second opening of the same process is refused, by another thread as well', async () => {
     const path = claimed();
@@ -95,7 +95,7 @@ describe('one at a time works on a directory', () => {
     expect(await once(worker, 'message')).toEqual(['directory-locked']);
     directory.close();
     open(path);
-  });
+  }, 20_000);
 });
 
 describe('a directory knows whose it is', () => {

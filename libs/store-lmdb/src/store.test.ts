@@ -119,7 +119,7 @@ describe('opening goes back to the newest checkpoint, and the log goes on from t
     expect([store.recovered, store.opened.appliedIndex]).toEqual([true, index]);
     expect(difference(store, index)).toBeNull();
     await store.abandon();
-  });
+  }, 20_000);
 
   test.each([0, 10, 8_272, 100_000])(
     "what a crash made of LMDB's lock file does not matter: %d bytes of anything",
