@@ -126,6 +126,13 @@ export class LogFile implements LogStore {
     return new LogFile(opening, io, await openLog({ ...opening, io, segmentBytes }));
   }
 
+  /** Bytes of the files that hold entries, room that was made ahead in them included. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { capacityBytes } of this.#segments) bytes += capacityBytes;
+    return bytes;
+  }
+
   append(write: LogWrite, durable: () => void): void {
     const { hardState, entries } = write;
     const first = entries[0];

@@ -28,7 +28,12 @@ export class AcceptedStream {
   /** Who dialed; 0 before it said so. */
   memberId = 0;
 
-  constructor(options: AcceptedStreamOptions) {
+  /** Listens to a call from its first message on. */
+  static accept(options: AcceptedStreamOptions): AcceptedStream {
+    return new AcceptedStream(options);
+  }
+
+  private constructor(options: AcceptedStreamOptions) {
     this.#options = options;
     const { call } = options;
     this.#timer = setTimeout(() => this.close(), helloMsMax);

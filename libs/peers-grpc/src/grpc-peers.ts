@@ -253,7 +253,7 @@ export class GrpcPeers implements Peers {
   }
 
   #acceptMessages(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
-    new AcceptedStream({
+    AcceptedStream.accept({
       call,
       greet: (hello) => this.#greet(hello),
       onOpen: (stream) => {
@@ -274,7 +274,7 @@ export class GrpcPeers implements Peers {
   }
 
   #acceptForwards(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
-    new AcceptedStream({
+    AcceptedStream.accept({
       call,
       greet: (hello) => this.#greet(hello),
       onOpen: (stream) => this.#takePlace(this.#forwarders, stream),
@@ -289,7 +289,7 @@ export class GrpcPeers implements Peers {
 
   #acceptSnapshot(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
     let receiving: SnapshotReceiving | null = null;
-    new AcceptedStream({
+    AcceptedStream.accept({
       call,
       greet: (hello) => this.#greet(hello),
       onOpen: (stream) => {

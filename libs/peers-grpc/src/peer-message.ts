@@ -1,5 +1,5 @@
 import type { Append, Entry, EntryKind, Index, PeerMessage, Term } from '@env-cli/raft';
-import { type ByteReader, ByteWriter, MalformedBytes } from '@env-cli/support';
+import { type ByteReader, ByteWriter, MalformedBytes, unreachable } from '@env-cli/support';
 
 /** Kinds of messages by their code on the wire: the place in this list. A new one goes to the end, with a new protocol version. */
 const kinds = [
@@ -118,6 +118,8 @@ export function readPeerMessage(reader: ByteReader): PeerMessage {
       return { kind, term, id: reader.varint(), index: reader.varint() as Index };
     case 'snapshot':
       return { kind, term, index: reader.varint() as Index, indexTerm: reader.varint() as Term };
+    default:
+      return unreachable(kind);
   }
 }
 

@@ -88,30 +88,38 @@ export class SnapshotSending {
   }
 
   async #send(): Promise<void> {
-    if (this.#sending) return;
-    this.#sending = true;
-    const { source, bytesPerSecondMax } = this.#options;
     const stream = this.#stream;
+    if (this.#sending || stream === null) return;
+    this.#sending = true;
     try {
-      while (stream?.open === true && this.#sentBytes < source.size && this.#sentBytes - this.#takenBytes < windowBytesMax) {
-        const offset = this.#sentBytes;
-        const bytes = await source.readAt(offset, chunkBytes);
-        if (stream !== this.#stream || !stream.open) return;
-        if (bytes.length === 0) return this.#end('the file of the snapshot is shorter than it was');
-        stream.write(encodePart({ kind: 'chunk', offset, bytes }));
-        this.#sentBytes = offset + bytes.length;
-        await this.#pause((bytes.length / bytesPerSecondMax) * 1000);
-      }
+      while (this.#mayGoOn(stream) && (await this.#sendChunk(stream)));
     } catch (error) {
       this.#end(`the file of the snapshot cannot be read: ${(error as Error).message}`);
     } finally {
       this.#sending = false;
     }
-    return undefined;
   }
 
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  /** False when it is no longer this stream's turn. */
+  async #sendChunk(stream: DialedStream): Promise<boolean> {
+    const { source, bytesPerSecondMax } = this.#options;
+    const offset = this.#sentBytes;
+    const bytes = await source.readAt(offset, chunkBytes);
+    if (stream !== this.#stream || !stream.open) return false;
+    if (bytes.length === 0) {
+      this.#end('the file of the snapshot is shorter than it was');
+      return false;
+    }
+    stream.write(encodePart({ kind: 'chunk', offset, bytes }));
+    this.#sentBytes = offset + bytes.length;
+    await pause((bytes.length / bytesPerSecondMax) * 1000);
+    return true;
+  }
+
+  /** Whether there is more to send on this stream, and room for it on the way. */
+  #mayGoOn(stream: DialedStream): boolean {
+    const isRoom = this.#sentBytes < this.#options.source.size && this.#sentBytes - this.#takenBytes < windowBytesMax;
+    return stream === this.#stream && stream.open && isRoom;
   }
 
   #broke(reason: string): void {
@@ -131,4 +139,8 @@ export class SnapshotSending {
     this.cancel();
     this.#options.done(problem);
   }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

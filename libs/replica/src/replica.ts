@@ -29,6 +29,7 @@ export interface ReplicaPorts {
 }
 
 export interface ReplicaOptions {
+  /** For what people are told. */
   readonly memberId: MemberId;
   /** Milliseconds of one tick of the core. Defaults to 100. */
   readonly tickMs?: number;
@@ -75,7 +76,6 @@ export class Replica {
   #term: Term;
   #leader: MemberId | null;
   #viewSent = '';
-  #configurationText = '';
 
   readonly #queue: ProposalQueue;
   readonly #entryClock: EntryClock;
@@ -278,7 +278,9 @@ export class Replica {
   /** A leader that slept may have been deposed: it must not answer as if no time had passed. */
   #resumed(pauseMs: number): void {
     if (this.#role !== 'leader') return;
-    this.#ports.report(`paused for ${Math.round(pauseMs)} ms, which is longer than an election takes: this leader steps down`);
+    this.#ports.report(
+      `member ${this.#memberId} was paused for ${Math.round(pauseMs)} ms, which is longer than an election takes: it no longer leads`,
+    );
     this.#step({ kind: 'step-down' });
   }
 
@@ -331,7 +333,9 @@ export class Replica {
       case 'send-snapshot':
         return snapshots.send(effect.to, effect.term, effect.indexMin);
       case 'install-snapshot':
-        return snapshots.install(effect.from, effect.index, effect.indexTerm);
+        // Behind every write that was asked for: the log must know the term of a state before the state is there, or a crash
+        // between the two leaves a log that has never heard of it. An empty write tells when the others are durable.
+        return log.append({ hardState: null, entries: [] }, () => snapshots.install(effect.from, effect.index, effect.indexTerm));
       case 'discard-snapshot':
         return snapshots.discard(effect.from, effect.index);
     }

@@ -2,4 +2,4 @@ import { ApplyThread } from './apply-thread.ts';
 import type { ApplyStart, StateReport } from './thread-messages.ts';
 import { runThread } from './worker-main.ts';
 
-await runThread<ApplyStart, StateReport>((start, host) => ApplyThread.open(start, host));
+await runThread<StateReport>((start: ApplyStart, host) => ApplyThread.open(start, host));

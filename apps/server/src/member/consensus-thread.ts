@@ -204,7 +204,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       appliedIndex: view.appliedIndex,
       firstLogIndex: view.firstLogIndex,
       lastLogIndex: view.lastLogIndex,
-      logBytes: 0,
+      logBytes: this.#log.bytes,
       members: this.#neighbours.members.map((member) => ({
         memberId: member.memberId,
         peerAddress: member.address,

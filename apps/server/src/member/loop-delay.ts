@@ -14,7 +14,6 @@ export class LoopDelay {
 
   /** Since the last time it was asked, in seconds. */
   take(): Record<string, number> {
-    const seconds = (nanoseconds: number): number => (Number.isFinite(nanoseconds) ? nanoseconds / nanosecondsPerSecond : 0);
     const taken = {
       [`event_loop_delay_p99_seconds_${this.#thread}`]: seconds(this.#histogram.percentile(99)),
       [`event_loop_delay_max_seconds_${this.#thread}`]: seconds(this.#histogram.max),
@@ -26,4 +25,9 @@ export class LoopDelay {
   close(): void {
     this.#histogram.disable();
   }
+}
+
+/** Before anything was measured there is no number. */
+function seconds(nanoseconds: number): number {
+  return Number.isFinite(nanoseconds) ? nanoseconds / nanosecondsPerSecond : 0;
 }

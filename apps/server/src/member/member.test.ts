@@ -1,18 +1,27 @@
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { positionOf } from '@env-cli/environments';
 
-import { Members, need, setting, soon } from './testing/members.ts';
+import type { Member } from './member.ts';
+import { eventually, Members, need, setting, soon } from './testing/members.ts';
 
 let members: Members;
 
-beforeAll(async () => {
-  members = await Members.create(3);
-  await members.startAll();
-});
+function clusterOf(size: number, start: () => Promise<unknown>): void {
+  beforeAll(async () => {
+    members = await Members.create(size);
+    await start();
+  });
+  afterAll(() => members.close());
+}
 
-afterAll(() => members.close());
+async function revisionAt(member: Member, kind: 'strong' | 'any' = 'strong'): Promise<number> {
+  return member.read(need(kind), (tables) => positionOf(tables).revision);
+}
 
-describe('three members', () => {
+describe('three members on three threads each', () => {
+  clusterOf(3, () => members.startAll());
+
   test('write on any of them, and read at every level on any of them', async () => {
     const leader = await members.leader();
     const follower = await members.follower();
@@ -21,12 +30,150 @@ describe('three members', () => {
     const second = await follower.propose(setting('a/b', 'TWO', '2'), soon());
     expect(second.result).toMatchObject({ kind: 'applied', revision: 2 });
     for (const member of members.running) {
-      const revision = await member.read(need('strong'), (tables) => positionOf(tables).revision);
-      expect(revision).toBe(2);
-      const token = await member.read(need('any', second.appliedIndex), (tables) => positionOf(tables).appliedIndex);
-      expect(token).toBeGreaterThanOrEqual(second.appliedIndex);
+      expect(await revisionAt(member)).toBe(2);
+      const seen = await member.read(need('any', second.appliedIndex), (tables) => positionOf(tables).appliedIndex);
+      expect(seen).toBeGreaterThanOrEqual(second.appliedIndex);
       const fresh = { freshness: { kind: 'fresh-within', maxLagMs: 1_000 }, appliedIndex: 0, deadline: soon() } as const;
       expect(await member.read(fresh, (tables) => positionOf(tables).revision)).toBe(2);
+      expect(member.view().members).toHaveLength(3);
+      expect(member.view().leaderApiAddress).toBe(`127.0.0.1:${7370 + leader.identity.memberId}`);
     }
+  });
+
+  test('answer a thousand concurrent writes, each once and in the order of the log', async () => {
+    const follower = await members.follower();
+    const writes = Array.from({ length: 1_000 }, (_, place) =>
+      follower.propose(setting(`e/${place % 7}`, 'V', String(place)), soon()),
+    );
+    const applied = await Promise.all(writes);
+    const revisions = applied.map(({ result }) => (result.kind === 'applied' ? result.revision : 0));
+    expect(new Set(revisions).size).toBe(1_000);
+    expect(await revisionAt(follower)).toBe(Math.max(...revisions));
+  });
+
+  test('keep their leader while an API thread is blocked for longer than an election takes', async () => {
+    const leader = await members.leader();
+    const { term } = leader.view();
+    const until = performance.now() + 1_500;
+    // All three API threads are this one.
+    while (performance.now() < until);
+    await revisionAt(leader);
+    expect(leader.view()).toMatchObject({ role: 'leader', term });
+  });
+
+  test('find everything again after all of them stopped', async () => {
+    const { result } = await (await members.leader()).propose(setting('a', 'LAST', '1'), soon());
+    await Promise.all([1, 2, 3].map((memberId) => members.stop(memberId)));
+    // Without the wish to found a cluster: it is one.
+    await Promise.all([1, 2, 3].map((memberId) => members.start(memberId, { found: null })));
+    expect(result).toEqual({ kind: 'applied', revision: await revisionAt(await members.follower()) });
+  });
+});
+
+describe('a member that goes', () => {
+  clusterOf(3, async () => {
+    const forked = members.fork(3);
+    await Promise.all([members.start(1), members.start(2), forked]);
+    killed = await forked;
+  });
+  let killed: Awaited<ReturnType<Members['fork']>>;
+
+  test('by kill -9 is not missed, and comes back with everything', async () => {
+    const leader = await members.leader();
+    await leader.propose(setting('a', 'V', '1'), soon());
+    await members.kill(killed);
+    const survivor = await members.leader();
+    await survivor.propose(setting('a', 'V', '2'), soon());
+    const reborn = await members.start(3);
+    expect(await revisionAt(reborn)).toBe(2);
+    await eventually(() => (reborn.view().members.every(({ connected }) => connected) ? true : null));
+  });
+});
+
+describe('a member that should not be there', () => {
+  clusterOf(3, () => members.startAll());
+
+  test('of another cluster is refused on both sides, and nobody is disturbed', async () => {
+    const leader = await members.leader();
+    const { term } = leader.view();
+    const { memberId } = (await members.follower()).identity;
+    await members.stop(memberId);
+    const { found, dataDir } = members.options(memberId);
+    const abort = new AbortController();
+    const foreign = members.start(memberId, {
+      dataDir: `${dataDir}-foreign`,
+      found: { members: found!.members, token: 'another' },
+      signal: abort.signal,
+    });
+    await eventually(() => members.logs.find((line) => /other-cluster|is of cluster/.test(line)) ?? null);
+    abort.abort();
+    await expect(foreign).rejects.toThrow();
+    expect((await leader.propose(setting('a', 'V', '1'), soon())).result.kind).toBe('applied');
+    expect(leader.view().term).toBe(term);
+    await members.start(memberId);
+  });
+
+  test('whose disk was wiped is refused, with and without the wish to found a cluster', async () => {
+    const wiped = (await members.follower()).identity.memberId;
+    await members.stop(wiped);
+    rmSync(members.options(wiped).dataDir, { recursive: true });
+    await expect(members.start(wiped, { found: null })).rejects.toThrow(
+      /it is empty, but this member has been part of a cluster/,
+    );
+    await expect(members.start(wiped)).rejects.toThrow(/was wiped.* number that was never used/s);
+    // And again, now that it has a directory of its own.
+    await expect(members.start(wiped)).rejects.toThrow(/was wiped/);
+    const leader = await members.leader();
+    expect((await leader.propose(setting('a', 'V', '2'), soon())).result.kind).toBe('applied');
+  });
+});
+
+describe('one member', () => {
+  clusterOf(3, () => Promise.resolve());
+
+  test('that finds the port of its peers taken says so', async () => {
+    await members.start(1, { found: { members: [members.options(1).found!.members[0]!] } });
+    const taken = members.options(1).peerListen;
+    await expect(
+      members.start(2, { peerListen: taken, found: { members: [{ memberId: 2, address: 'localhost:1' }] } }),
+    ).rejects.toThrow(/the peer address .* cannot be listened on/);
+    await members.stop(1);
+  });
+
+  test('alone is a cluster of one: it tells of what it applies, and of its reign', async () => {
+    const member = await members.start(1, { found: { members: [members.options(1).found!.members[0]!] } });
+    const reigns: (number | null)[] = [];
+    member.onLeadership((leading) => reigns.push(leading?.term ?? null));
+    await eventually(() => reigns[0] ?? null);
+    const revisions: number[] = [];
+    const end = member.onApplied((revision) => revisions.push(revision));
+    await member.propose(setting('a', 'V', '1'), soon());
+    await member.propose(setting('a', 'V', '2'), soon());
+    end();
+    await member.propose(setting('a', 'V', '3'), soon());
+    expect(revisions.at(-1)).toBe(2);
+    await members.stop(1);
+    expect(reigns).toEqual([expect.any(Number), null]);
+    await expect(member.stopped).resolves.toBeUndefined();
+    await expect(member.propose(setting('a', 'V', '4'), soon())).rejects.toMatchObject({ code: 'stopping' });
+    await expect(member.read(need('any'), () => 0)).rejects.toMatchObject({ code: 'stopping' });
+  });
+});
+
+describe('a member without a quorum', () => {
+  clusterOf(3, () => members.startAll());
+
+  test('refuses writes as certainly not proposed, and strong reads; any read it answers', async () => {
+    const [kept] = members.running;
+    await Promise.all([members.stop(2), members.stop(3)]);
+    await eventually(() => (kept!.view().leaderId === null ? true : null));
+    await expect(kept!.propose(setting('a', 'V', '1'), soon())).rejects.toMatchObject({ code: 'no-leader' });
+    await expect(revisionAt(kept!)).rejects.toMatchObject({ code: 'no-leader' });
+    const fresh = { freshness: { kind: 'fresh-within', maxLagMs: 50 }, appliedIndex: 0, deadline: soon() } as const;
+    await expect(kept!.read(fresh, () => 0)).rejects.toMatchObject({ code: 'too-stale' });
+    expect(await revisionAt(kept!, 'any')).toBe(0);
+    await expect(kept!.propose(setting('a', 'V', '1'), performance.now() - 1)).rejects.toMatchObject({
+      code: 'deadline-exceeded',
+    });
   });
 });

@@ -93,7 +93,7 @@ export class ThreadedMember implements Member {
     parts.consensusPort.on('message', (message: ConsensusToApi) => this.#fromConsensus(message));
     this.stopped = this.#ended.promise;
     this.stopped.catch(() => undefined);
-    parts.failed.catch((error: unknown) => this.#fail(error as Error));
+    void this.#watchThreads();
   }
 
   /** Resolves once the consensus thread has said how things stand. */
@@ -246,15 +246,18 @@ export class ThreadedMember implements Member {
     });
   }
 
-  #fail(error: Error): void {
-    if (this.#state === 'ended') return;
-    this.#setEnded();
-    void Promise.all([this.#parts.consensus.terminate(), this.#parts.apply.terminate()])
-      .then(() => this.#reader.close())
-      .finally(() => {
-        this.#closePorts();
-        this.#ended.reject(error);
-      });
+  /** Ends the member when one of its threads did. */
+  async #watchThreads(): Promise<void> {
+    try {
+      await this.#parts.failed;
+    } catch (error) {
+      if (this.#state === 'ended') return;
+      this.#setEnded();
+      await Promise.allSettled([this.#parts.consensus.terminate(), this.#parts.apply.terminate()]);
+      await this.#reader.close();
+      this.#closePorts();
+      this.#ended.reject(error);
+    }
   }
 
   #setEnded(): void {

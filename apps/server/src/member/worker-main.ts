@@ -18,9 +18,7 @@ export interface ThreadHost {
 }
 
 /** The outermost part of a thread's program: opens the service, takes orders, and tells of the end. */
-export async function runThread<Start, Opened>(
-  open: (start: Start, host: ThreadHost) => Promise<ThreadService<Opened>>,
-): Promise<void> {
+export async function runThread<Opened>(open: (start: never, host: ThreadHost) => Promise<ThreadService<Opened>>): Promise<void> {
   assert(parentPort !== null, "a thread's program runs in a worker");
   const port = parentPort;
   const tell = (event: WorkerEvent<Opened>): void => port.postMessage(event);
@@ -37,7 +35,7 @@ export async function runThread<Start, Opened>(
   process.on('unhandledRejection', (error) => host.fail(error));
   let service: ThreadService<Opened>;
   try {
-    service = await open(workerData as Start, host);
+    service = await open(workerData as never, host);
   } catch (error) {
     host.fail(error);
     return;
@@ -47,7 +45,10 @@ export async function runThread<Start, Opened>(
       tell({ kind: 'metrics', id: order.id, values: service.metrics() });
       return;
     }
-    service.close().then(() => tell({ kind: 'closed' }), host.fail);
+    service.close().then(
+      () => tell({ kind: 'closed' }),
+      (error: unknown) => host.fail(error),
+    );
   });
   tell({ kind: 'opened', report: service.report });
 }

@@ -1,3 +1,5 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,6 +15,7 @@ export class Members {
   readonly logs: string[] = [];
   readonly #ports: readonly number[];
   readonly #members = new Map<number, Member>();
+  readonly #children = new Set<ChildProcess>();
 
   private constructor(ports: readonly number[]) {
     this.#ports = ports;
@@ -49,6 +52,23 @@ export class Members {
     return Promise.all(this.#ports.map((_, place) => this.start(place + 1)));
   }
 
+  /** Starts a member in a process of its own. Resolves once it takes part. */
+  async fork(memberId: number): Promise<ChildProcess> {
+    const program = new URL('member-process.ts', import.meta.url);
+    const child = fork(program, [JSON.stringify(this.options(memberId))], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    this.#children.add(child);
+    await once(child, 'message');
+    return child;
+  }
+
+  /** Ends a process as `kill -9` does. */
+  async kill(child: ChildProcess): Promise<void> {
+    this.#children.delete(child);
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+  }
+
   async stop(memberId: number): Promise<void> {
     const member = this.#members.get(memberId);
     this.#members.delete(memberId);
@@ -76,6 +96,7 @@ export class Members {
   }
 
   async close(): Promise<void> {
+    await Promise.all([...this.#children].map((child) => this.kill(child)));
     await Promise.all([...this.#members.keys()].map((memberId) => this.stop(memberId)));
     rmSync(this.directory, { recursive: true, force: true });
   }
