@@ -1,0 +1,155 @@
+import type { Entry, MemberId, Role, Status, Term } from '@env-cli/raft';
+
+/** A rule of Raft, or a promise to clients, does not hold. The run ends here. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+  readonly rule: string;
+
+  constructor(rule: string, what: string) {
+    super(`${rule}: ${what}`);
+    this.rule = rule;
+  }
+}
+
+/** What the checks see of one member. */
+export interface Watched {
+  readonly id: MemberId;
+  /** The term of the entry at an index that would be there after a crash now; -1: none; infinity: it was released, so it is committed. */
+  durableTermAt(index: number): number;
+  readonly durableTerm: Term;
+}
+
+/**
+ * The rules of raft.pdf figure 3, looked at after every event. Each check costs about as much as what has changed, because it
+ * keeps what was once found true.
+ */
+export class RaftChecks {
+  readonly #members: readonly Watched[];
+  readonly #quorum: number;
+  /** Who led in a term. */
+  readonly #leaders = new Map<Term, MemberId>();
+  /** For (index, term): the term of the entry before, and what the entry holds. */
+  readonly #entries = new Map<string, { readonly previousTerm: number; readonly content: string }>();
+  /** The term of each committed entry, by index; what is committed stays. */
+  readonly #committed: number[] = [0];
+  #committedIndex = 0;
+  /** The term and content of what was applied at an index, by whoever came first. */
+  readonly #applied = new Map<number, string>();
+  readonly #votes = new Map<string, MemberId>();
+  readonly #seen = new Map<
+    MemberId,
+    { readonly life: number; readonly commitIndex: number; readonly term: number; readonly role: Role }
+  >();
+
+  constructor(members: readonly Watched[], firstCommitted: { readonly index: number; readonly term: number }) {
+    this.#members = members;
+    this.#quorum = Math.floor(members.length / 2) + 1;
+    this.#committedIndex = firstCommitted.index;
+    this.#committed[firstCommitted.index] = firstCommitted.term;
+  }
+
+  /** The highest index that any member ever knew to be committed. */
+  get committedIndex(): number {
+    return this.#committedIndex;
+  }
+
+  /** After an event at a member. `life` tells its processes apart. */
+  after(member: Watched, life: number, status: Status, termAt: (index: number) => number): void {
+    const before = this.#seen.get(member.id);
+    const sameLife = before?.life === life;
+    if (sameLife && before.commitIndex === status.commitIndex && before.term === status.term && before.role === status.role)
+      return;
+    this.#seen.set(member.id, { life, commitIndex: status.commitIndex, term: status.term, role: status.role });
+    if (sameLife && status.commitIndex < before.commitIndex) {
+      throw new Violation('a commit index never falls', `member ${member.id}: ${before.commitIndex} to ${status.commitIndex}`);
+    }
+    if (before !== undefined && status.term < (sameLife ? before.term : member.durableTerm)) {
+      throw new Violation('a term never falls', `member ${member.id}: to ${status.term}`);
+    }
+    if (status.appliedIndex > status.commitIndex) {
+      throw new Violation(
+        'only what is committed is applied',
+        `member ${member.id}: ${status.appliedIndex} of ${status.commitIndex}`,
+      );
+    }
+    if (status.role === 'leader' && (!sameLife || before.role !== 'leader' || before.term !== status.term))
+      this.#leads(member, status, termAt);
+    if (status.commitIndex > this.#committedIndex) this.#commits(member, status.commitIndex, termAt);
+  }
+
+  /** Entries that a member asks its log to store. */
+  stored(member: MemberId, entries: readonly Entry[], termBefore: number): void {
+    let previousTerm = termBefore;
+    for (const entry of entries) {
+      const key = `${entry.index}/${entry.term}`;
+      const known = this.#entries.get(key);
+      const content = contentOf(entry);
+      if (known === undefined) this.#entries.set(key, { previousTerm, content });
+      else if (known.content !== content || known.previousTerm !== previousTerm) {
+        throw new Violation('log matching', `member ${member} holds another entry ${entry.index} of term ${entry.term}`);
+      }
+      previousTerm = entry.term;
+    }
+  }
+
+  /** Entries that are handed to the state of a member. */
+  applied(member: MemberId, entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      const content = `${entry.term}/${contentOf(entry)}`;
+      const known = this.#applied.get(entry.index);
+      if (known === undefined) this.#applied.set(entry.index, content);
+      else if (known !== content) {
+        throw new Violation('state-machine safety', `member ${member} applies another entry at ${entry.index}`);
+      }
+    }
+  }
+
+  /** A vote that goes out. */
+  voted(from: MemberId, term: Term, to: MemberId): void {
+    const key = `${from}/${term}`;
+    const known = this.#votes.get(key);
+    if (known !== undefined && known !== to)
+      throw new Violation('one vote a term', `member ${from} votes for ${known} and ${to} in term ${term}`);
+    this.#votes.set(key, to);
+  }
+
+  #leads(member: Watched, status: Status, termAt: (index: number) => number): void {
+    const known = this.#leaders.get(status.term);
+    if (known !== undefined && known !== member.id) {
+      throw new Violation('election safety', `members ${known} and ${member.id} lead in term ${status.term}`);
+    }
+    this.#leaders.set(status.term, member.id);
+    // By log matching, whoever has the last committed entry has all before it.
+    const index = this.#committedIndex;
+    if (index > status.previousIndex && termAt(index) !== this.#committed[index]) {
+      throw new Violation(
+        'leader completeness',
+        `member ${member.id} leads in term ${status.term} without committed entry ${index}`,
+      );
+    }
+  }
+
+  #commits(member: Watched, commitIndex: number, termAt: (index: number) => number): void {
+    for (let index = this.#committedIndex + 1; index <= commitIndex; index++) this.#committed[index] = termAt(index);
+    this.#committedIndex = commitIndex;
+    const term = this.#committed[commitIndex]!;
+    const holders = this.#members.filter((other) => {
+      const durable = other.durableTermAt(commitIndex);
+      return durable === term || durable === Infinity;
+    });
+    if (holders.length < this.#quorum) {
+      const held = holders.map(({ id }) => id).join(', ') || 'nobody';
+      throw new Violation(
+        'what is committed is on the disks of a quorum',
+        `member ${member.id} commits ${commitIndex} of term ${term}; ${held} has it`,
+      );
+    }
+  }
+}
+
+/** A short name of an entry's kind and bytes (FNV-1a): two entries with one name are taken to be the same. */
+function contentOf({ kind, data }: Entry): string {
+  let low = 0x811c9dc5;
+  for (const byte of data) low = Math.imul(low ^ byte, 0x01000193);
+  return `${kind}/${data.length}/${low >>> 0}`;
+}

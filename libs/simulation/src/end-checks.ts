@@ -1,0 +1,53 @@
+import { type MemoryTables, readChangesAfter, readProgress, tableNames } from '@env-cli/keyspace';
+import { decodeUtf8, equalBytes } from '@env-cli/support';
+
+import { Violation } from './checks.ts';
+import type { ClientWrite } from './clients.ts';
+
+const rowsMax = 1_000_000;
+
+/** Members that have applied the same have the same rows, byte by byte. */
+export function checkEqual(states: readonly { readonly id: number; readonly tables: MemoryTables }[]): void {
+  const [first, ...others] = states;
+  if (first === undefined) return;
+  for (const table of tableNames) {
+    const rows = first.tables.range(table, { limit: rowsMax });
+    for (const other of others) {
+      const theirs = other.tables.range(table, { limit: rowsMax });
+      const same =
+        rows.length === theirs.length &&
+        rows.every((row, i) => equalBytes(row.key, theirs[i]!.key) && equalBytes(row.value, theirs[i]!.value));
+      if (!same) throw new Violation('members are equal', `members ${first.id} and ${other.id} differ in ${table}`);
+    }
+  }
+}
+
+/** Every write that was acknowledged happened, at the revision that was told; and no write happened twice. */
+export function checkWrites(tables: MemoryTables, writes: readonly ClientWrite[]): void {
+  const happened = new Map<string, number>();
+  const { revision: newest, floor } = readProgress(tables);
+  let after = floor;
+  while (after < newest) {
+    const { changes, upTo } = readChangesAfter(tables, after, newest, { rowsMax: 1000, bytesMax: 1024 * 1024 });
+    for (const change of changes) {
+      for (const { after: cursor } of change.variableChanges()) {
+        if (cursor === null) continue;
+        const value = decodeUtf8(cursor.valueBytes);
+        const earlier = happened.get(value);
+        if (earlier !== undefined) {
+          throw new Violation('a write of a session happens once', `${value} at revisions ${earlier} and ${change.revision}`);
+        }
+        happened.set(value, change.revision);
+      }
+    }
+    after = upTo;
+  }
+  for (const { value, revision } of writes) {
+    if (revision !== null && revision > floor && happened.get(value) !== revision) {
+      throw new Violation(
+        'what is acknowledged is not lost',
+        `${value} was acknowledged at revision ${revision} and is at ${happened.get(value) ?? 'none'}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import type { SimulatedMember } from './member.ts';
+import type { Network } from './network.ts';
+import type { Random } from './random.ts';
+import type { Timeline } from './timeline.ts';
+
+/** The kinds of faults; each is counted, so that a run that had none of a kind is known. */
+export const faultKinds = [
+  'kill',
+  'kill the leader',
+  'kill all',
+  'pause',
+  'cut one off',
+  'cut one way',
+  'cut in two',
+  'heal',
+  'set a wall clock',
+  'slow a disk',
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+/** Makes things go wrong, one after another, and puts everything right at the end. */
+export class Faults {
+  readonly counts = new Map<FaultKind, number>();
+  readonly #timeline: Timeline;
+  readonly #random: Random;
+  readonly #network: Network;
+  readonly #members: readonly SimulatedMember[];
+  readonly #electionMs: number;
+  readonly #trace: (text: string) => void;
+  #over = false;
+
+  constructor(
+    timeline: Timeline,
+    random: Random,
+    network: Network,
+    members: readonly SimulatedMember[],
+    electionMs: number,
+    trace: (text: string) => void,
+  ) {
+    this.#timeline = timeline;
+    this.#random = random;
+    this.#network = network;
+    this.#members = members;
+    this.#electionMs = electionMs;
+    this.#trace = trace;
+  }
+
+  /** Begins, with a fault about every `everyMs`. */
+  run(everyMs: number): void {
+    const next = (): void =>
+      this.#timeline.after(this.#random.span(0, 2 * everyMs), () => {
+        if (this.#over) return;
+        this.#happen(this.#random.pick(faultKinds));
+        next();
+      });
+    next();
+  }
+
+  /** From now on nothing goes wrong, and what did is put right. */
+  end(): void {
+    this.#over = true;
+    this.#network.heal();
+    for (const member of this.#members) {
+      member.diskSlowness = 1;
+      member.resume();
+      if (!member.alive) member.start();
+    }
+  }
+
+  /** A member died, of a fault or at a boundary: it comes back. */
+  died(member: SimulatedMember): void {
+    const awayMs = this.#over ? 1 : this.#random.span(0, 4) * this.#electionMs;
+    this.#timeline.after(awayMs, () => {
+      if (!member.alive) member.start();
+    });
+  }
+
+  #happen(kind: FaultKind): void {
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+    const one = this.#random.pick(this.#members);
+    this.#trace(`fault: ${kind}`);
+    switch (kind) {
+      case 'kill':
+        return one.crash(kind);
+      case 'kill the leader':
+        return this.#members.find((member) => member.status?.role === 'leader')?.crash(kind);
+      case 'kill all':
+        for (const member of this.#members) member.crash(kind);
+        return undefined;
+      case 'pause': {
+        one.pause();
+        const life = one.lives;
+        return this.#timeline.after(this.#random.span(0.1, 5) * this.#electionMs, () => {
+          if (one.lives === life) one.resume();
+        });
+      }
+      case 'cut one off':
+        for (const other of this.#members) this.#part([one], [other]);
+        return undefined;
+      case 'cut one way':
+        for (const other of this.#members) if (this.#random.chance(0.5)) this.#network.cut(one.id, other.id);
+        return undefined;
+      case 'cut in two': {
+        const left = this.#members.filter(() => this.#random.chance(0.5));
+        return this.#part(
+          left,
+          this.#members.filter((member) => !left.includes(member)),
+        );
+      }
+      case 'heal':
+        return this.#network.heal();
+      case 'set a wall clock':
+        return one.stepClock(this.#random.pick([-86_400_000, -5000, 5000, 365 * 86_400_000]));
+      case 'slow a disk':
+        one.diskSlowness = this.#random.pick([1, 10, 100]);
+        return undefined;
+    }
+  }
+
+  #part(left: readonly SimulatedMember[], right: readonly SimulatedMember[]): void {
+    for (const a of left) {
+      for (const b of right) {
+        if (a === b) continue;
+        this.#network.cut(a.id, b.id);
+        this.#network.cut(b.id, a.id);
+      }
+    }
+  }
+}

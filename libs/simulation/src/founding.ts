@@ -1,0 +1,35 @@
+import { defaultLimits, encodeCommand, encodeEntryData, StateMachine } from '@env-cli/environments';
+import { MemoryTables } from '@env-cli/keyspace';
+import type { MemberId } from '@env-cli/raft';
+
+/** The state that every member of a run begins with: the cluster is founded, by entry 1 of term 1. */
+export function foundingTables(members: readonly MemberId[]): MemoryTables {
+  const tables = new MemoryTables();
+  const command = encodeCommand({
+    level: 1,
+    group: 1,
+    namespace: 'default',
+    principal: 'simulated',
+    authorisationRevision: 0,
+    requestId: { member: 1, startNonce: 0, counter: 0 },
+    session: null,
+    reason: new Uint8Array(),
+    body: {
+      kind: 'bootstrap',
+      clusterId: new Uint8Array(16).fill(7),
+      members: members.map((memberId) => ({
+        memberId,
+        diskId: new Uint8Array(16).fill(memberId),
+        address: `member-${memberId}:1`,
+      })),
+      hashKey: new Uint8Array(32).fill(9),
+      featureLevel: 1,
+      limits: defaultLimits,
+    },
+  });
+  const data = encodeEntryData({ stampMs: 1_700_000_000_000, deltaMs: 0, commands: [command] });
+  const transaction = new StateMachine().begin(tables);
+  transaction.apply({ index: 1, term: 1, kind: 'command', data });
+  transaction.finish();
+  return tables;
+}

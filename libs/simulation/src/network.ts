@@ -1,0 +1,138 @@
+import type { MemberId, PeerMessage } from '@env-cli/raft';
+import type { Forward, ForwardAnswer } from '@env-cli/replica';
+
+import type { Random } from './random.ts';
+import type { Timeline } from './timeline.ts';
+
+/** How bad the network is. Probabilities are for each message. */
+export interface Weather {
+  readonly lossProbability: number;
+  readonly duplicateProbability: number;
+  readonly delayMsMin: number;
+  readonly delayMsMax: number;
+  /** With this probability a message takes up to twenty times as long, and is overtaken. */
+  readonly slowProbability: number;
+}
+
+/** A network that does what it should. */
+export const fairWeather: Weather = {
+  lossProbability: 0,
+  duplicateProbability: 0,
+  delayMsMin: 0.2,
+  delayMsMax: 1,
+  slowProbability: 0,
+};
+
+/** What arrives at a member. Whoever is dead hears nothing. */
+export interface Listener {
+  received(from: MemberId, message: PeerMessage): void;
+  forwarded(from: MemberId, forward: Forward): void;
+  forwardAnswered(from: MemberId, answer: ForwardAnswer): void;
+  forwardsBroken(to: MemberId): void;
+}
+
+/** The network between members: it loses, doubles, delays, reorders and parts. */
+export class Network {
+  weather: Weather = fairWeather;
+  readonly #timeline: Timeline;
+  readonly #random: Random;
+  readonly #listeners = new Map<MemberId, Listener>();
+  /** Ordered pairs, `from>to`, that nothing gets through. */
+  readonly #cuts = new Set<string>();
+  /** Raised when the connection for forwards between two members breaks: what was on it does not arrive. */
+  readonly #connections = new Map<string, number>();
+  readonly counts = { sent: 0, lost: 0, doubled: 0, cut: 0 };
+
+  constructor(timeline: Timeline, random: Random) {
+    this.#timeline = timeline;
+    this.#random = random;
+  }
+
+  attach(member: MemberId, listener: Listener): void {
+    this.#listeners.set(member, listener);
+  }
+
+  /** Nothing gets from one to the other any more; the way back stays as it is. */
+  cut(from: MemberId, to: MemberId): void {
+    this.#cuts.add(`${from}>${to}`);
+    this.#breakForwards(from, to);
+    this.#breakForwards(to, from);
+  }
+
+  heal(): void {
+    this.#cuts.clear();
+  }
+
+  connected(from: MemberId, to: MemberId): boolean {
+    return !this.#cuts.has(`${from}>${to}`);
+  }
+
+  /** A member died: whoever forwarded to it learns that the connection broke. */
+  died(member: MemberId): void {
+    for (const other of this.#listeners.keys()) {
+      if (other === member) continue;
+      this.#breakForwards(other, member);
+      this.#breakForwards(member, other);
+    }
+  }
+
+  send(from: MemberId, to: MemberId, message: PeerMessage): void {
+    this.#carry(from, to, (listener) => listener.received(from, message));
+    if (this.#random.chance(this.weather.duplicateProbability)) {
+      this.counts.doubled++;
+      this.#carry(from, to, (listener) => listener.received(from, message));
+    }
+  }
+
+  /** A connection: in order of its delays, nothing lost but by its breaking, which both ends learn. */
+  forward(from: MemberId, to: MemberId, forward: Forward): boolean {
+    if (!this.connected(from, to) || !this.connected(to, from)) return false;
+    this.#onConnection(from, to, (listener) => listener.forwarded(from, forward));
+    return true;
+  }
+
+  answerForward(from: MemberId, to: MemberId, answer: ForwardAnswer): void {
+    this.#onConnection(from, to, (listener) => listener.forwardAnswered(from, answer));
+  }
+
+  /** How long a message takes now. */
+  delayMs(): number {
+    const { delayMsMin, delayMsMax, slowProbability } = this.weather;
+    const delayMs = this.#random.span(delayMsMin, delayMsMax);
+    return this.#random.chance(slowProbability) ? delayMs * this.#random.span(1, 20) : delayMs;
+  }
+
+  #carry(from: MemberId, to: MemberId, deliver: (listener: Listener) => void): void {
+    this.counts.sent++;
+    if (this.#random.chance(this.weather.lossProbability)) {
+      this.counts.lost++;
+      return;
+    }
+    this.#timeline.after(this.delayMs(), () => {
+      const listener = this.#listeners.get(to);
+      if (!this.connected(from, to)) this.counts.cut++;
+      else if (listener !== undefined) deliver(listener);
+    });
+  }
+
+  #onConnection(from: MemberId, to: MemberId, deliver: (listener: Listener) => void): void {
+    const connection = this.#connectionOf(from, to);
+    this.#timeline.after(this.delayMs(), () => {
+      const listener = this.#listeners.get(to);
+      if (listener !== undefined && connection === this.#connectionOf(from, to)) deliver(listener);
+    });
+  }
+
+  #connectionOf(a: MemberId, b: MemberId): number {
+    return this.#connections.get(pair(a, b)) ?? 0;
+  }
+
+  #breakForwards(at: MemberId, to: MemberId): void {
+    this.#connections.set(pair(at, to), this.#connectionOf(at, to) + 1);
+    this.#timeline.after(this.delayMs(), () => this.#listeners.get(at)?.forwardsBroken(to));
+  }
+}
+
+function pair(a: MemberId, b: MemberId): string {
+  return a < b ? `${a}-${b}` : `${b}-${a}`;
+}
