@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 
 import { Child } from './testing/child.ts';
-import { differenceAfter, openTestState, temporaryDirectory } from './testing/fixture.ts';
+import { differenceAfter, openTestState } from './testing/fixture.ts';
+import { temporaryDirectory } from './testing/temporary.ts';
 
 const writer = new URL('testing/writer.worker.ts', import.meta.url);
 

@@ -8,7 +8,8 @@ import { DataDirectory } from './data-directory.ts';
 import { readIdentity } from './identity.ts';
 import { DataDirectoryRefused } from './refusal.ts';
 import { Child } from './testing/child.ts';
-import { owner, temporaryDirectory } from './testing/fixture.ts';
+import { owner } from './testing/fixture.ts';
+import { temporaryDirectory } from './testing/temporary.ts';
 
 const locker = new URL('testing/locker.worker.ts', import.meta.url);
 const small = { reserveBytes: 65_536 };

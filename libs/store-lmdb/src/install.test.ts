@@ -8,7 +8,8 @@ import { StoreReader } from './reader.ts';
 import { newSpoolPath, spool, SpoolReader, SpoolReceiver } from './spool.ts';
 import { buildState } from './state-directory.ts';
 import type { Store } from './store.ts';
-import { applyEntry, differenceAfter, openTestState, owner, readPosition, temporaryDirectory } from './testing/fixture.ts';
+import { applyEntry, differenceAfter, openTestState, owner, readPosition } from './testing/fixture.ts';
+import { temporaryDirectory } from './testing/temporary.ts';
 
 let leader: string;
 let follower: string;

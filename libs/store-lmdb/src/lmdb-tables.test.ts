@@ -6,7 +6,8 @@ import { compareBytes } from '@env-cli/support';
 
 import { keyBytesMax } from './environment.ts';
 import type { Store } from './store.ts';
-import { openTestState, temporaryDirectory } from './testing/fixture.ts';
+import { openTestState } from './testing/fixture.ts';
+import { temporaryDirectory } from './testing/temporary.ts';
 
 let store: Store;
 beforeAll(async () => {

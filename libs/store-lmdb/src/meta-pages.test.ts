@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { pageBytesOf, parseMetaPages } from './meta-pages.ts';
-import { temporaryDirectory } from './testing/fixture.ts';
+import { temporaryDirectory } from './testing/temporary.ts';
 
 test.each([4_096, 16_384])('the meta pages of this LMDB lie where we read them, with pages of %d bytes', async (pageSize) => {
   const path = temporaryDirectory();

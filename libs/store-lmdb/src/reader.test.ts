@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { MessageChannel, Worker } from 'node:worker_threads';
 
 import { StoreReader } from './reader.ts';
-import { applyEntry, differenceAfter, openTestState, readPosition, temporaryDirectory } from './testing/fixture.ts';
+import { applyEntry, differenceAfter, openTestState, readPosition } from './testing/fixture.ts';
+import { temporaryDirectory } from './testing/temporary.ts';
 import type { ReaderCounts, ReaderData } from './testing/reader.worker.ts';
 
 test('a thread that was told of a write reads it, however many it is told of in one turn', async () => {

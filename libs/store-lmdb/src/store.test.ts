@@ -8,7 +8,8 @@ import { Environment } from './environment.ts';
 import { StoreFailed } from './failure.ts';
 import { parseMetaPages } from './meta-pages.ts';
 import type { Store } from './store.ts';
-import { applyEntry, differenceAfter, openTestState, owner, readPosition, temporaryDirectory } from './testing/fixture.ts';
+import { applyEntry, differenceAfter, openTestState, owner, readPosition } from './testing/fixture.ts';
+import { temporaryDirectory } from './testing/temporary.ts';
 
 /** Applies the next entries, one a transaction. */
 function apply(store: Store, count: number): number {

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { ReadTables, Tables } from '@env-cli/keyspace';
 import { ByteReader, ByteWriter } from '@env-cli/support';
 
@@ -15,20 +12,6 @@ export const owner: Identity = {
   memberId: 7,
   diskId: new Uint8Array(16).fill(0xd1),
 };
-
-/** A directory that is gone when the process ends. */
-export function temporaryDirectory(): string {
-  if (made.length === 0) {
-    process.once('exit', () => {
-      for (const path of made) rmSync(path, { recursive: true, force: true });
-    });
-  }
-  const path = mkdtempSync(join(tmpdir(), 'store-lmdb-'));
-  made.push(path);
-  return path;
-}
-
-const made: string[] = [];
 
 export function openTestState(dataDirectory: string, options: Partial<StoreOptions> = {}): Promise<Store> {
   return openState(dataDirectory, { owner, readPosition, ...options });
