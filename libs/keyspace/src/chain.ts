@@ -1,4 +1,4 @@
-import { assert, type ByteReader, type ByteWriter } from '@env-cli/support';
+import type { ByteReader, ByteWriter } from '@env-cli/support';
 
 import type { ChangePosition } from './keys.ts';
 import type { Revision } from './revision.ts';
@@ -48,22 +48,14 @@ function smallestRuns(depth: number): readonly [number, number] {
   return [smallest, second];
 }
 
-/** How many runs a chain of this depth has. */
-function runsOf(depth: number): number {
-  let runs = 0;
-  for (let rest = depth; rest > 0; runs++) rest -= longestRunIn(rest);
-  return runs;
-}
-
 /** The greatest 2^k − 1 that is at most `changes` (1 … 2^31 − 1). */
 function longestRunIn(changes: number): number {
   return 2 ** (31 - Math.clz32(changes + 1)) - 1;
 }
 
-/** Depth, heads (the first revision, then the differences down to each next), keyframe, changes and bytes since. */
+/** Depth, number of heads, heads (the first revision, then the differences down to each next), keyframe, changes and bytes since. */
 export function writeChain(writer: ByteWriter, chain: Chain): void {
-  assert(chain.heads.length === runsOf(chain.depth), 'a chain has a head for each of its runs');
-  writer.varint(chain.depth);
+  writer.varint(chain.depth).varint(chain.heads.length);
   let above = 0;
   for (const head of chain.heads) {
     writer.varint(above === 0 ? head.revision : above - head.revision).varint(head.ordinal);
@@ -77,7 +69,7 @@ export function readChain(reader: ByteReader): Chain {
   const depth = reader.varint();
   const heads: ChangePosition[] = [];
   let above = 0;
-  for (let left = runsOf(depth); left > 0; left--) {
+  for (let left = reader.varint(); left > 0; left--) {
     const difference = reader.varint();
     above = above === 0 ? difference : above - difference;
     heads.push({ revision: above as Revision, ordinal: reader.varint() });

@@ -13,7 +13,7 @@ import type { ReadTables } from './tables.ts';
 /** The most environments that one revision may change: ordinals are 16 bits wide. */
 export const changesPerRevisionMax = 0xffff;
 
-const writer = new ByteWriter(1024);
+const writer = new ByteWriter(16 * 1024);
 
 /** Appends a change and makes the environment's row what the change left: two rows. */
 export function appendChange(

@@ -82,7 +82,7 @@ export function encodeChange(writer: ByteWriter, parts: ChangeParts, links: Chan
   writer.bytes(parts.descriptionAfter);
   if (descriptionChanged) writer.bytes(parts.descriptionBefore);
   if (links.keyframeContent !== null) writer.bytes(links.keyframeContent);
-  return writer.varint(parts.variableChangeCount).raw(parts.variableChanges).take();
+  return writer.varint(parts.variableChangeCount).raw(parts.variableChanges).cut();
 }
 
 function writePosition(writer: ByteWriter, position: ChangePosition): void {

@@ -56,7 +56,7 @@ export function encodeContent(
   },
 ): Uint8Array {
   writeHead(writer, parts.head);
-  return writer.bytes(parts.description).bytes(parts.labels).varint(parts.variableCount).raw(parts.variables).take();
+  return writer.bytes(parts.description).bytes(parts.labels).varint(parts.variableCount).raw(parts.variables).cut();
 }
 
 /**
@@ -161,7 +161,7 @@ export function encodeTombstone(writer: ByteWriter, tombstone: Tombstone): Uint8
     .varint(tombstone.deleteRevision)
     .varint(tombstone.deleteTimeMs)
     .text(tombstone.deletedBy)
-    .take();
+    .cut();
 }
 
 /** Reads what {@link encodeTombstone} wrote. */

@@ -27,9 +27,11 @@ export interface NetChange {
 }
 
 const none = new Uint8Array(0);
-const writer = new ByteWriter(1024);
-const variablesWriter = new ByteWriter(1024);
-const changesWriter = new ByteWriter(1024);
+/** Bytes that writers hand out as views share so much memory. */
+const chunkBytes = 16 * 1024;
+const writer = new ByteWriter(chunkBytes);
+const variablesWriter = new ByteWriter(chunkBytes);
+const changesWriter = new ByteWriter(chunkBytes);
 
 /** An environment in the middle of a write: the state before, and what the operations so far did to it. */
 export class EnvironmentDraft {
@@ -82,8 +84,9 @@ export class EnvironmentDraft {
 
   /** Sets a variable. It counts as changed by this write unless it said the same before. */
   setVariable(variable: Omit<Variable, 'changedRevision'>): void {
-    writeVariable(writer, variablesWriter, { ...variable, changedRevision: this.#stamp.revision });
-    this.#overlay.set(variable.name, writer.take());
+    const { name, value, secret, hash, type, comment } = variable;
+    writeVariable(writer, { name, value, secret, hash, type, comment, changedRevision: this.#stamp.revision });
+    this.#overlay.set(name, writer.cut());
   }
 
   removeVariable(name: string): void {

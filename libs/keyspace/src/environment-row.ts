@@ -1,47 +1,61 @@
 import { ByteReader, type ByteWriter, MalformedBytes } from '@env-cli/support';
 
 import { type Chain, readChain, writeChain } from './chain.ts';
-import { decodeTombstone, EnvironmentReader, type Tombstone } from './environment-content.ts';
+import { decodeTombstone, EnvironmentReader, encodeTombstone, type Tombstone } from './environment-content.ts';
 
 const format = 1;
 const liveKind = 1;
 const tombstoneKind = 2;
 
 /** The row of a name: its chain of changes, and the environment or, when it was deleted, its tombstone. */
-export interface EnvironmentRow {
+export class EnvironmentRow {
+  readonly namespace: string;
+  readonly name: string;
   readonly chain: Chain;
-  /** Null when it is deleted. */
-  readonly live: EnvironmentReader | null;
+  /** The environment's content; null when it is deleted. */
+  readonly content: Uint8Array | null;
   /** Null when it is alive. */
   readonly tombstone: Tombstone | null;
+  #live: EnvironmentReader | null = null;
+
+  /** Either `content` or `tombstone` is there. */
+  constructor(namespace: string, name: string, chain: Chain, content: Uint8Array | null, tombstone: Tombstone | null) {
+    this.namespace = namespace;
+    this.name = name;
+    this.chain = chain;
+    this.content = content;
+    this.tombstone = tombstone;
+  }
+
+  /** The environment, null when it is deleted. Read when it is first asked for: most rows that are written are not. */
+  get live(): EnvironmentReader | null {
+    if (this.content === null) return null;
+    this.#live ??= new EnvironmentReader(this.namespace, this.name, this.content);
+    return this.#live;
+  }
 }
 
 /** The bytes of a row of `environments`: format, kind (1 live, 2 tombstone), length of the chain, chain, content. */
-export function encodeEnvironmentRow(
-  writer: ByteWriter,
-  scratch: ByteWriter,
-  deleted: boolean,
-  chain: Chain,
-  content: Uint8Array,
-): Uint8Array {
-  writeChain(scratch, chain);
-  return writer
+export function encodeEnvironmentRow(writer: ByteWriter, scratch: ByteWriter, row: EnvironmentRow): Uint8Array {
+  writeChain(scratch, row.chain);
+  writer
     .u8(format)
-    .u8(deleted ? tombstoneKind : liveKind)
-    .bytes(scratch.take())
-    .raw(content)
-    .take();
+    .u8(row.content === null ? tombstoneKind : liveKind)
+    .bytes(scratch.cut());
+  return writer.raw(row.content ?? encodeTombstone(scratch, row.tombstone!)).cut();
 }
 
 /** Reads a row of `environments`. Throws `MalformedBytes` on another format. */
 export function readEnvironmentRow(namespace: string, name: string, bytes: Uint8Array): EnvironmentRow {
   const reader = new ByteReader(bytes);
   const deleted = readKind(reader) === tombstoneKind;
-  const chain = readChain(new ByteReader(reader.bytes()));
+  // The length serves those who pass over the chain.
+  reader.varint();
+  const chain = readChain(reader);
   const content = bytes.subarray(reader.position);
   return deleted
-    ? { chain, live: null, tombstone: decodeTombstone(content) }
-    : { chain, live: new EnvironmentReader(namespace, name, content), tombstone: null };
+    ? new EnvironmentRow(namespace, name, chain, null, decodeTombstone(content))
+    : new EnvironmentRow(namespace, name, chain, content, null);
 }
 
 /** The environment of a row of `environments`, or null for a tombstone: what most reads want, without the chain. */

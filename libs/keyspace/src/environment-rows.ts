@@ -1,65 +1,93 @@
 import { ByteWriter } from '@env-cli/support';
 
-import type { CachedTable } from './cached-table.ts';
+import { bytesOfBinaryText } from './binary-text.ts';
 import type { Chain } from './chain.ts';
-import { encodeTombstone, EnvironmentReader, type Tombstone } from './environment-content.ts';
-import { encodeEnvironmentRow, type EnvironmentRow, readEnvironmentRow } from './environment-row.ts';
+import type { Tombstone } from './environment-content.ts';
+import { encodeEnvironmentRow, EnvironmentRow, readEnvironmentRow } from './environment-row.ts';
+import type { HashedTables } from './hashed-tables.ts';
 import { environmentKey } from './keys.ts';
 
-/** The environments as a transaction sees them. Rows are decoded once, and encoded when the transaction ends. */
-export class EnvironmentRows {
-  readonly #table: CachedTable;
-  readonly #rows = new Map<string, EnvironmentRow | null>();
-  readonly #dirty = new Set<string>();
-  readonly #writer = new ByteWriter(1024);
-  readonly #scratch = new ByteWriter(64);
+interface CachedRow {
+  readonly name: string;
+  readonly key: Uint8Array;
+  /** What the table holds. */
+  stored: Uint8Array | undefined;
+  /** What it is to hold, null for nothing. */
+  row: EnvironmentRow | null;
+  dirty: boolean;
+}
 
-  constructor(table: CachedTable) {
-    this.#table = table;
+const writer = new ByteWriter(64 * 1024);
+const scratch = new ByteWriter(4096);
+
+/**
+ * The environments as a transaction sees them: rows are decoded once, and encoded and written when the transaction ends.
+ *
+ * As with `CachedTable`, nothing that is computed may depend on what is still unwritten.
+ */
+export class EnvironmentRows {
+  readonly #tables: HashedTables;
+  readonly #namespaces = new Map<string, Map<string, CachedRow>>();
+  readonly #dirty: CachedRow[] = [];
+
+  constructor(tables: HashedTables) {
+    this.#tables = tables;
   }
 
   /** The row of a name, or null when nothing is known of it. */
   get(namespace: string, name: string): EnvironmentRow | null {
-    const key = environmentKey(namespace, name);
-    const known = this.#rows.get(key);
-    if (known !== undefined) return known;
-    const bytes = this.#table.get(key);
-    const row = bytes === undefined ? null : readEnvironmentRow(namespace, name, bytes);
-    this.#rows.set(key, row);
-    return row;
+    return this.#cached(namespace, name).row;
   }
 
   putLive(namespace: string, name: string, chain: Chain, content: Uint8Array): void {
-    this.#set(environmentKey(namespace, name), { chain, live: new EnvironmentReader(namespace, name, content), tombstone: null });
+    this.#set(namespace, name, new EnvironmentRow(namespace, name, chain, content, null));
   }
 
   putTombstone(namespace: string, name: string, chain: Chain, tombstone: Tombstone): void {
-    this.#set(environmentKey(namespace, name), { chain, live: null, tombstone });
+    this.#set(namespace, name, new EnvironmentRow(namespace, name, chain, null, tombstone));
   }
 
   /** Forgets a tombstone. */
   removeTombstone(namespace: string, name: string): void {
-    this.#set(environmentKey(namespace, name), null);
+    this.#set(namespace, name, null);
   }
 
-  /** Writes what changed. */
+  /** Writes what changed, in the order of names: neighbouring rows share pages of the store. */
   flush(): void {
-    for (const key of this.#dirty) {
-      const row = this.#rows.get(key)!;
-      if (row === null) this.#table.remove(key);
-      else this.#table.put(key, this.#encoded(row));
+    if (this.#dirty.length === 0) return;
+    this.#dirty.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const cached of this.#dirty) {
+      const value = cached.row === null ? undefined : encodeEnvironmentRow(writer, scratch, cached.row);
+      if (value !== undefined) this.#tables.put('environments', cached.key, value, cached.stored);
+      else if (cached.stored !== undefined) this.#tables.remove('environments', cached.key, cached.stored);
+      cached.stored = value;
+      cached.dirty = false;
     }
-    this.#dirty.clear();
-    this.#table.flush();
+    this.#dirty.length = 0;
   }
 
-  #encoded(row: EnvironmentRow): Uint8Array {
-    const content = row.live?.content ?? encodeTombstone(this.#scratch, row.tombstone!);
-    return encodeEnvironmentRow(this.#writer, this.#scratch, row.live === null, row.chain, content);
+  #set(namespace: string, name: string, row: EnvironmentRow | null): void {
+    const cached = this.#cached(namespace, name);
+    cached.row = row;
+    if (cached.dirty) return;
+    cached.dirty = true;
+    this.#dirty.push(cached);
   }
 
-  #set(key: string, row: EnvironmentRow | null): void {
-    this.#rows.set(key, row);
-    this.#dirty.add(key);
+  #cached(namespace: string, name: string): CachedRow {
+    let rows = this.#namespaces.get(namespace);
+    if (rows === undefined) {
+      rows = new Map();
+      this.#namespaces.set(namespace, rows);
+    }
+    let cached = rows.get(name);
+    if (cached === undefined) {
+      const key = bytesOfBinaryText(environmentKey(namespace, name));
+      const stored = this.#tables.get('environments', key);
+      const row = stored === undefined ? null : readEnvironmentRow(namespace, name, stored);
+      cached = { name, key, stored, row, dirty: false };
+      rows.set(name, cached);
+    }
+    return cached;
   }
 }

@@ -30,11 +30,11 @@ export function nameOfKey(key: Uint8Array): string {
   return name;
 }
 
-const writer = new ByteWriter(16);
+const writer = new ByteWriter(4096);
 
 /** Key of a row of `changes`: revision u64, ordinal u16, both big-endian, so that rows sort by them. */
 export function changeKey(revision: number, ordinal: number): Uint8Array {
-  return writer.u64(revision).u16(ordinal).take();
+  return writer.u64(revision).u16(ordinal).cut();
 }
 
 /** The position that a key of `changes` names. */

@@ -25,7 +25,7 @@ export function isLabelValue(text: string): boolean {
 /** Labels as records hold them: for each, sorted by key, key and value with their lengths. No labels are no bytes. */
 export function encodeLabels(writer: ByteWriter, labels: Iterable<Label>): Uint8Array {
   for (const { key, value } of labels) writer.text(key).text(value);
-  return writer.take();
+  return writer.cut();
 }
 
 /** The labels of {@link encodeLabels}. */

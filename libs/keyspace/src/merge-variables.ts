@@ -59,9 +59,9 @@ export class VariableMerge {
     this.#copyRun();
     return {
       count: this.#count,
-      variables: this.#variables.take(),
+      variables: this.#variables.cut(),
       changeCount: this.#changeCount,
-      changes: this.#changes.take(),
+      changes: this.#changes.cut(),
     };
   }
 

@@ -10,9 +10,9 @@ import { VariableMerge } from './merge-variables.ts';
 import type { Revision } from './revision.ts';
 import type { ReadTables } from './tables.ts';
 
-const writer = new ByteWriter(1024);
-const variablesWriter = new ByteWriter(1024);
-const changesWriter = new ByteWriter(64);
+const writer = new ByteWriter(4096);
+const variablesWriter = new ByteWriter(4096);
+const changesWriter = new ByteWriter(4096);
 
 /**
  * The newest change of a name at or before `revision` (the floor or above). O(log n) reads. `compacted` when it lies at or

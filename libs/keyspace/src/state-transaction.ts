@@ -36,7 +36,7 @@ export class StateTransaction {
     this.#tables = tables;
     this.progress = progress;
     this.#hashed = new HashedTables(tables, readHashes(tables));
-    this.environments = new EnvironmentRows(new CachedTable(this.#hashed, 'environments'));
+    this.environments = new EnvironmentRows(this.#hashed);
     this.mirrors = new CachedTable(this.#hashed, 'mirrors');
     this.outbox = new CachedTable(this.#hashed, 'outbox');
     this.deliveries = new CachedTable(this.#hashed, 'deliveries');

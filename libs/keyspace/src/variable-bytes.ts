@@ -18,26 +18,40 @@ const typeShift = 3;
  * length of the rest, name, flags (1 secret, 2 sealed, 4 comment, type × 8), revision that last changed it, [hash of a
  * secret, 16 bytes], [comment], then the value up to the end: text, or key id u32, nonce (12 bytes), length of the text, ciphertext.
  */
-export function writeVariable(writer: ByteWriter, scratch: ByteWriter, variable: Variable): void {
-  const { value } = variable;
+export function writeVariable(writer: ByteWriter, variable: Variable): void {
+  const { name, value, comment } = variable;
   const type = variable.type === null ? 0 : variableTypes.indexOf(variable.type) + 1;
   const flags =
     (variable.secret ? secretFlag : 0) |
     (value.kind === 'sealed' ? sealedFlag : 0) |
-    (variable.comment.length > 0 ? commentFlag : 0) |
+    (comment.length > 0 ? commentFlag : 0) |
     (type << typeShift);
-  scratch.text(variable.name).u8(flags).varint(variable.changedRevision);
+  writer.varint(encodedLength(variable)).text(name).u8(flags).varint(variable.changedRevision);
   if (variable.secret) {
     assert(variable.hash?.length === secretHashBytes, 'a secret has a keyed hash of 16 bytes');
-    scratch.raw(variable.hash);
+    writer.raw(variable.hash);
   }
-  if (variable.comment.length > 0) scratch.bytes(variable.comment);
+  if (comment.length > 0) writer.bytes(comment);
   if (value.kind === 'sealed') {
     assert(value.nonce.length === nonceBytes, 'a nonce has 12 bytes');
-    scratch.u32(value.keyId).raw(value.nonce).varint(value.plainLengthBytes);
+    writer.u32(value.keyId).raw(value.nonce).varint(value.plainLengthBytes);
   }
-  scratch.raw(value.bytes);
-  writer.bytes(scratch.take());
+  writer.raw(value.bytes);
+}
+
+/** The length that a variable's bytes begin with: of all behind it. Names are ASCII, so their characters are bytes. */
+function encodedLength({ name, value, secret, comment, changedRevision }: Variable): number {
+  let length = varintLength(name.length) + name.length + 1 + varintLength(changedRevision) + value.bytes.length;
+  if (secret) length += secretHashBytes;
+  if (comment.length > 0) length += varintLength(comment.length) + comment.length;
+  if (value.kind === 'sealed') length += 4 + nonceBytes + varintLength(value.plainLengthBytes);
+  return length;
+}
+
+function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 0x80)) length++;
+  return length;
 }
 
 /**
