@@ -16,8 +16,8 @@ import type { Encoded } from '../rpc/service-definition.ts';
 import type { TokenIssuer } from '../tokens/opaque.ts';
 import { openPageToken, type PageScope, pageTokenOf } from '../tokens/page-token.ts';
 
-/** Bytes behind which an answer takes in nothing more: what is begun then still fits into the 4 MiB of a default client. */
-export const answerBytesMax = 3 * 1024 * 1024 - 512 * 1024;
+/** Bytes of an answer of several parts, which is then well below the 4 MiB of a default client. One part alone may have more. */
+export const answerBytesMax = 3 * 1024 * 1024;
 
 /** Names of one BatchGet. */
 const batchNamesMax = 1_000;
@@ -26,6 +26,8 @@ const pickedVariablesMax = 4_096;
 const listSize = { default: 100, max: 1_000 } as const;
 /** Rows that a page of a list looks at: a selector that matches little must not hold up the thread. */
 const listScanMax = 5_000;
+/** A comparison shows values up to so many bytes below the limit: what is begun there, two values and all that is shown without them, fits. */
+const valueBytesSpare = 768 * 1024;
 const historySize = { default: 50, max: 1_000 } as const;
 
 /** Every answer is made here, one after the other. */
@@ -71,15 +73,15 @@ export function answerBatchGet(snapshot: Snapshot, demand: ReadDemand, request: 
   if (answer.kind === 'refused') throw new Refused(answer.refusal);
   begin(snapshot, withHeader);
   let at = 0;
-  for (; at < answer.answered && writer.length < answerBytesMax; at++) {
+  for (; at < answer.answered; at++) {
     const environment = answer.environments[at] ?? null;
-    if (environment === null) {
-      writer.text(batchField.missing, names[at]!);
-      continue;
-    }
-    const start = writer.begin(batchField.environments);
-    writeEnvironment(writer, environment, { view: demand.view, variables: null });
-    writer.end(start);
+    const fits = writePart(at === 0, () => {
+      if (environment === null) return writer.text(batchField.missing, names[at]!);
+      const start = writer.begin(batchField.environments);
+      writeEnvironment(writer, environment, { view: demand.view, variables: null });
+      return writer.end(start);
+    });
+    if (!fits) break;
   }
   for (; at < names.length; at++) writer.text(batchField.remaining, names[at]!);
   return writer.take();
@@ -110,14 +112,15 @@ export function answerList(snapshot: Snapshot, demand: ReadDemand, request: List
   begin(snapshot, true);
   let { next } = answer;
   for (const [at, environment] of answer.environments.entries()) {
-    const start = writer.begin(listField.environments);
-    writeEnvironment(writer, environment, { view: demand.view, variables: request.namesOnly ? [] : null });
-    writer.end(start);
+    const fits = writePart(at === 0, () => {
+      const start = writer.begin(listField.environments);
+      writeEnvironment(writer, environment, { view: demand.view, variables: request.namesOnly ? [] : null });
+      writer.end(start);
+    });
+    if (fits) continue;
     // The records fitted, but are longer on the wire.
-    if (writer.length >= answerBytesMax && at < answer.environments.length - 1) {
-      next = environment.name;
-      break;
-    }
+    next = answer.environments[at - 1]!.name;
+    break;
   }
   if (next !== null) writer.text(listField.nextPageToken, pageTokenOf(issuer, scope, { revision: answer.revision, after: next }));
   writer.uint(listField.listRevision, answer.revision);
@@ -137,14 +140,14 @@ export function answerHistory(snapshot: Snapshot, demand: ReadDemand, request: H
   begin(snapshot, true);
   let { next } = answer;
   for (const [at, change] of answer.changes.entries()) {
-    const start = writer.begin(historyField.changes);
-    writeChange(writer, change, demand.view, false);
-    writer.end(start);
-    const following = answer.changes[at + 1];
-    if (writer.length >= answerBytesMax && following !== undefined) {
-      next = following.revision;
-      break;
-    }
+    const fits = writePart(at === 0, () => {
+      const start = writer.begin(historyField.changes);
+      writeChange(writer, change, demand.view, false);
+      writer.end(start);
+    });
+    if (fits) continue;
+    next = change.revision;
+    break;
   }
   if (next !== null) writer.text(historyField.nextPageToken, pageTokenOf(issuer, scope, { revision: next, after: '' }));
   writer.bool(historyField.compacted, answer.compacted && next === null);
@@ -167,7 +170,7 @@ export function answerDiff(snapshot: Snapshot, demand: ReadDemand, request: Diff
   begin(snapshot, true);
   for (const variable of answer.variables) {
     // Both sides of two very large environments would not fit into an answer: values beyond it are left out.
-    const view = writer.length < answerBytesMax ? demand.view : 'withheld';
+    const view = writer.length < answerBytesMax - valueBytesSpare ? demand.view : 'withheld';
     const start = writer.begin(diffField.variables);
     writeVariableChange(writer, variable, view, view);
     writer.end(start);
@@ -183,6 +186,15 @@ export function answerDiff(snapshot: Snapshot, demand: ReadDemand, request: Diff
 function begin(snapshot: Snapshot, withHeader: boolean): void {
   writer.truncate(0);
   if (withHeader) writeHeader(writer, snapshot.header);
+}
+
+/** Writes a part of an answer; takes it back, and says so, when the answer becomes too large by it. The first part stays. */
+function writePart(isFirst: boolean, write: () => void): boolean {
+  const { length } = writer;
+  write();
+  if (isFirst || writer.length <= answerBytesMax) return true;
+  writer.truncate(length);
+  return false;
 }
 
 function revisionOf(demand: ReadDemand): Revision | null {

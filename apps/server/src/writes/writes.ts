@@ -1,17 +1,17 @@
-import { type CommandBody, getEnvironment, type SessionUse } from '@env-cli/environments';
+import { type CommandBody, commandLevel, getEnvironment, type Limits, limitsOf, type SessionUse } from '@env-cli/environments';
 import { type EnvironmentReader, readClusterIdentity, type ReadTables } from '@env-cli/keyspace';
 import { encodeUtf8 } from '@env-cli/support';
 import type { WriteRequest } from '@env-cli/wire';
 
 import { Refused } from '../errors/refused.ts';
 import type { Applied, Member, Proposal } from '../member/member.ts';
-import { namespaceOf } from '../requests/names.ts';
+import { isEnvironmentName, namespaceOf } from '../requests/names.ts';
 import type { SecretMarks } from '../requests/secrets.ts';
 import { needsMarks, sessionUseOf, writeBodyOf } from '../requests/write.ts';
 import type { CallContext } from '../rpc/call-context.ts';
 import { onlyGroup } from '../tokens/read-token.ts';
 import { type Done, doneOf } from './outcome.ts';
-import { checkProposal, levelOf } from './rules.ts';
+import { checkProposal } from './rules.ts';
 
 /** What a command is besides its body. */
 export interface CommandFrame {
@@ -26,8 +26,7 @@ const attemptsMax = 8;
 /** Proposes commands, and tells what came of them. */
 export class Writes {
   readonly #member: Member;
-  /** The key of the hashes of secrets: it never changes while a cluster lives. */
-  #hashKey: Uint8Array | undefined;
+  #rules: ClusterRules | undefined;
 
   constructor(member: Member) {
     this.#member = member;
@@ -44,39 +43,66 @@ export class Writes {
    * holds up no other. Rejects only when none of them could be prepared.
    */
   async writeAll(context: CallContext, requests: readonly WriteRequest[]): Promise<Promise<Done>[]> {
-    if (this.#hashKey !== undefined && !requests.some(needsMarks))
-      return requests.map((request) => this.#begin(context, request, nothingMarked));
+    const rules = this.#rules;
+    if (rules !== undefined && !requests.some(needsMarks))
+      return requests.map((request) => this.#begun(context, request, nothingMarked, rules));
     // Looked at here, where the state may be a little behind: a mark that changed since is noticed when the write is applied.
-    return this.#member.read({ freshness: { kind: 'any' }, appliedIndex: 0, deadline: context.deadline }, (tables) => {
-      this.#hashKey ??= hashKeyOf(tables);
-      return requests.map((request) => this.#begin(context, request, new MarksNow(tables, request)));
+    return this.#read(context, (tables) => {
+      const now = this.#rulesOf(tables);
+      return requests.map((request) => this.#begun(context, request, new MarksNow(tables, request), now));
     });
   }
 
   /** Does any other command. */
-  propose(context: CallContext, body: CommandBody, frame: CommandFrame): Promise<Done> {
-    return this.#propose(context, proposalOf(context, body, frame));
+  async propose(context: CallContext, body: CommandBody, frame: CommandFrame): Promise<Done> {
+    const rules = this.#rules ?? (await this.#read(context, (tables) => this.#rulesOf(tables)));
+    return this.#propose(context, proposalOf(context, body, frame), rules);
   }
 
-  async #begin(context: CallContext, request: WriteRequest, marks: SecretMarks): Promise<Done> {
-    const body = writeBodyOf(request, { marks, hashKey: this.#hashKey! });
+  /** Begins a write. Whoever gets the promise looks at it later than it may be rejected. */
+  #begun(context: CallContext, request: WriteRequest, marks: SecretMarks, rules: ClusterRules): Promise<Done> {
+    const done = this.#begin(context, request, marks, rules);
+    done.catch(() => undefined);
+    return done;
+  }
+
+  async #begin(context: CallContext, request: WriteRequest, marks: SecretMarks, rules: ClusterRules): Promise<Done> {
+    const body = writeBodyOf(request, { marks, hashKey: rules.hashKey });
     const frame = { namespace: namespaceOf(request), session: sessionUseOf(request.session), reason: request.reason };
-    return this.#propose(context, proposalOf(context, body, frame));
+    return this.#propose(context, proposalOf(context, body, frame), rules);
   }
 
-  async #propose(context: CallContext, proposal: Proposal): Promise<Done> {
-    checkProposal(proposal);
+  async #propose(context: CallContext, proposal: Proposal, { limits }: ClusterRules): Promise<Done> {
+    checkProposal(proposal, limits);
     for (let attempt = 1; ; attempt++) {
       const applied = await this.#member.propose(proposal, context.deadline);
       if (attempt < attemptsMax && foundNoRoom(applied)) continue;
       return doneOf(applied, proposal.session?.sequence ?? 0);
     }
   }
+
+  #read<T>(context: CallContext, work: (tables: ReadTables) => T): Promise<T> {
+    return this.#member.read({ freshness: { kind: 'any' }, appliedIndex: 0, deadline: context.deadline }, work);
+  }
+
+  #rulesOf(tables: ReadTables): ClusterRules {
+    const identity = readClusterIdentity(tables);
+    if (identity === null) throw new Refused({ code: 'not-bootstrapped' });
+    return (this.#rules = { hashKey: identity.hashKey.slice(), limits: limitsOf(tables) });
+  }
+}
+
+/** What of the cluster a command is made and measured by. */
+interface ClusterRules {
+  /** The key of the hashes of secrets. It never changes while a cluster lives. */
+  readonly hashKey: Uint8Array;
+  /** They seldom change; apply measures by its own, which are the newest. */
+  readonly limits: Limits;
 }
 
 function proposalOf(context: CallContext, body: CommandBody, frame: CommandFrame): Proposal {
   return {
-    level: levelOf(body),
+    level: commandLevel(body),
     group: onlyGroup,
     namespace: frame.namespace,
     principal: context.principal,
@@ -92,12 +118,6 @@ function foundNoRoom({ result }: Applied): boolean {
   return result.kind === 'refused' && result.refusal.code === 'entry-full';
 }
 
-function hashKeyOf(tables: ReadTables): Uint8Array {
-  const identity = readClusterIdentity(tables);
-  if (identity === null) throw new Refused({ code: 'not-bootstrapped' });
-  return identity.hashKey.slice();
-}
-
 const nothingMarked: SecretMarks = { isSecret: () => false };
 
 /** Marks of secrets as a state has them. Each environment is read once. */
@@ -108,7 +128,7 @@ class MarksNow implements SecretMarks {
 
   constructor(tables: ReadTables, request: WriteRequest) {
     this.#tables = tables;
-    this.#namespace = request.namespace === '' ? 'default' : request.namespace;
+    this.#namespace = namespaceOf(request);
   }
 
   isSecret(environment: string, variable: string): boolean {
@@ -116,6 +136,8 @@ class MarksNow implements SecretMarks {
   }
 
   #of(environment: string): EnvironmentReader | null {
+    // What is no name is refused later, with its place in the request.
+    if (!isEnvironmentName(environment)) return null;
     const known = this.#read.get(environment);
     if (known !== undefined) return known;
     const answer = getEnvironment(this.#tables, { namespace: this.#namespace, name: environment, revision: null });

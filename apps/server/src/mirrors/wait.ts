@@ -1,0 +1,90 @@
+import { toRevision } from '@env-cli/keyspace';
+import { readMirrors, standingOf } from '@env-cli/mirroring';
+import type { MirrorsWaitRequest } from '@env-cli/wire';
+
+import type { Header } from '../answers/header.ts';
+import { Refused } from '../errors/refused.ts';
+import type { Member, MonotonicMs } from '../member/member.ts';
+import type { Reads } from '../reads/reads.ts';
+import type { Snapshot } from '../reads/snapshot.ts';
+import { natural } from '../requests/integers.ts';
+import { namespaceOf } from '../requests/names.ts';
+import type { CallContext } from '../rpc/call-context.ts';
+import { mirrorOf } from './status.ts';
+
+/** Rows of a mirror that are looked at. */
+const scanMax = 1_000;
+/** Mirrors are looked at no more often than this, however often something is applied. */
+const lookAgainMs = 20;
+
+/** How far the mirrors have come, and in which state that was seen. */
+export interface WaitOutcome {
+  readonly behind: readonly string[];
+  readonly header: Header;
+}
+
+export interface WaitServices {
+  readonly member: Member;
+  readonly reads: Reads;
+  readonly draining: AbortSignal;
+}
+
+/** Waits until mirrors hold a revision, or until `until`. */
+export async function waitForMirrors(
+  services: WaitServices,
+  context: CallContext,
+  request: MirrorsWaitRequest,
+  until: MonotonicMs,
+): Promise<WaitOutcome> {
+  const { reads, member, draining } = services;
+  const asked = natural(request.revision, 'revision');
+  // The newest of the whole cluster: what was acknowledged before the call must count.
+  const first = await reads.here(context, { freshness: { kind: 'strong' }, appliedIndex: 0 }, (snapshot) => {
+    const { revision } = snapshot.progress;
+    if (asked > revision) throw new Refused({ code: 'future-revision', asked: toRevision(asked), newest: revision });
+    for (const name of request.names) mirrorOf(snapshot, { namespace: request.namespace, name });
+    return {
+      revision: asked === 0 ? revision : toRevision(asked),
+      outcome: outcomeOf(snapshot, request, asked === 0 ? revision : asked),
+    };
+  });
+  let { outcome } = first;
+  const gone = new AbortController();
+  const stopListening = context.onCancelled(() => gone.abort());
+  try {
+    while (outcome.behind.length > 0 && performance.now() < until && !gone.signal.aborted && !draining.aborted) {
+      await nextApplied(member, until);
+      outcome = await reads.here(context, { freshness: { kind: 'any' }, appliedIndex: 0 }, (snapshot) =>
+        outcomeOf(snapshot, request, first.revision),
+      );
+    }
+  } finally {
+    stopListening();
+  }
+  return outcome;
+}
+
+function outcomeOf(snapshot: Snapshot, request: MirrorsWaitRequest, revision: number): WaitOutcome {
+  const wanted = new Set(request.names);
+  const behind = readMirrors(snapshot.tables, namespaceOf(request))
+    .filter((mirror) => wanted.size === 0 || wanted.has(mirror.definition.name))
+    .filter((mirror) => standingOf(snapshot.tables, mirror, toRevision(revision), scanMax) !== 'holds')
+    .map(({ definition }) => definition.name);
+  return { behind, header: snapshot.header };
+}
+
+/** Resolves when something was applied, and some time has passed. */
+function nextApplied(member: Member, until: MonotonicMs): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, Math.max(0, until - performance.now()));
+    const stop = member.onApplied(() => {
+      clearTimeout(timer);
+      stop();
+      setTimeout(resolve, lookAgainMs);
+    });
+    function done(): void {
+      stop();
+      resolve();
+    }
+  });
+}
