@@ -10,7 +10,12 @@ export interface ObservedKey {
    * is known as ours, whichever of the values is found.
    */
   readonly stamps: readonly Stamp[];
-  /** The keyed hash of what is there; null: a stamp is there, and the value is gone. */
+  /**
+   * Whether any write that the stamps tell of is known to have arrived. False where a stamp was left before the first write and
+   * nothing after it: then what is there is ours only if it has a stamped value. A store that keeps both together says true.
+   */
+  readonly landed: boolean;
+  /** The keyed hash of what is there; null: a stamp is there, and no value. */
   readonly valueHash: string | null;
   /** The store's own version of what was found (an etag, a version id), for a write that replaces just that. May be empty. */
   readonly version: string;

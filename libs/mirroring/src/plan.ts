@@ -1,5 +1,5 @@
 import type { ObservedKey, ObservedTarget } from './observed.ts';
-import { compareStamps, isOwn, type Stamp, type StampOwner } from './stamp.ts';
+import { compareStamps, isOwn, type Stamp } from './stamp.ts';
 import type { Source, VariableRefusal, WantedKey } from './wanted.ts';
 
 /**
@@ -83,7 +83,9 @@ export function plan(request: PlanRequest): Plan {
     for (const stamp of stamps) {
       if (!isOwn(stamp, writer)) continue;
       if (stamp.epoch > writer.epoch) return { kind: 'higher-epoch', key, epoch: stamp.epoch };
-      if (compareStamps(stamp, writer) > 0) return { kind: 'newer-revision', key, revision: stamp.revision };
+      if (stamp.environment === writer.environment && compareStamps(stamp, writer) > 0) {
+        return { kind: 'newer-revision', key, revision: stamp.revision };
+      }
     }
   }
 
@@ -93,7 +95,7 @@ export function plan(request: PlanRequest): Plan {
   const complete = items.every((item) => item.hold === null);
   const wantedKeys = new Set(wanted.map((key) => key.key));
   for (const key of observed.keys) {
-    if (wantedKeys.has(key.key) || !belongsTo(key, writer)) continue;
+    if (wantedKeys.has(key.key) || !isMarkedFor(key, writer)) continue;
     items.push(planOrphan(request, key, source.kind === 'left', complete));
   }
   return { kind: 'plan', items: items.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)) };
@@ -110,59 +112,79 @@ function withoutCollisions(keys: readonly WantedKey[]): WantedKey[] {
     return {
       key: same[0]!.key,
       variables,
-      content: { kind: 'refused', refusals: variables.map((variable) => ({ variable, reason })) },
+      content: { kind: 'refused', reason, refusals: variables.map((variable) => ({ variable, reason })) },
     };
   });
 }
 
 /** Whether the newest stamp on a key says that this mirror wrote it for this environment. */
-function belongsTo(key: ObservedKey, writer: PlanRequest['writer']): boolean {
+function isMarkedFor(key: ObservedKey, writer: PlanRequest['writer']): boolean {
   const newest = key.stamps.at(-1);
   return newest !== undefined && isOwn(newest, writer) && newest.environment === writer.environment;
 }
 
-/** Whether what is there is what we put there: the value of any stamp of ours, the one of a write that was cut short included. */
-function isAsWritten(key: ObservedKey, owner: StampOwner): boolean {
-  return key.stamps.some((stamp) => isOwn(stamp, owner) && stamp.valueHash === key.valueHash);
+/** Whose a key is. */
+type Standing =
+  /** Nothing is there. */
+  | 'absent'
+  /** Ours, as we left it: the value of any stamp of ours, the one of a write that was cut short included. */
+  | 'ours'
+  /** Ours, and somebody else changed or removed it. */
+  | 'changed'
+  /** Nobody marked it. */
+  | 'unmarked'
+  /** The stamp of another mirror, or of another environment of this one. */
+  | 'others';
+
+function standingOf(found: ObservedKey | null, writer: PlanRequest['writer']): Standing {
+  const newest = found?.stamps.at(-1);
+  if (found === null || newest === undefined) return found === null || found.valueHash === null ? 'absent' : 'unmarked';
+  if (!isMarkedFor(found, writer)) return 'others';
+  if (found.stamps.some((stamp) => isOwn(stamp, writer) && stamp.valueHash === found.valueHash)) return 'ours';
+  if (found.landed) return 'changed';
+  // A write was begun, and what is there now is not what it was to write.
+  return found.valueHash === null ? 'absent' : 'unmarked';
 }
 
 function planWanted(request: PlanRequest, wanted: WantedKey, found: ObservedKey | null): PlanItem {
   const { writer, drift } = request;
   const { key, variables, content } = wanted;
   const item = { key, variables, found, valueBytes: content.kind === 'value' ? content.bytes.length : 0 };
+  const standing = standingOf(found, writer);
+  const wantedHash = content.kind === 'value' ? content.hash : null;
+  const equal = found !== null && wantedHash !== null && wantedHash === found.valueHash;
 
-  if (found !== null && !belongsTo(found, writer) && (found.stamps.length > 0 || found.valueHash !== null)) {
-    const equal = content.kind === 'value' && found.stamps.length === 0 && content.hash === found.valueHash;
-    if (!equal) return { ...item, action: 'foreign', step: null, hold: blocked(foreignReason(found, writer)) };
-    const stamp = { ...writer, valueHash: content.hash };
-    return { ...item, action: 'adopt', step: { kind: 'mark', key, stamp, found }, hold: null };
+  if (found !== null && (standing === 'others' || (standing === 'unmarked' && !equal))) {
+    return { ...item, action: 'foreign', step: null, hold: blocked(foreignReason(found, writer)) };
   }
-  const action =
-    found === null || found.stamps.length === 0 ? 'create' : isAsWritten(found, writer) ? 'update' : 'foreign-changed';
+  const action = actionOf(standing);
   if (content.kind === 'refused') {
-    return {
-      ...item,
-      action,
-      step: null,
-      hold: { ...blocked('it cannot be written to this target'), refusals: content.refusals },
-    };
+    return { ...item, action, step: null, hold: { ...blocked(content.reason), refusals: content.refusals } };
   }
-
   const stamp = { ...writer, valueHash: content.hash };
-  if (found !== null && content.hash === found.valueHash) {
-    if (action === 'update') return { ...item, action: 'unchanged', step: null, hold: null };
+  if (found !== null && equal) {
+    if (standing === 'ours') return { ...item, action: 'unchanged', step: null, hold: null };
     return { ...item, action: 'adopt', step: { kind: 'mark', key, stamp, found }, hold: null };
   }
-  if (action === 'foreign-changed' && drift === 'report') return { ...item, action, step: null, hold: changedElsewhere };
+  if (standing === 'changed' && drift === 'report') return { ...item, action, step: null, hold: changedElsewhere };
   return { ...item, action, step: { kind: 'write', key, bytes: content.bytes, stamp, found }, hold: null };
+}
+
+/** What a key that is to be written is, before its value is looked at. */
+function actionOf(standing: Standing): PlanAction {
+  if (standing === 'absent' || standing === 'unmarked') return 'create';
+  return standing === 'changed' ? 'foreign-changed' : 'update';
 }
 
 function planOrphan(request: PlanRequest, found: ObservedKey, left: boolean, complete: boolean): PlanItem {
   const { key } = found;
   const item = { key, variables: [], found, valueBytes: 0 };
+  const standing = standingOf(found, request.writer);
+  // What was begun beside somebody else's value is not ours to delete.
+  if (standing === 'unmarked') return { ...item, action: 'foreign', step: null, hold: null };
   if (left && request.onLeave === 'leave') return { ...item, action: 'orphan', step: null, hold: null };
   // What is gone by itself needs no permission: only its stamp is left to be cleared.
-  const changed = found.valueHash !== null && !isAsWritten(found, request.writer);
+  const changed = standing === 'changed' && found.valueHash !== null;
   const action = changed ? 'foreign-changed' : 'orphan';
   if (changed && request.drift === 'report') return { ...item, action, step: null, hold: changedElsewhere };
   if (!complete) return { ...item, action, step: null, hold: blocked('it is deleted once every other key is in place') };

@@ -14,12 +14,12 @@ export interface WantedKey {
 }
 
 /**
- * What a key is to hold. `refused`: at least one of its variables cannot be written, so that the key is left as it is. Writing
- * the others without it would delete it at the target, and nobody asked for that.
+ * What a key is to hold. `refused`: it cannot be written, as a whole or because of the variables that `refusals` names; then it is
+ * left as it is. Writing the others without these would delete them at the target, and nobody asked for that.
  */
 export type WantedContent =
   | { readonly kind: 'value'; readonly bytes: Uint8Array; readonly hash: string }
-  | { readonly kind: 'refused'; readonly refusals: readonly VariableRefusal[] };
+  | { readonly kind: 'refused'; readonly reason: string; readonly refusals: readonly VariableRefusal[] };
 
 /**
  * What the source says of an environment. Absence of knowledge is never absence of a key, so the three are apart: only `left`,

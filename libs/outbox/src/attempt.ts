@@ -17,7 +17,7 @@ import {
 } from '@env-cli/mirroring';
 import { assert, unreachable } from '@env-cli/support';
 
-import type { DeliverySnapshot, MirrorInForce, OutboxSource } from './ports.ts';
+import type { DeliverySnapshot, EnvironmentContent, MirrorInForce, OutboxSource } from './ports.ts';
 import { type CloudProvider, type KeyedHash, type ReadCalls, TargetError, type WriteCalls } from './provider.ts';
 
 /** One mirror with its target, as deliveries need them. */
@@ -32,10 +32,12 @@ export interface Delivering {
 
 /** What there is to do for an environment, as its snapshot says. */
 export interface Job {
-  /** Why: a due row, a comparison of what was delivered, or keys of an environment of which the mirror knows nothing. */
+  /** Why: a due row, a comparison of what was reported, or keys of an environment of which the mirror knows nothing. */
   readonly cause: 'due' | 'compare' | 'leftover';
   readonly kind: 'deliver' | 'withdraw';
   readonly revision: number;
+  /** Of the due row; 0 when there is none. */
+  readonly enqueuedIndex: number;
   /** Whether the last word on this revision was that the worker gave up. */
   readonly failedBefore: boolean;
   readonly source: Source;
@@ -50,16 +52,24 @@ export class SourceUnavailable extends Error {
 
 /** Reads what there is to do for an environment; null: nothing. Rejects with {@link SourceUnavailable}. */
 export async function jobOf(delivering: Delivering, environment: string): Promise<Job | null> {
-  const snapshot = await snapshotOf(delivering, environment);
-  const { due, held } = snapshot;
+  const { revision, due, held, content } = await snapshotOf(delivering, environment);
   const failedBefore = held?.failed ?? false;
-  if (due?.kind === 'withdraw') return withdrawal('due', due.revision, failedBefore);
-  if (due !== null) return delivery(delivering, environment, snapshot, 'due', due.revision, failedBefore);
-  if (held !== null) return delivery(delivering, environment, snapshot, 'compare', held.revision, failedBefore);
+  if (due !== null) {
+    const job = { ...due, cause: 'due', failedBefore } as const;
+    return due.kind === 'withdraw' ? withdrawal(job) : delivery(delivering, environment, content, job);
+  }
+  if (held !== null) {
+    const job = { cause: 'compare', revision: held.revision, enqueuedIndex: 0, failedBefore } as const;
+    if (content.kind !== 'absent') return delivery(delivering, environment, content, job);
+    // It left the mirror. Unless its withdrawal failed for good, the cluster has not come to asking for it yet, and will.
+    return failedBefore ? withdrawal(job) : null;
+  }
   // Selected, and neither due nor delivered: the cluster has not come to it yet (a mirror that was just made).
-  if (snapshot.content.kind !== 'absent') return null;
-  return withdrawal('leftover', snapshot.revision, failedBefore);
+  if (content.kind !== 'absent') return null;
+  return withdrawal({ cause: 'leftover', revision, enqueuedIndex: 0, failedBefore });
 }
+
+type JobHead = Pick<Job, 'cause' | 'revision' | 'enqueuedIndex' | 'failedBefore'>;
 
 async function snapshotOf(delivering: Delivering, environment: string): Promise<DeliverySnapshot> {
   try {
@@ -69,19 +79,13 @@ async function snapshotOf(delivering: Delivering, environment: string): Promise<
   }
 }
 
-function withdrawal(cause: Job['cause'], revision: number, failedBefore: boolean): Job {
-  return { cause, kind: 'withdraw', revision, failedBefore, source: { kind: 'left' }, valueBytes: 0 };
+function withdrawal({ cause, revision, enqueuedIndex, failedBefore }: JobHead): Job {
+  return { cause, kind: 'withdraw', revision, enqueuedIndex, failedBefore, source: { kind: 'left' }, valueBytes: 0 };
 }
 
-function delivery(
-  { provider, hash }: Delivering,
-  environment: string,
-  { content }: DeliverySnapshot,
-  cause: Job['cause'],
-  revision: number,
-  failedBefore: boolean,
-): Job {
-  const job = { cause, kind: 'deliver', revision, failedBefore, valueBytes: 0 } as const;
+function delivery({ provider, hash }: Delivering, environment: string, content: EnvironmentContent, head: JobHead): Job {
+  const { cause, revision, enqueuedIndex, failedBefore } = head;
+  const job = { cause, kind: 'deliver', revision, enqueuedIndex, failedBefore, valueBytes: 0 } as const;
   switch (content.kind) {
     case 'failed':
       return { ...job, source: content };

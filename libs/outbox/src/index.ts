@@ -1,3 +1,5 @@
+export { ClusterTwin } from './cluster-twin.ts';
+export { HostTwin, turn } from './host-twin.ts';
 export type { LiveStatus } from './lane.ts';
 export { defaultOutboxLimits, type OutboxLimits } from './limits.ts';
 export type { OutboxWorkerOptions } from './options.ts';

@@ -5,6 +5,7 @@ import { attemptAt, type Attempted, type Delivering, type Job, jobOf, planOf, So
 import { BrakeGauge } from './brake-gauge.ts';
 import type { Budget } from './budget.ts';
 import { DueRows } from './due-rows.ts';
+import { Ending } from './ending.ts';
 import type { OutboxLimits } from './limits.ts';
 import { Pace } from './pace.ts';
 import type { AttemptEvent, DueRow, Host, MirrorInForce, OutboxObserver } from './ports.ts';
@@ -58,7 +59,7 @@ interface Done {
  */
 export class Lane {
   readonly #options: LaneOptions;
-  readonly #ended = new AbortController();
+  readonly #ending = new Ending();
   readonly #calls: TargetCalls;
   readonly #due: DueRows;
   readonly #scan: Scan;
@@ -82,8 +83,8 @@ export class Lane {
     this.#options = options;
     const { provider, host, limits, mirror, source, observer, takeover } = options;
     const trouble = (doing: string) => (error: unknown) => observer.trouble({ mirror, doing, error });
-    const ended = this.#ended.signal;
-    this.#calls = new TargetCalls(provider.limits, new Pace(provider.limits, host), host, ended);
+    const ending = this.#ending;
+    this.#calls = new TargetCalls(provider.limits, new Pace(provider.limits, host), host, ending);
     this.#brake = new BrakeGauge({ delivering: options, calls: this.#calls, host, pageRows: limits.pageRows });
     this.#waiting = new WaitingRoom(host, (environment) => this.#makeReady(environment));
     this.#due = new DueRows({
@@ -100,7 +101,7 @@ export class Lane {
       limits,
       target: provider.limits,
       host,
-      ended,
+      ending,
       onTrouble: trouble('scanning the target'),
     });
     this.#open = !takeover;
@@ -149,7 +150,7 @@ export class Lane {
     budget.begin();
     try {
       const done = await this.#attempt(environment, earlier);
-      if (done !== null && !this.#ended.signal.aborted) await this.#follow(environment, done);
+      if (done !== null && !this.#ending.over) await this.#follow(environment, done);
     } catch (error) {
       this.#onError(environment, earlier, error);
     }
@@ -194,7 +195,7 @@ export class Lane {
 
   /** Gives up what is under way, and resolves when its last call has ended and the provider is closed. */
   async end(): Promise<void> {
-    this.#ended.abort();
+    this.#ending.end();
     this.#due.end();
     this.#waiting.clear();
     for (const environment of this.#compared.keys()) this.#settleComparison(environment);
@@ -223,22 +224,29 @@ export class Lane {
 
   /** Null: nothing was to be done. What it answers holds no value any more. */
   async #attempt(environment: string, earlier: Waiting | null): Promise<Done | null> {
-    const { budget, host, limits } = this.#options;
+    const { budget, host, limits, wake } = this.#options;
     let job: Job | null = null;
     try {
       job = await jobOf(this.#options, environment);
     } finally {
       budget.read(job?.valueBytes ?? 0);
+      // A place among those that begin is free again.
+      wake();
     }
     if (job === null) return null;
     const begunMs = host.nowMs();
-    const { cause, kind, revision, failedBefore } = job;
+    const { cause, kind, revision, enqueuedIndex, failedBefore } = job;
     const attempts = earlier?.revision === revision ? earlier.attempts + 1 : 1;
     const attempt = { number: attempts, random: host.random(), policy: limits.retry };
     try {
       const run = { calls: this.#calls, brake: this.#brake.portOf(environment, job), attempt };
       const attempted = await attemptAt(this.#options, environment, job, run);
-      return { job: { cause, kind, revision, failedBefore }, attempted, attempts, elapsedMs: host.nowMs() - begunMs };
+      return {
+        job: { cause, kind, revision, enqueuedIndex, failedBefore },
+        attempted,
+        attempts,
+        elapsedMs: host.nowMs() - begunMs,
+      };
     } finally {
       budget.release(job.valueBytes);
     }
@@ -291,7 +299,7 @@ export class Lane {
   #onError(environment: string, earlier: Waiting | null, error: unknown): void {
     const { mirror, observer, onBroken, limits } = this.#options;
     if (error instanceof BrokenInvariant) return onBroken(error);
-    if (error instanceof DeliveryEnded || this.#ended.signal.aborted) return;
+    if (error instanceof DeliveryEnded || this.#ending.over) return;
     observer.trouble({ mirror, doing: `delivering ${environment}`, error });
     const { revision, attempts } = earlier ?? { revision: 0, attempts: 0 };
     if (error instanceof SourceUnavailable) {
@@ -304,7 +312,7 @@ export class Lane {
   }
 
   #wait(environment: string, waiting: Waiting, delayMs: number): void {
-    if (!this.#ended.signal.aborted) this.#waiting.add(environment, waiting, delayMs);
+    if (!this.#ending.over) this.#waiting.add(environment, waiting, delayMs);
   }
 
   #hold(status: DeliveryStatus): void {
@@ -320,7 +328,7 @@ export class Lane {
   }
 
   #compare(environment: string): Promise<void> {
-    if (this.#active.has(environment) || this.#waiting.has(environment) || this.#ended.signal.aborted) return Promise.resolve();
+    if (this.#active.has(environment) || this.#waiting.has(environment) || this.#ending.over) return Promise.resolve();
     return new Promise((resolve) => {
       this.#compared.set(environment, resolve);
       this.#makeReady(environment);

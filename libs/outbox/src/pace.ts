@@ -1,3 +1,4 @@
+import type { Ending } from './ending.ts';
 import type { Host } from './ports.ts';
 import type { TargetLimits } from './provider.ts';
 
@@ -33,23 +34,22 @@ export class Pace {
     return this.#callsPerSecond;
   }
 
-  /** Resolves when it is the caller's turn, or when the signal fires: the caller looks which. */
-  async turn(signal: AbortSignal): Promise<void> {
+  /** Resolves when it is the caller's turn, or at the end: the caller looks which. */
+  async turn(ending: Ending): Promise<void> {
     const now = this.#host.nowMs();
     const spacingMs = 1000 / this.#callsPerSecond;
     const turnMs = Math.max(this.#nextMs, now - (this.#limits.callsBurst - 1) * spacingMs);
     this.#nextMs = turnMs + spacingMs;
-    if (turnMs <= now || signal.aborted) return;
+    if (turnMs <= now || ending.over) return;
     await new Promise<void>((resolve) => {
       const cancel = this.#host.after(turnMs - now, () => {
-        signal.removeEventListener('abort', onAbort);
+        forget();
         resolve();
       });
-      const onAbort = () => {
+      const forget = ending.onEnd(() => {
         cancel();
         resolve();
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
+      });
     });
   }
 

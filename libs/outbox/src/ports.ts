@@ -25,8 +25,6 @@ export interface MirrorInForce {
   readonly id: number;
   readonly namespace: string;
   readonly definition: MirrorDefinition;
-  /** The revision that last changed the definition. */
-  readonly modifyRevision: number;
 }
 
 /** What is still to be done for an environment: the newest only. */
@@ -34,9 +32,11 @@ export interface DueRow {
   readonly environment: string;
   readonly kind: 'deliver' | 'withdraw';
   readonly revision: number;
+  /** The log index of the entry that wrote the row; a report of what was done names it. */
+  readonly enqueuedIndex: number;
 }
 
-/** What was last reported of an environment. */
+/** What was last reported of an environment. Of a delivery row: `failed?.revision ?? delivered.revision`, and `failed !== null`. */
 export interface HeldRow {
   readonly environment: string;
   /** The revision that the target holds, or that could not be delivered when `failed`. */
@@ -59,7 +59,7 @@ export interface DeliverySnapshot {
 /** What an environment holds for a mirror. Whatever goes wrong on the way to it is `failed`, never `absent`. */
 export type EnvironmentContent =
   | { readonly kind: 'present'; readonly variables: readonly PlainVariable[] }
-  /** The state of the snapshot says so: there is no such environment, or the mirror does not select it, or the mirror is being deleted. */
+  /** The snapshot says so: there is no such environment, or the mirror does not select it, or the mirror is being deleted. */
   | { readonly kind: 'absent' }
   /** It could not be opened or resolved. `refusals` names the variables that are the cause, without values. */
   | { readonly kind: 'failed'; readonly problem: string; readonly refusals: readonly VariableRefusal[] };
@@ -69,8 +69,10 @@ export interface DeliveryReport {
   readonly kind: 'delivered' | 'withdrawn' | 'failed';
   readonly mirror: number;
   readonly environment: string;
-  /** The revision of the outbox row that was taken (of the delivery row, after a scan). A row that is newer by now stays. */
+  /** The revision of the outbox row that was taken; of the delivery row, when none was. */
   readonly revision: number;
+  /** `enqueuedIndex` of the outbox row that was taken: a row that was written again since stays. 0 when none was. */
+  readonly enqueuedIndex: number;
   /** The keyed hash of all that the target holds, at most 64 bytes; empty unless `delivered`. */
   readonly contentHash: Uint8Array;
   /** The store's own version of it, when it is one key; empty otherwise. At most 1,024 bytes of UTF-8. */

@@ -82,14 +82,14 @@ export interface PlainVariable {
   readonly secret: boolean;
 }
 
-/** A key as the target is to hold it, or why it cannot. */
+/** A key as the target is to hold it, or why it cannot: as a whole, or because of the variables that `refusals` names. */
 export interface RenderedKey {
   readonly key: string;
   /** The variables that it carries, sorted. */
   readonly variables: readonly string[];
   readonly content:
     | { readonly kind: 'value'; readonly bytes: Uint8Array }
-    | { readonly kind: 'refused'; readonly refusals: readonly VariableRefusal[] };
+    | { readonly kind: 'refused'; readonly reason: string; readonly refusals: readonly VariableRefusal[] };
 }
 
 /** The way to a target for calls that change nothing there. */

@@ -21,8 +21,8 @@ export class Reign {
   readonly #reports: Reports;
   readonly #budget: Budget;
   readonly #lanes = new Map<number, Lane>();
-  /** Mirrors whose definition makes no target, at the revision that was tried. */
-  readonly #unopened = new Map<number, { readonly modifyRevision: number; readonly status: DeliveryStatus }>();
+  /** Mirrors whose definition makes no target, as it was tried. */
+  readonly #unopened = new Map<number, { readonly mirror: MirrorInForce; readonly status: DeliveryStatus }>();
   /** Lanes that were given up, this reign's and earlier ones', until their last call has ended. */
   readonly #ending: Map<number, Promise<void>>;
   #state: 'open' | 'draining' | 'over' = 'open';
@@ -138,8 +138,8 @@ export class Reign {
     for (const id of this.#unopened.keys()) if (!ids.has(id)) this.#unopened.delete(id);
     for (const mirror of mirrors) {
       const lane = this.#lanes.get(mirror.id);
-      if (lane !== undefined && lane.mirror.modifyRevision === mirror.modifyRevision) continue;
-      if (this.#unopened.get(mirror.id)?.modifyRevision === mirror.modifyRevision) continue;
+      const known = lane?.mirror ?? this.#unopened.get(mirror.id)?.mirror;
+      if (known !== undefined && isSame(known, mirror)) continue;
       if (lane !== undefined) this.#endLane(mirror.id);
       const ending = this.#ending.get(mirror.id);
       if (ending === undefined) this.#openLane(mirror, takeover);
@@ -161,7 +161,7 @@ export class Reign {
 
   #openLane(mirror: MirrorInForce, takeover: boolean): void {
     const { cluster, source, open, hash, host, limits, observer } = this.#options;
-    const { definition, namespace, id, modifyRevision } = mirror;
+    const { definition, namespace, id } = mirror;
     this.#unopened.delete(id);
     try {
       const owner = { clusterId: cluster.clusterId, mirror: `${namespace}/${definition.name}` };
@@ -171,7 +171,7 @@ export class Reign {
       this.#lanes.set(id, new Lane({ mirror, provider, source, hash, cluster, host, limits, takeover, ...shared }));
     } catch (error) {
       if (!(error instanceof TargetError)) throw error;
-      this.#unopened.set(id, { modifyRevision, status: statusOfAll('BLOCKED_BY_POLICY', error.message) });
+      this.#unopened.set(id, { mirror, status: statusOfAll('BLOCKED_BY_POLICY', error.message) });
       observer.alarm({ mirror, reason: error.message });
     }
   }
@@ -211,4 +211,10 @@ export class Reign {
     }
     this.#pumping = false;
   }
+}
+
+/** Whether a mirror is what it was. Its definition is plain data, whose keys always come in the same order. */
+function isSame(a: MirrorInForce, b: MirrorInForce): boolean {
+  // Only these: what else the object may carry (counts of rows) changes with every delivery.
+  return a.namespace === b.namespace && JSON.stringify(a.definition) === JSON.stringify(b.definition);
 }

@@ -6,7 +6,7 @@ import type { DeliveryReport, ReportSink } from './ports.ts';
 import type { KeyedHash } from './provider.ts';
 
 /** What is remembered of a job once its values are let go. */
-export type JobEnd = Pick<Job, 'cause' | 'kind' | 'revision' | 'failedBefore'>;
+export type JobEnd = Pick<Job, 'cause' | 'kind' | 'revision' | 'enqueuedIndex' | 'failedBefore'>;
 
 /** What the cluster is told of an attempt that is over. */
 export function reportOf(about: {
@@ -18,7 +18,8 @@ export function reportOf(about: {
 }): DeliveryReport {
   const { mirror, environment, job, attempted, hash } = about;
   const { outcome, held } = attempted;
-  const common = { mirror, environment, revision: job.revision, contentHash: new Uint8Array(), remoteVersion: '' };
+  const { revision, enqueuedIndex } = job;
+  const common = { mirror, environment, revision, enqueuedIndex, contentHash: new Uint8Array(), remoteVersion: '' };
   if (outcome.kind !== 'done') return { ...common, kind: 'failed', status: outcome.status };
   if (job.kind === 'withdraw') return { ...common, kind: 'withdrawn', status: synced };
   const remoteVersion = held.length === 1 ? held[0]!.version : '';

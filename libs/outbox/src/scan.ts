@@ -1,3 +1,4 @@
+import type { Ending } from './ending.ts';
 import type { OutboxLimits } from './limits.ts';
 import type { HeldRow, Host } from './ports.ts';
 import type { TargetLimits } from './provider.ts';
@@ -18,7 +19,7 @@ export interface ScanOptions {
   readonly limits: OutboxLimits;
   readonly target: TargetLimits;
   readonly host: Host;
-  readonly ended: AbortSignal;
+  readonly ending: Ending;
   readonly onTrouble: (error: unknown) => void;
 }
 
@@ -54,7 +55,7 @@ export class Scan {
     }
   }
 
-  /** Looks no more; resolves when what is under way has seen that `ended` fired. */
+  /** Looks no more; resolves when what is under way has seen that it is over. */
   end(): Promise<void> {
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
@@ -80,7 +81,7 @@ export class Scan {
 
   #look(look: () => Promise<void>): void {
     this.#looking = this.#looking.then(look).catch((error: unknown) => {
-      if (!this.#options.ended.aborted) this.#options.onTrouble(error);
+      if (!this.#options.ending.over) this.#options.onTrouble(error);
     });
   }
 
@@ -104,9 +105,9 @@ export class Scan {
   }
 
   async *#heldPages(): AsyncGenerator<readonly HeldRow[]> {
-    const { held, limits, ended } = this.#options;
+    const { held, limits, ending } = this.#options;
     let after: string | null = null;
-    while (!ended.aborted) {
+    while (!ending.over) {
       const page = await held(after);
       yield page;
       if (page.length < limits.pageRows) return;
@@ -121,10 +122,10 @@ export class Scan {
   }
 
   async #compareAll(names: AsyncIterable<string> | Iterable<string>, compared: Set<string>): Promise<void> {
-    const { compare, limits, ended } = this.#options;
+    const { compare, limits, ending } = this.#options;
     const under = new Set<Promise<void>>();
     for await (const environment of names) {
-      if (ended.aborted) return;
+      if (ending.over) return;
       if (compared.has(environment)) continue;
       if (compared.size < comparedMax) compared.add(environment);
       const one = compare(environment).then(() => void under.delete(one));

@@ -1,5 +1,6 @@
 import { BrokenInvariant } from '@env-cli/support';
 
+import type { Ending } from './ending.ts';
 import type { Pace } from './pace.ts';
 import type { Host } from './ports.ts';
 import { TargetError, type TargetLimits, type WriteCalls } from './provider.ts';
@@ -14,13 +15,13 @@ export class TargetCalls implements WriteCalls {
   readonly #limits: TargetLimits;
   readonly #pace: Pace;
   readonly #host: Host;
-  readonly #ended: AbortSignal;
+  readonly #ending: Ending;
 
-  constructor(limits: TargetLimits, pace: Pace, host: Host, ended: AbortSignal) {
+  constructor(limits: TargetLimits, pace: Pace, host: Host, ending: Ending) {
     this.#limits = limits;
     this.#pace = pace;
     this.#host = host;
-    this.#ended = ended;
+    this.#ending = ending;
   }
 
   read<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -32,11 +33,10 @@ export class TargetCalls implements WriteCalls {
   }
 
   async #make<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    await this.#pace.turn(this.#ended);
-    if (this.#ended.aborted) throw new DeliveryEnded('the delivery was given up before the call');
+    await this.#pace.turn(this.#ending);
+    if (this.#ending.over) throw new DeliveryEnded('the delivery was given up before the call');
     const limit = new AbortController();
-    const onEnd = () => limit.abort();
-    this.#ended.addEventListener('abort', onEnd, { once: true });
+    const forget = this.#ending.onEnd(() => limit.abort());
     let late = false;
     const cancel = this.#host.after(this.#limits.callMsMax, () => {
       late = true;
@@ -52,13 +52,13 @@ export class TargetCalls implements WriteCalls {
       throw this.#failureOf(error, late);
     } finally {
       cancel();
-      this.#ended.removeEventListener('abort', onEnd);
+      forget();
     }
   }
 
   #failureOf(error: unknown, late: boolean): unknown {
     if (error instanceof BrokenInvariant) return error;
-    if (this.#ended.aborted) return new DeliveryEnded('the delivery was given up during the call');
+    if (this.#ending.over) return new DeliveryEnded('the delivery was given up during the call');
     if (late) return new TargetError('timed-out', `the target did not answer within ${this.#limits.callMsMax} ms`);
     if (!(error instanceof TargetError)) return new TargetError('internal', `the provider failed: ${nameOf(error)}`);
     if (error.class === 'throttled') this.#pace.throttled();

@@ -1,0 +1,256 @@
+import { dirname } from 'node:path';
+
+import type { MirrorDefinition, ObservedKey, ObservedTarget, Stamp, Step, StepResult } from '@env-cli/mirroring';
+import {
+  type CloudProvider,
+  type PlainVariable,
+  type ProviderContext,
+  type ReadCalls,
+  type RenderedKey,
+  TargetError,
+  type TargetLimits,
+  type WriteCalls,
+} from '@env-cli/outbox';
+import { unreachable } from '@env-cli/support';
+
+import { codeOf, type Disk, nodeDisk, type Standing } from './disk.ts';
+import { textOf } from './dotenv.ts';
+import { targetErrorOf } from './failure.ts';
+import { fileTargetOf } from './file-target.ts';
+import { type FileFormat, fileFormats } from './format.ts';
+import { Manifest, type ManifestEntry } from './manifest.ts';
+import { nameProblem } from './names.ts';
+import { Tree } from './tree.ts';
+
+const limits: TargetLimits = {
+  // A slow disk under load syncs in tenths of a second; a call is a handful of syncs.
+  callMsMax: 3_000,
+  callsPerSecond: 5_000,
+  callsBurst: 1_000,
+  // Node.js has four threads for files: a few more than that keep them busy, and more would only hold values.
+  deliveriesMax: 16,
+  perMember: true,
+};
+
+/** Files larger than this are not ours: an environment holds 2 MiB, and JSON writes a byte as six at most. */
+const fileBytesMax = 16 * 1024 * 1024;
+
+/** A keyed hash that no value has: what is there is no file that could be ours. */
+const noValue = 'no-file-of-ours';
+
+/** Opens the folder of a mirror. Throws {@link TargetError} (`refused`) when the definition names none. */
+export function openFileTarget(
+  definition: Pick<MirrorDefinition, 'options' | 'layout'>,
+  context: ProviderContext,
+): CloudProvider {
+  return fileProviderOn(nodeDisk, definition, context);
+}
+
+/** The same on another disk. */
+export function fileProviderOn(
+  disk: Disk,
+  definition: Pick<MirrorDefinition, 'options' | 'layout'>,
+  context: ProviderContext,
+): CloudProvider {
+  const { directory, format } = fileTargetOf(definition);
+  return new FileProvider(directory, fileFormats[format], disk, context);
+}
+
+/**
+ * A folder of files, one for each environment. A file is written in this order, each step durable before the next: the stamp of
+ * what is about to be written; the new file under a temporary name; its new name; the word that it has landed. So whatever
+ * a crash leaves is known as ours by its value, or is not ours.
+ */
+class FileProvider implements CloudProvider {
+  readonly limits = limits;
+  readonly #format: FileFormat;
+  readonly #disk: Disk;
+  readonly #context: ProviderContext;
+  readonly #tree: Tree;
+  readonly #manifest: Manifest;
+  #tidied = false;
+
+  constructor(directory: string, format: FileFormat, disk: Disk, context: ProviderContext) {
+    this.#format = format;
+    this.#disk = disk;
+    this.#context = context;
+    this.#tree = new Tree(directory, disk);
+    this.#manifest = new Manifest(this.#tree, disk);
+  }
+
+  render(environment: string, variables: readonly PlainVariable[]): readonly RenderedKey[] {
+    const key = `${environment}${this.#format.extension}`;
+    const texts = variables
+      .map(({ name, value }) => ({ name, value: textOf(value) }))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const names = texts.map(({ name }) => name);
+    const problem = nameProblem(environment, this.#format.extension);
+    if (problem !== null) return [{ key, variables: names, content: { kind: 'refused', reason: problem, refusals: [] } }];
+    const refusals = texts.flatMap(({ name, value }) => {
+      const reason = value === null ? 'the value is no UTF-8 text' : this.#format.problem({ name, value });
+      return reason === null ? [] : [{ variable: name, reason }];
+    });
+    if (refusals.length > 0) {
+      const reason = 'the file is left as it is, because a variable cannot be written to it';
+      return [{ key, variables: names, content: { kind: 'refused', reason, refusals } }];
+    }
+    const writable = texts.map(({ name, value }) => ({ name, value: value ?? '' }));
+    return [{ key, variables: names, content: { kind: 'value', bytes: this.#format.bytes(environment, writable) } }];
+  }
+
+  read(environment: string, keys: readonly string[], calls: ReadCalls): Promise<ObservedTarget> {
+    return calls.read(async () => {
+      // A mirror whose format was changed has stamps on files of the other one.
+      const ours = Object.values(fileFormats).map(({ extension }) => `${environment}${extension}`);
+      const observed: ObservedKey[] = [];
+      for (const file of new Set([...keys, ...ours])) {
+        const key = await this.#failing(`reading ${this.#tree.pathOf(file)}`, () => this.#observe(file));
+        if (key !== null && (keys.includes(file) || key.stamps.length > 0)) observed.push(key);
+      }
+      return { keys: observed };
+    });
+  }
+
+  async apply(steps: readonly Step[], calls: WriteCalls): Promise<readonly StepResult[]> {
+    const results: StepResult[] = [];
+    for (const step of steps) {
+      try {
+        const doing = `${step.kind === 'delete' ? 'removing' : 'writing'} ${this.#tree.pathOf(step.key)}`;
+        const version = await calls.write((signal) => this.#failing(doing, () => this.#carryOut(step, signal)));
+        results.push({ key: step.key, failure: null, version });
+      } catch (error) {
+        if (!(error instanceof TargetError)) throw error;
+        results.push({ key: step.key, failure: error.failure, version: '' });
+      }
+    }
+    return results;
+  }
+
+  async countOwned(calls: ReadCalls): Promise<number> {
+    // Entries of other mirrors count too: the folder is refused to a second mirror of this cluster, and they are left ones.
+    return (await calls.read(() => this.#failing('reading the manifest', () => this.#manifest.files()))).length;
+  }
+
+  async *ownedEnvironments(calls: ReadCalls): AsyncGenerator<string> {
+    const files = await calls.read(() => this.#failing('reading the manifest', () => this.#manifest.files()));
+    const extension = /\.(env|json)$/;
+    yield* new Set(files.filter((file) => extension.test(file)).map((file) => file.replace(extension, '')));
+  }
+
+  async close(): Promise<void> {}
+
+  async #failing<T>(doing: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw targetErrorOf(error, doing);
+    }
+  }
+
+  async #observe(file: string): Promise<ObservedKey | null> {
+    const entry = await this.#manifest.read(file);
+    const found = (await this.#tree.reaches(file)) ? await this.#disk.read(this.#tree.pathOf(file), fileBytesMax) : null;
+    const head = { key: file, landed: entry?.landed ?? false, version: found?.standing.version ?? '' };
+    const stamps = entry?.stamps ?? [];
+    if (found === null) return entry === null ? null : { ...head, stamps, valueHash: null };
+    // A link or a folder is nobody's value; whoever put it there in the place of our file keeps it.
+    if (found.standing.kind !== 'file') return { ...head, stamps: [], valueHash: noValue };
+    return { ...head, stamps, valueHash: found.bytes === null ? noValue : this.#context.hash(found.bytes) };
+  }
+
+  /** Answers the version of what is there afterwards. */
+  async #carryOut(step: Step, signal: AbortSignal): Promise<string> {
+    const file = step.key;
+    await this.#tidy();
+    const entry = await this.#manifest.read(file);
+    if (!isAsFound(entry, step.found)) throw changedMeanwhile(file);
+    switch (step.kind) {
+      case 'write':
+        return this.#write(step, entry, signal);
+      case 'mark':
+        await this.#mustStand(file, step.found);
+        await this.#manifest.write(file, { landed: true, stamps: [...(entry?.stamps ?? []), step.stamp] });
+        return step.found.version;
+      case 'delete':
+        await this.#delete(step, entry);
+        return '';
+      default:
+        return unreachable(step);
+    }
+  }
+
+  async #write(step: Extract<Step, { kind: 'write' }>, entry: ManifestEntry | null, signal: AbortSignal): Promise<string> {
+    const file = step.key;
+    const path = this.#tree.pathOf(file);
+    const landed = entry?.landed ?? false;
+    const stamps: readonly Stamp[] = [...(entry?.stamps ?? []), step.stamp];
+    await this.#manifest.write(file, { landed, stamps });
+    await this.#tree.makeFoldersOf(file);
+    const temporary = await this.#manifest.temporary(step.bytes);
+    try {
+      const standing = await this.#mustStand(file, step.found);
+      if (signal.aborted) throw new TargetError('timed-out', `writing ${path} took too long`);
+      if (standing === null) await this.#place(temporary, path);
+      else await this.#disk.rename(temporary, path);
+    } catch (error) {
+      await this.#disk.unlink(temporary).catch(() => {});
+      throw error;
+    }
+    await this.#disk.syncFolder(dirname(path));
+    if (!landed) await this.#manifest.write(file, { landed: true, stamps });
+    return (await this.#disk.look(path))?.version ?? '';
+  }
+
+  /** Gives a file its name where nothing is. A rename would replace what somebody put there since we looked. */
+  async #place(temporary: string, path: string): Promise<void> {
+    try {
+      await this.#disk.link(temporary, path);
+    } catch (error) {
+      // Some file systems (exFAT, some shared folders of virtual machines) have no second names.
+      if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK'].includes(codeOf(error))) throw error;
+      return this.#disk.rename(temporary, path);
+    }
+    await this.#disk.unlink(temporary);
+  }
+
+  async #delete(step: Extract<Step, { kind: 'delete' }>, entry: ManifestEntry | null): Promise<void> {
+    const file = step.key;
+    if (step.found.valueHash !== null) {
+      const path = this.#tree.pathOf(file);
+      await this.#mustStand(file, step.found);
+      // Between the removal and the end of the entry somebody else may put a file there: it must not pass for ours.
+      await this.#manifest.write(file, { landed: false, stamps: entry?.stamps ?? [] });
+      await this.#mustStand(file, step.found);
+      await this.#disk.unlink(path);
+      await this.#disk.syncFolder(dirname(path));
+    }
+    await this.#manifest.remove(file);
+    await this.#tree.removeFoldersOf(file);
+  }
+
+  /** Looks whether what was found is still there, and nothing else. */
+  async #mustStand(file: string, found: ObservedKey | null): Promise<Standing | null> {
+    const standing = await this.#disk.look(this.#tree.pathOf(file));
+    if ((standing?.version ?? '') !== (found?.version ?? '')) throw changedMeanwhile(file);
+    return standing;
+  }
+
+  /** Once in the life of the provider, before the first change. */
+  async #tidy(): Promise<void> {
+    if (this.#tidied) return;
+    await this.#tree.makeRoot();
+    await this.#manifest.removeTemporaries();
+    this.#tidied = true;
+  }
+}
+
+function isAsFound(entry: ManifestEntry | null, found: ObservedKey | null): boolean {
+  return (
+    JSON.stringify(entry?.stamps ?? []) === JSON.stringify(found?.stamps ?? []) &&
+    (entry?.landed ?? false) === (found?.landed ?? false)
+  );
+}
+
+function changedMeanwhile(file: string): TargetError {
+  return new TargetError('conflict', `${file} was changed after it was read`);
+}
