@@ -123,7 +123,7 @@ describe('a write whose fate is not plain', () => {
     lonely.replica.propose(lonely.batch(1));
     await cluster.pass(10, [lonely]);
     expect(lonely.heard.refused.size).toBe(0);
-    await cluster.pass(30, [lonely]);
+    await cluster.pass(40, [lonely]);
     expect(lonely.heard.refused.get(1)).toBe('no-leader');
     cluster.heal();
     await cluster.pass(30);
@@ -227,7 +227,7 @@ describe('a strong read', () => {
     const asked = follower();
     cluster.cut(leader);
     asked.replica.read(1, Number.POSITIVE_INFINITY);
-    await cluster.pass(28);
+    await cluster.pass(38);
     expect(asked.heard.readsReady.get(1)).toBeGreaterThan(0);
   });
 

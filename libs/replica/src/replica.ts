@@ -104,7 +104,7 @@ export class Replica {
     this.#tickMs = options.tickMs ?? 100;
     this.#pauseMs = this.#tickMs * (options.electionTicks ?? 10);
     // Long enough for an election that needs a second try.
-    this.#leaderWaitMs = 3 * this.#pauseMs;
+    this.#leaderWaitMs = 4 * this.#pauseMs;
     this.#limits = { ...defaultReplicaLimits, ...options.limits };
     this.#queue = new ProposalQueue(this.#limits);
     this.#reads = new ReadQueue(ports.origin, this.#limits.readsMax);

@@ -1,0 +1,336 @@
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Index, MemberId, PeerMessage, Term } from '@env-cli/raft';
+import { type Forward, type ForwardAnswer, type Hello, type HelloRefusal, protocolRange, refuseHello } from '@env-cli/replica';
+
+import { GrpcPeers, type PeersHost } from './grpc-peers.ts';
+import { dialClient, frameBytesMax, peersService } from './service.ts';
+import { encodeHello } from './hello-bytes.ts';
+import type { SnapshotOffer } from './snapshot-bytes.ts';
+
+function id(name: number): Uint8Array {
+  return new Uint8Array(16).fill(name);
+}
+
+/** A member that notes what it is told. */
+class Host implements PeersHost {
+  readonly received_: [number, PeerMessage][] = [];
+  readonly forwards: [number, Forward][] = [];
+  readonly answers: [number, ForwardAnswer][] = [];
+  readonly met_: number[] = [];
+  readonly refusals: HelloRefusal[] = [];
+  readonly reports: string[] = [];
+  readonly unreachable_: number[] = [];
+  readonly chunks: Uint8Array[] = [];
+  snapshotProblem: string | null = null;
+  clusterId = id(7);
+  readonly memberId: number;
+
+  constructor(memberId: number) {
+    this.memberId = memberId;
+  }
+
+  hello(toMemberId: number): Hello {
+    return {
+      clusterId: this.clusterId,
+      memberId: this.memberId,
+      diskId: id(this.memberId),
+      toMemberId,
+      protocolMin: protocolRange.min,
+      protocolMax: protocolRange.max,
+      featureLevel: 1,
+      apiAddress: `api${this.memberId}:1`,
+      formed: true,
+      founderDiskId: null,
+    };
+  }
+
+  refuse(hello: Hello): HelloRefusal | null {
+    const diskIds = new Map([1, 2].map((memberId) => [memberId, id(memberId)]));
+    return refuseHello(
+      { clusterId: this.clusterId, memberId: this.memberId, diskIds, initialMembers: [], featureLevel: 1 },
+      hello,
+    );
+  }
+
+  greet(hello: Hello): ReturnType<PeersHost['greet']> {
+    const refusal = this.refuse(hello);
+    return refusal === null ? { welcome: { hello: this.hello(hello.memberId), founding: id(5) } } : { refusal };
+  }
+
+  received(from: MemberId, message: PeerMessage): void {
+    this.received_.push([from, message]);
+  }
+
+  unreachable(to: MemberId): void {
+    this.unreachable_.push(to);
+  }
+
+  forwarded(from: MemberId, forward: Forward): void {
+    this.forwards.push([from, forward]);
+  }
+
+  forwardAnswered(from: MemberId, answer: ForwardAnswer): void {
+    this.answers.push([from, answer]);
+  }
+
+  forwardsBroken(): void {}
+
+  met(hello: Hello): void {
+    this.met_.push(hello.memberId);
+  }
+
+  refusedBy(_memberId: number, refusal: HelloRefusal): void {
+    this.refusals.push(refusal);
+  }
+
+  report(message: string): void {
+    this.reports.push(message);
+  }
+
+  snapshotOffered(
+    _from: MemberId,
+    _offer: SnapshotOffer,
+  ): Promise<{ receivedBytes: number; append(bytes: Uint8Array): Promise<void> }> {
+    const { chunks } = this;
+    return Promise.resolve({
+      get receivedBytes() {
+        return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+      },
+      append: (bytes) => {
+        chunks.push(bytes.slice());
+        return Promise.resolve();
+      },
+    });
+  }
+
+  snapshotArrived(): Promise<string | null> {
+    return Promise.resolve(this.snapshotProblem);
+  }
+}
+
+const heartbeat = (round: number): PeerMessage => ({ kind: 'heartbeat', term: 1 as Term, round, commit: 0 as Index });
+
+let hosts: [Host, Host];
+let peers: [GrpcPeers, GrpcPeers];
+
+async function listen(host: Host): Promise<GrpcPeers> {
+  return GrpcPeers.listen({ listen: { host: '127.0.0.1', port: 0 }, nowMs: () => performance.now(), random: () => 0.5 }, host);
+}
+
+async function eventually(look: () => boolean): Promise<void> {
+  while (!look()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+function acquaint(): void {
+  peers[0].setMembers([{ memberId: 2, address: `127.0.0.1:${peers[1].port}` }]);
+  peers[1].setMembers([{ memberId: 1, address: `127.0.0.1:${peers[0].port}` }]);
+}
+
+beforeEach(async () => {
+  hosts = [new Host(1), new Host(2)];
+  peers = [await listen(hosts[0]), await listen(hosts[1])];
+});
+
+afterEach(async () => {
+  await Promise.all(peers.map((each) => each.close()));
+});
+
+describe('two members', () => {
+  test('introduce themselves, then exchange messages in their order, a frame a turn', async () => {
+    acquaint();
+    await eventually(() => peers[0].connected.length === 1 && peers[1].connected.length === 1);
+    expect(hosts[0].met_).toEqual([2]);
+    for (let round = 0; round < 5; round++) peers[0].send(2 as MemberId, heartbeat(round));
+    peers[1].send(1 as MemberId, heartbeat(9));
+    for (const each of peers) each.flush();
+    await eventually(() => hosts[1].received_.length === 5 && hosts[0].received_.length === 1);
+    expect(hosts[1].received_).toEqual([0, 1, 2, 3, 4].map((round) => [1, heartbeat(round)]));
+  });
+
+  test('carry entries of many megabytes, whose credit comes back', async () => {
+    acquaint();
+    await eventually(() => peers[0].connected.length === 1);
+    const data = new Uint8Array(randomBytes(1_000_000));
+    for (let index = 1; index <= 40; index++) {
+      const entries = [{ index: index as Index, term: 1 as Term, kind: 'command' as const, data }];
+      const previousIndex = (index - 1) as Index;
+      peers[0].send(2 as MemberId, {
+        kind: 'append',
+        term: 1 as Term,
+        previousIndex,
+        previousTerm: 1 as Term,
+        entries,
+        commit: 0 as Index,
+      });
+      peers[0].flush();
+      if (index % 10 === 0) await eventually(() => hosts[1].received_.length === index);
+    }
+    expect(peers[0].droppedMessages).toBe(0);
+    const last = hosts[1].received_[39]![1];
+    expect(last.kind === 'append' && Buffer.compare(last.entries[0]!.data, data)).toBe(0);
+  });
+
+  test('drop what a slow one does not take, and say so once', async () => {
+    acquaint();
+    await eventually(() => peers[0].connected.length === 1);
+    const data = new Uint8Array(1_000_000);
+    for (let index = 1; index <= 40; index++) {
+      const entries = [{ index: index as Index, term: 1 as Term, kind: 'command' as const, data }];
+      const previousIndex = (index - 1) as Index;
+      peers[0].send(2 as MemberId, {
+        kind: 'append',
+        term: 1 as Term,
+        previousIndex,
+        previousTerm: 1 as Term,
+        entries,
+        commit: 0 as Index,
+      });
+      peers[0].flush();
+    }
+    expect(peers[0].droppedMessages).toBeGreaterThan(20);
+    expect(hosts[0].unreachable_).toEqual([2]);
+  });
+
+  test('forward batches and answer them', async () => {
+    acquaint();
+    const batch = {
+      counters: Float64Array.of(4, 5),
+      deadlinesMs: Float64Array.of(performance.now() + 5000, performance.now() + 7000),
+      rows: Uint32Array.of(1, 3),
+      ends: Uint32Array.of(2, 5),
+      bytes: Uint8Array.of(1, 2, 3, 4, 5),
+    };
+    await eventually(() => peers[0].forward(2 as MemberId, { id: 8, term: 3 as Term, batch }));
+    await eventually(() => hosts[1].forwards.length === 1);
+    const [from, forward] = hosts[1].forwards[0]!;
+    expect(from).toBe(1);
+    expect(forward).toMatchObject({ id: 8, term: 3, batch: { counters: batch.counters, rows: batch.rows, ends: batch.ends } });
+    expect(Math.abs(forward.batch.deadlinesMs[0]! - batch.deadlinesMs[0]!)).toBeLessThan(2000);
+    peers[1].answerForward(1 as MemberId, { id: 8, accepted: 1, code: 'too-busy' });
+    await eventually(() => hosts[0].answers.length === 1);
+    expect(hosts[0].answers).toEqual([[2, { id: 8, accepted: 1, code: 'too-busy' }]]);
+  });
+
+  test('find one another again after one was away', async () => {
+    acquaint();
+    await eventually(() => peers[0].connected.length === 1);
+    const { port } = peers[1];
+    await peers[1].close();
+    await eventually(() => peers[0].connected.length === 0);
+    expect(hosts[0].unreachable_).toEqual([2]);
+    const options = { listen: { host: '127.0.0.1', port }, nowMs: () => performance.now(), random: () => 0.5 };
+    peers[1] = await GrpcPeers.listen(options, hosts[1]);
+    await eventually(() => peers[0].connected.length === 1);
+  });
+
+  test('stream a snapshot, and tell what became of it', async () => {
+    acquaint();
+    const bytes = new Uint8Array(randomBytes(3_000_000));
+    const source = {
+      size: bytes.length,
+      readAt: (offset: number, max: number) => Promise.resolve(bytes.subarray(offset, offset + max)),
+    };
+    const header = { kind: 'snapshot', term: 4 as Term, index: 900 as Index, indexTerm: 3 as Term } as const;
+    const send = (): Promise<string | null> =>
+      new Promise((done) => peers[0].sendSnapshot(2 as MemberId, { header, id: id(1), sizeBytes: bytes.length }, source, done));
+    expect(await send()).toBeNull();
+    expect(Buffer.compare(Buffer.concat(hosts[1].chunks), bytes)).toBe(0);
+    // Half of it is there already, of a stream that broke: the rest is sent.
+    hosts[1].chunks.splice(0, hosts[1].chunks.length, bytes.slice(0, 1_500_000));
+    hosts[1].snapshotProblem = 'it is damaged';
+    expect(await send()).toBe('it is damaged');
+    expect(Buffer.compare(Buffer.concat(hosts[1].chunks), bytes)).toBe(0);
+  });
+});
+
+describe('whoever does not belong is refused and told of, and nobody stops', () => {
+  test('a member of another cluster, on both sides', async () => {
+    hosts[1].clusterId = id(8);
+    acquaint();
+    await eventually(() => hosts[0].refusals.length > 0 && hosts[1].refusals.length > 0);
+    expect(hosts[0].refusals[0]?.code).toBe('other-cluster');
+    expect(hosts[0].reports.join()).toMatch(/member 2 is of cluster 0808/);
+    expect(peers[0].connected).toEqual([]);
+  });
+
+  test('random bytes, on a bare connection and in every method', async () => {
+    acquaint();
+    const { port } = peers[0];
+    await new Promise<void>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => socket.end(randomBytes(10_000)));
+      socket
+        .resume()
+        .on('error', () => undefined)
+        .on('close', () => resolve());
+    });
+    const client = dialClient(`127.0.0.1:${port}`);
+    for (const { path, requestSerialize, responseDeserialize } of [
+      peersService.Messages,
+      peersService.Forward,
+      peersService.Snapshot,
+    ]) {
+      const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+      const closed = new Promise((resolve) => call.on('error', resolve).on('end', resolve));
+      call.on('data', () => undefined);
+      call.write(new Uint8Array(randomBytes(100)));
+      await closed;
+      // After a hello that is in order.
+      const second = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+      const ended = new Promise((resolve) => second.on('error', resolve).on('end', resolve));
+      second.once('data', () => second.write(new Uint8Array(randomBytes(100)).fill(255, 0, 1))).on('data', () => undefined);
+      second.write(encodeHello(hosts[1].hello(1)));
+      await ended;
+    }
+    const { path, requestSerialize, responseDeserialize } = peersService.Hello;
+    const refused = await new Promise<{ code?: number } | null>((resolve) => {
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, new Uint8Array(randomBytes(50)), resolve);
+    });
+    expect(refused?.code).toBe(3);
+    client.close();
+    expect(hosts[0].reports.join('\n')).toMatch(/cannot be read/);
+    await eventually(() => peers[0].connected.length === 1 && peers[1].connected.length === 1);
+    peers[1].send(1 as MemberId, heartbeat(1));
+    peers[1].flush();
+    await eventually(() => hosts[0].received_.length === 1);
+  });
+
+  test('a frame that is larger than any may be', async () => {
+    const client = dialClient(`127.0.0.1:${peers[0].port}`);
+    const { path, requestSerialize, responseDeserialize } = peersService.Messages;
+    // A client of our own would refuse to send it.
+    const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    const failed = new Promise<{ code?: number }>((resolve) => call.on('error', resolve));
+    call.on('data', () => undefined);
+    call.write(new Uint8Array(frameBytesMax + 1));
+    expect((await failed).code).toBe(8);
+    client.close();
+
+    const session = connectHttp2(`http://127.0.0.1:${peers[0].port}`);
+    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' });
+    const status = new Promise((resolve) => {
+      stream
+        .on('trailers', (trailers) => resolve(trailers['grpc-status']))
+        .on('response', (headers) => {
+          if (headers['grpc-status'] !== undefined) resolve(headers['grpc-status']);
+        });
+      stream.on('error', () => undefined);
+      stream.on('data', () => undefined);
+    });
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(frameBytesMax + 1, 1);
+    stream.write(head);
+    expect(await status).toBe('8');
+    session.destroy();
+  });
+
+  test('a member that is asked only who it is answers with the first entry', async () => {
+    const answer = await peers[0].hello({ memberId: 2, address: `127.0.0.1:${peers[1].port}` }, 2000);
+    expect('welcome' in answer && answer.welcome).toMatchObject({
+      founding: id(5),
+      hello: { memberId: 2, apiAddress: 'api2:1' },
+    });
+  });
+});

@@ -1,0 +1,152 @@
+import { describe, expect, test } from '@jest/globals';
+import type { MemberIdentity } from '@env-cli/keyspace';
+import { ByteReader, ByteWriter } from '@env-cli/support';
+
+import { Formation, type FormationStore, type Founding } from './formation.ts';
+import { type Hello, type HelloExpectation, protocolRange, refuseHello } from './hello.ts';
+
+const clusterId = new Uint8Array(16).fill(7);
+const initialMembers = [1, 2, 3].map((memberId) => ({ memberId, address: `host${memberId}:1` }));
+
+function disk(name: number): Uint8Array {
+  return new Uint8Array(16).fill(name);
+}
+
+function compose(members: readonly MemberIdentity[]): Uint8Array {
+  const writer = new ByteWriter().raw(clusterId);
+  for (const { memberId, diskId, address } of members) writer.u32(memberId).raw(diskId).text(address);
+  return writer.take();
+}
+
+function read(bytes: Uint8Array): Founding {
+  const reader = new ByteReader(bytes);
+  const found = { clusterId: reader.raw(16), members: [] as MemberIdentity[] };
+  while (reader.remaining > 0) found.members.push({ memberId: reader.u32(), diskId: reader.raw(16), address: reader.text() });
+  return found;
+}
+
+/** What stays of a member's forming when its process ends. */
+class Kept implements FormationStore {
+  promised: Uint8Array | null = null;
+  founding: Uint8Array | null = null;
+
+  promise(founderDiskId: Uint8Array): void {
+    this.promised = founderDiskId;
+  }
+
+  found(founding: Uint8Array): void {
+    this.founding = founding;
+  }
+}
+
+function member(memberId: number, diskName = memberId, store = new Kept(), id = clusterId): Formation & { readonly store: Kept } {
+  const formation = new Formation(
+    { clusterId: id, memberId, diskId: disk(diskName), apiAddress: '', featureLevel: 1, initialMembers, compose, read },
+    store,
+  );
+  return Object.assign(formation, { store });
+}
+
+/** `asker` introduces itself to `asked`, and hears the answer; answers why one of them refused. */
+function ask(asker: Formation, askerId: number, asked: Formation, askedId: number): string | null {
+  const answer = asked.heard(asker.hello(askedId));
+  if ('refusal' in answer) return answer.refusal.code;
+  expect(answer.welcome.hello.memberId).toBe(askedId);
+  void askerId;
+  return asker.answered(answer.welcome)?.code ?? null;
+}
+
+describe('a cluster is founded once', () => {
+  test('by the member with the lowest number, when it has heard from all; the others take what it decided', () => {
+    const [one, two, three] = [member(1), member(2), member(3)];
+    ask(one, 1, two, 2);
+    expect(one.founding).toBeNull();
+    ask(two, 2, three, 3);
+    expect(two.founding).toBeNull();
+    ask(one, 1, three, 3);
+    expect(read(one.founding!).members.map(({ memberId, diskId }) => [memberId, diskId[0]])).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+    ask(two, 2, one, 1);
+    // From a member that is no founder too.
+    ask(three, 3, two, 2);
+    expect([two.founding, three.founding]).toEqual([one.founding, one.founding]);
+    expect(three.store.founding).toEqual(one.founding);
+  });
+
+  test('a member follows one disk of the founder for ever, also after it was started anew', () => {
+    const kept = new Kept();
+    ask(member(1), 1, member(2, 2, kept), 2);
+    const wiped = member(1, 9);
+    expect(ask(wiped, 1, member(2, 2, kept), 2)).toBe('other-disk');
+    ask(wiped, 1, member(3), 3);
+    expect(wiped.founding).toBeNull();
+  });
+
+  test('a founder that was wiped after it decided is refused by everybody who is formed', () => {
+    const [one, two, three] = [member(1), member(2), member(3)];
+    ask(one, 1, two, 2);
+    ask(one, 1, three, 3);
+    ask(two, 2, one, 1);
+    const wiped = member(1, 9);
+    expect(ask(wiped, 1, two, 2)).toBe('other-disk');
+    // It follows the old disk, although it never got the decision.
+    expect(ask(wiped, 1, three, 3)).toBe('other-disk');
+  });
+
+  test('a member that was wiped before it was formed is not the one that was founded', () => {
+    const [one, two, three] = [member(1), member(2), member(3)];
+    ask(one, 1, two, 2);
+    ask(one, 1, three, 3);
+    expect(ask(member(3, 8), 3, one, 1)).toBe('other-disk');
+    expect(ask(two, 2, one, 1)).toBeNull();
+  });
+
+  test('a cluster of one founds itself', () => {
+    const store = new Kept();
+    const options = { clusterId, memberId: 1, diskId: disk(1), apiAddress: '', featureLevel: 1, compose, read };
+    expect(new Formation({ ...options, initialMembers: initialMembers.slice(0, 1) }, store).founding).toEqual(store.founding);
+    expect(store.founding).not.toBeNull();
+  });
+});
+
+describe('a hello is refused, with what to do next,', () => {
+  const own: HelloExpectation = {
+    clusterId,
+    memberId: 1,
+    diskIds: new Map([
+      [1, disk(1)],
+      [2, disk(2)],
+    ]),
+    initialMembers: [],
+    featureLevel: 3,
+  };
+  const hello: Hello = {
+    clusterId,
+    memberId: 2,
+    diskId: disk(2),
+    toMemberId: 1,
+    protocolMin: protocolRange.min,
+    protocolMax: protocolRange.max,
+    featureLevel: 3,
+    apiAddress: 'a:1',
+    formed: true,
+    founderDiskId: null,
+  };
+
+  test.each([
+    ['never, from a member with its own disk', {}, null],
+    ['from another cluster', { clusterId: disk(8) }, 'other-cluster'],
+    ['when it looks for somebody else', { toMemberId: 5 }, 'not-me'],
+    ['from a member of the same number', { memberId: 1 }, 'same-member'],
+    ['from a member that is not in the configuration', { memberId: 4 }, 'unknown-member'],
+    ['with another disk', { diskId: disk(9) }, 'other-disk'],
+    ['in a protocol of the future', { protocolMin: protocolRange.max + 1, protocolMax: protocolRange.max + 1 }, 'protocol'],
+    ['in a protocol of the past', { protocolMin: 0, protocolMax: protocolRange.min - 1 }, 'protocol'],
+    ['from a version that does not understand all commands', { featureLevel: 2 }, 'feature-level'],
+  ] as const)('%s', (_why, changes, code) => {
+    expect(refuseHello(own, { ...hello, ...changes })?.code ?? null).toBe(code);
+  });
+});
