@@ -1,0 +1,99 @@
+import { Option, type Command } from 'commander';
+
+import { does, examples, outputOption, percent, readingOptions, revision, type Frame } from './verb.ts';
+import type { MirrorFlags } from './verbs/mirror.ts';
+
+/** Registers the verbs that are about mirrors. */
+export function addMirrorVerbs(program: Command, frame: Frame): void {
+  const mirror = program.command('mirror').description('Keep targets equal to chosen environments');
+
+  const create = mirror.command('create <name>').description('Define a mirror');
+  outputOption(policyOptions(create), 'table', 'json')
+    .option('--file <directory>', 'write files into this directory, on the machine of the member that leads')
+    .addOption(new Option('--format <format>', 'form of the files').choices(['dotenv', 'json']));
+  examples(create, [
+    'env-cli mirror create files --file ./mirrored --prefix payments/',
+    "env-cli mirror create eu --file /srv/env --format json -l 'region=eu'",
+  ]);
+  does<MirrorFlags>(create, frame, async (at, { one }, flags) => {
+    await (await import('./verbs/mirror.ts')).create(at, one(0), flags);
+  });
+
+  const list = mirror.command('list').description('List the mirrors');
+  outputOption(readingOptions(list, { atRevision: false }), 'table', 'json');
+  examples(list, ['env-cli mirror list']);
+  does(list, frame, async (at) => {
+    await (await import('./verbs/mirror.ts')).list(at);
+  });
+
+  const status = mirror.command('status <name>').description('Show what the target holds of each environment');
+  examples(outputOption(status, 'table', 'json'), ['env-cli mirror status files']);
+  does(status, frame, async (at, { one }) => {
+    await (await import('./verbs/mirror.ts')).status(at, one(0));
+  });
+
+  const plan = mirror.command('plan <name> [environment]').description('Show what a delivery would do now, and write nothing');
+  examples(outputOption(plan, 'table', 'json'), ['env-cli mirror plan files', 'env-cli mirror plan files payments/prod']);
+  does(plan, frame, async (at, { one, maybe }) => {
+    await (await import('./verbs/mirror.ts')).plan(at, one(0), maybe(1));
+  });
+
+  const update = mirror.command('update <name>').description('Change what a mirror carries, or its policy');
+  examples(outputOption(policyOptions(update), 'table', 'json'), [
+    'env-cli mirror update files --drift report',
+    "env-cli mirror update files --prefix ''",
+  ]);
+  does<MirrorFlags>(update, frame, async (at, { one }, flags) => {
+    await (await import('./verbs/mirror.ts')).update(at, one(0), flags);
+  });
+
+  const remove = mirror
+    .command('delete <name>')
+    .description('Delete a mirror; what it wrote is withdrawn or left, as its policy says');
+  examples(outputOption(remove, 'table', 'json'), ['env-cli mirror delete files']);
+  does(remove, frame, async (at, { one }) => {
+    await (await import('./verbs/mirror.ts')).remove(at, one(0));
+  });
+
+  const wait = mirror.command('wait [names...]').description('Wait until mirrors hold a revision; without names, all of them');
+  outputOption(wait, 'table', 'json').option('--at-revision <number>', 'the revision; the newest unless given', revision);
+  examples(wait, ['env-cli mirror wait', 'env-cli mirror wait files --at-revision 14 --timeout 1m']);
+  does<{ atRevision?: number }>(wait, frame, async (at, { many }, flags) => {
+    await (await import('./verbs/mirror.ts')).wait(at, many(0), flags);
+  });
+}
+
+function policyOptions(command: Command): Command {
+  return command
+    .option('--prefix <prefix>', 'only environments whose name begins with this')
+    .option('-l, --selector <labels>', 'only environments whose labels match')
+    .addOption(
+      new Option('--withdrawal <policy>', 'what happens to the files of an environment that leaves').choices(['delete', 'leave']),
+    )
+    .addOption(new Option('--drift <policy>', 'what happens to what somebody else has changed').choices(['overwrite', 'report']))
+    .option('--delete-brake <percent>', 'the greatest share that one delivery may delete', percent);
+}
+
+/** Registers the verbs that are about the cluster. */
+export function addClusterVerbs(program: Command, frame: Frame): void {
+  const cluster = program.command('cluster').description('See how the cluster is, and look after it');
+
+  const status = cluster.command('status').description('Ask every member how it is');
+  examples(outputOption(status, 'table', 'json'), ['env-cli cluster status', 'env-cli cluster status -e 127.0.0.1:7372 -o json']);
+  does(status, frame, async (at) => {
+    await (await import('./verbs/cluster.ts')).status(at);
+  });
+
+  const members = cluster.command('members').description('List the members');
+  examples(outputOption(members, 'table', 'json'), ['env-cli cluster members']);
+  does(members, frame, async (at) => {
+    await (await import('./verbs/cluster.ts')).members(at);
+  });
+
+  const compact = cluster.command('compact').argument('<revision>', 'the oldest revision that stays readable', revision);
+  compact.description('Forget the history below a revision');
+  examples(outputOption(compact, 'table', 'json'), ['env-cli cluster compact 1000']);
+  does(compact, frame, async (at, { one }) => {
+    await (await import('./verbs/cluster.ts')).compact(at, Number(one(0)));
+  });
+}

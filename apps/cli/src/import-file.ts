@@ -1,0 +1,46 @@
+import { DotenvError, parseDotenv } from './dotenv.ts';
+import { refusedError } from './cli-error.ts';
+
+export type ImportFormat = 'dotenv' | 'json';
+
+/** The format of a file unless it is said: JSON by its ending, dotenv otherwise. */
+export function formatOf(path: string): ImportFormat {
+  return path.toLowerCase().endsWith('.json') ? 'json' : 'dotenv';
+}
+
+/** The variables of a file. Refuses one that has an error anywhere, and names the line. */
+export function readVariables(path: string, text: string, format: ImportFormat): Readonly<Record<string, string>> {
+  return format === 'json' ? fromJson(path, text) : fromDotenv(path, text);
+}
+
+function fromDotenv(path: string, text: string): Readonly<Record<string, string>> {
+  try {
+    return Object.fromEntries(parseDotenv(text).map(({ name, value }) => [name, value]));
+  } catch (error) {
+    if (error instanceof DotenvError) throw refusedError(`${path}, line ${error.line}: ${error.message}. Nothing was written.`);
+    throw error;
+  }
+}
+
+/** One object of names and texts. Numbers and booleans are taken as they are written there. */
+function fromJson(path: string, text: string): Readonly<Record<string, string>> {
+  let parsed: unknown;
+  try {
+    // A number keeps the digits that it was written with: as a value of JavaScript a long one would lose some.
+    parsed = JSON.parse(text.replace(/^\uFEFF/, ''), (_key, value: unknown, context?: { readonly source?: string }) =>
+      typeof value === 'number' ? (context?.source ?? String(value)) : value,
+    );
+  } catch (error) {
+    throw refusedError(`${path}: ${(error as Error).message}. Nothing was written.`);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw refusedError(`${path}: expected one object of names and values. Nothing was written.`);
+  }
+  return Object.fromEntries(
+    Object.entries(parsed).map(([name, value]: [string, unknown]) => {
+      if (typeof value === 'string' || typeof value === 'boolean') return [name, String(value)];
+      const kind = value === null ? 'null' : Array.isArray(value) ? 'a list' : 'an object';
+      throw refusedError(`${path}: ${name} is ${kind}, not a text. Nothing was written.`);
+    }),
+  );
+}

@@ -1,0 +1,32 @@
+import { connect, type Client, type ReadOptions, type View } from '@env-cli/client';
+
+import type { Io } from './io.ts';
+import type { Settings } from './settings.ts';
+import type { Style } from './style.ts';
+
+/** One call of the program: what a verb works with. */
+export interface Invocation {
+  readonly io: Io;
+  readonly settings: Settings;
+  /** For standard output. */
+  readonly style: Style;
+  /** The form of the output that was asked for. */
+  readonly output: string;
+}
+
+/** Does `work` with a client, and ends the client afterwards in any case. */
+export async function withClient<T>({ settings }: Invocation, work: (client: Client) => Promise<T>): Promise<T> {
+  const { endpoint, namespace, timeoutMs, connectTimeoutMs, consistency } = settings;
+  const client = await connect(endpoint, { namespace, timeoutMs, connectTimeoutMs, consistency });
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** The options of a read. `view`: full where the verb needs it whatever is shown. */
+export function readOptions({ settings }: Invocation, view: View = settings.reveal ? 'full' : 'masked'): ReadOptions {
+  const { token, revision } = settings;
+  return { view, revision, ...(token === undefined ? {} : { token }) };
+}

@@ -1,0 +1,129 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+
+import type { Attempted } from './failure.ts';
+import type { Invocation } from './invocation.ts';
+import type { Io } from './io.ts';
+import { durationMs, readSettings, wholeNumber, type Flags } from './settings.ts';
+import { styleFor } from './style.ts';
+
+/** What the verbs of one call share. */
+export interface Frame {
+  readonly io: Io;
+  /** What the verb was about, for the text of an error. */
+  attempted: Attempted;
+  exitCode: number;
+}
+
+/** What follows the verb on the command line. */
+export interface Operands {
+  readonly one: (index: number) => string;
+  readonly many: (index: number) => readonly string[];
+  readonly maybe: (index: number) => string | undefined;
+}
+
+/**
+ * Gives a command what it does. `work` loads the module of the verb by itself, so that no call waits for what it does not use;
+ * a number that it answers is the exit code.
+ */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- what commander has read is known to whoever declared the options alone
+export function does<F extends object>(
+  command: Command,
+  frame: Frame,
+  work: (at: Invocation, operands: Operands, flags: F) => Promise<number | void>,
+): void {
+  command.action(async (...given: unknown[]) => {
+    const operands = given.slice(0, -2);
+    const flags = command.optsWithGlobals<Flags & F>();
+    const { io } = frame;
+    const at: Invocation = {
+      io,
+      settings: readSettings(flags, io.env),
+      style: styleFor(io.stdout, io),
+      output: flags.output ?? 'table',
+    };
+    frame.exitCode =
+      (await work(
+        at,
+        {
+          one: (index) => operands[index] as string,
+          many: (index) => (operands[index] ?? []) as readonly string[],
+          maybe: (index) => operands[index] as string | undefined,
+        },
+        flags,
+      )) ?? 0;
+  });
+}
+
+/** Shows how a verb is used, at the end of its help. */
+export function examples(command: Command, lines: readonly string[], notes = ''): Command {
+  const text = lines.map((line) => `  $ ${line}`).join('\n');
+  return command.addHelpText('after', `\nExamples:\n${text}${notes === '' ? '' : `\n\n${notes}`}`);
+}
+
+/** The options of a verb that reads. */
+export function readingOptions(command: Command, { atRevision = true } = {}): Command {
+  command
+    .addOption(
+      new Option('--consistency <level>', 'how fresh').choices(['strong', 'read-your-writes', 'eventual']).default('strong'),
+    )
+    .option('--max-lag <duration>', 'with eventual: the greatest staleness, such as 500ms', duration)
+    .option('--token <token>', 'see at least what the answer saw that this token came with');
+  if (atRevision) command.option('--revision <number>', 'exactly the state at this revision', revision);
+  return command;
+}
+
+/** The options of a verb that writes one environment. */
+export function writingOptions(command: Command): Command {
+  return command
+    .option('--if-revision <number>', 'only if this revision changed the environment last', revision)
+    .option('--reason <text>', 'why, for the history');
+}
+
+/** The form of the output. The first is the default. */
+export function outputOption(command: Command, ...[first, ...others]: readonly [string, ...string[]]): Command {
+  return command.addOption(new Option('-o, --output <form>', 'form of the output').choices([first, ...others]).default(first));
+}
+
+export function revealOption(command: Command): Command {
+  return command.option('--reveal', 'show secrets');
+}
+
+/** An argument that is a duration: milliseconds. */
+export function duration(text: string): number {
+  const value = durationMs(text);
+  if (value === null || value <= 0) throw new InvalidArgumentError('Write a number with its unit: 500ms, 1.5s, 2m, 1h.');
+  return value;
+}
+
+/** An argument that is a revision. */
+export function revision(text: string): number {
+  const value = wholeNumber(text);
+  if (value === null) throw new InvalidArgumentError('A revision is a whole number.');
+  return value;
+}
+
+/** An argument that is a number of 1 or more. */
+export function positive(text: string): number {
+  const value = wholeNumber(text);
+  if (value === null || value === 0) throw new InvalidArgumentError('It is a whole number of 1 or more.');
+  return value;
+}
+
+/** An argument that is a percentage. */
+export function percent(text: string): number {
+  const value = wholeNumber(text.replace(/%$/, ''));
+  if (value === null || value > 100) throw new InvalidArgumentError('It is a whole number of 0 to 100.');
+  return value;
+}
+
+/** `key=value`, collected over several options. */
+export function label(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError('Write a label as key=value.');
+  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+}
+
+/** Names separated by commas. */
+export function names(text: string): readonly string[] {
+  return text.split(',').filter((name) => name !== '');
+}

@@ -1,0 +1,115 @@
+import type { Client, ClusterStatus, MemberInfo } from '@env-cli/client';
+
+import { withClient, type Invocation } from '../invocation.ts';
+import { print, say } from '../io.ts';
+import { json } from '../json.ts';
+import { cell, table, type Column } from '../table.ts';
+import { size } from '../text.ts';
+
+const statusColumns: readonly Column[] = [
+  { title: 'MEMBER', align: 'right' },
+  { title: 'ADDRESS' },
+  { title: 'ROLE' },
+  { title: 'TERM', align: 'right' },
+  { title: 'COMMITTED', align: 'right' },
+  { title: 'APPLIED', align: 'right' },
+  { title: 'REVISION', align: 'right' },
+  { title: 'STORE', align: 'right' },
+  { title: 'LOG', align: 'right' },
+  { title: 'VERSION' },
+  { title: 'ERROR', optional: true },
+];
+
+const memberColumns: readonly Column[] = [
+  { title: 'MEMBER', align: 'right' },
+  { title: 'API' },
+  { title: 'PEERS' },
+  { title: 'ROLE' },
+  { title: 'CONNECTED' },
+];
+
+/** The longest that one member may take to tell of itself, in milliseconds. */
+const memberTimeoutMs = 2000;
+
+interface MemberStatus {
+  readonly member: MemberInfo;
+  readonly status: ClusterStatus | null;
+  readonly error: string | null;
+}
+
+/** `env-cli cluster status`: every member is asked itself. */
+export async function status(at: Invocation): Promise<void> {
+  const all = await withClient(at, async (client) => {
+    const known = await client.cluster.members();
+    return await Promise.all(
+      known.members.map((member) => statusOf(client, member, Math.min(memberTimeoutMs, at.settings.timeoutMs))),
+    );
+  });
+  if (at.output === 'json') {
+    await print(at.io, json({ members: all }));
+    return;
+  }
+  await print(
+    at.io,
+    table(
+      statusColumns,
+      all.map((each) => statusRow(each, at)),
+      at.style,
+    ),
+  );
+  const reached = all.flatMap((each) => (each.status === null ? [] : [each.status]));
+  const [first] = reached;
+  if (first !== undefined)
+    await say(at.io, `Cluster ${first.clusterId}, epoch ${first.epoch}, history kept from revision ${first.compactedRevision}.`);
+  if (!reached.some(({ role }) => role === 'leader'))
+    await say(at.io, 'No member leads: writes and strong reads wait until a majority of the members runs.');
+}
+
+async function statusOf(client: Client, member: MemberInfo, timeoutMs: number): Promise<MemberStatus> {
+  if (member.apiAddress === '') return { member, status: null, error: 'its address is not known yet' };
+  try {
+    return { member, status: await client.cluster.status({ address: member.apiAddress, timeoutMs }), error: null };
+  } catch (error) {
+    return { member, status: null, error: (error as Error).message };
+  }
+}
+
+function statusRow({ member, status: of, error }: MemberStatus, { style }: Invocation): string[] {
+  const head = [String(member.memberId), cell(member.apiAddress)];
+  if (of === null) return [...head, style.red('unreached'), '', '', '', '', '', '', '', cell(error ?? '')];
+  const { role, term, commitIndex, appliedIndex, revision, storeBytes, logBytes, version } = of;
+  const shownRole = role === 'leader' ? style.green(role) : role;
+  return [
+    ...head,
+    shownRole,
+    ...[term, commitIndex, appliedIndex, revision].map(String),
+    size(storeBytes),
+    size(logBytes),
+    cell(version),
+    '',
+  ];
+}
+
+/** `env-cli cluster members`. */
+export async function members(at: Invocation): Promise<void> {
+  const answer = await withClient(at, (client) => client.cluster.members());
+  if (at.output === 'json') {
+    await print(at.io, json(answer));
+    return;
+  }
+  const rows = answer.members.map(({ memberId, apiAddress, peerAddress, role, connected }) => [
+    String(memberId),
+    cell(apiAddress),
+    cell(peerAddress),
+    role,
+    connected ? 'yes' : at.style.red('no'),
+  ]);
+  await print(at.io, table(memberColumns, rows, at.style));
+}
+
+/** `env-cli cluster compact REVISION`. */
+export async function compact(at: Invocation, revision: number): Promise<void> {
+  const answer = await withClient(at, (client) => client.cluster.compact(revision));
+  if (at.output === 'json') await print(at.io, json(answer));
+  else await say(at.io, `History is kept from revision ${answer.compactedRevision} on.`);
+}

@@ -1,0 +1,47 @@
+import { exportText, revealed, type ExportFormat } from '../export-text.ts';
+import { readOptions, withClient, type Invocation } from '../invocation.ts';
+import { print } from '../io.ts';
+import { json } from '../json.ts';
+import { cell, table, type Column } from '../table.ts';
+import { shownValue } from '../text.ts';
+import { CliError, exitCodes, refusedError } from '../cli-error.ts';
+
+const columns: readonly Column[] = [
+  { title: 'NAME' },
+  { title: 'VALUE' },
+  { title: 'TYPE', optional: true },
+  { title: 'REVISION', align: 'right' },
+  { title: 'COMMENT', optional: true },
+];
+
+/** `env-cli get ENVIRONMENT [NAME…]`: one name answers the bare value. */
+export async function get(at: Invocation, environment: string, names: readonly string[]): Promise<void> {
+  const answer = await withClient(at, (client) => client.environments.get(environment, { ...readOptions(at), variables: names }));
+  const { variables } = answer.environment;
+  const missing = names.filter((name) => !variables.some((variable) => variable.name === name));
+  if (at.output === 'json') {
+    await print(at.io, json(answer));
+  } else if (at.output !== 'table') {
+    await print(at.io, exportText(revealed(environment, variables), at.output as ExportFormat));
+  } else if (names.length === 1 && missing.length === 0) {
+    const [variable] = variables;
+    if (variable?.value === null || variable === undefined) {
+      throw refusedError(`${environment} ${names[0]} is a secret. Add --reveal to see it.`);
+    }
+    await print(at.io, `${variable.value}\n`);
+  } else {
+    const rows = variables.map((variable) => [
+      cell(variable.name),
+      shownValue(variable, at.style),
+      variable.type ?? '',
+      String(variable.modifyRevision),
+      cell(variable.comment),
+    ]);
+    if (rows.length > 0) await print(at.io, table(columns, rows, at.style));
+  }
+  if (missing.length > 0)
+    throw new CliError(
+      exitCodes.notFound,
+      `${environment} has no variable ${missing.join(', ')}. See 'env-cli get ${environment}' for those it has.`,
+    );
+}

@@ -1,0 +1,58 @@
+import type { ListPage } from '@env-cli/client';
+
+import { readOptions, withClient, type Invocation } from '../invocation.ts';
+import { print } from '../io.ts';
+import { cell, table, type Column } from '../table.ts';
+import { labelsText } from '../text.ts';
+
+const columns: readonly Column[] = [
+  { title: 'NAME' },
+  { title: 'VARIABLES', align: 'right' },
+  { title: 'REVISION', align: 'right' },
+  { title: 'VERSION', align: 'right' },
+  { title: 'LABELS', optional: true },
+  { title: 'DESCRIPTION', optional: true },
+];
+
+/** Environments of a page: as many as the cluster gives, so that the columns of a table fit most lists. */
+const pageSize = 1000;
+
+/** `env-cli list [PREFIX]`. Pages are written as they come: the list may be longer than memory. */
+export async function list(
+  at: Invocation,
+  prefix: string,
+  options: { readonly selector?: string; readonly names?: boolean },
+): Promise<void> {
+  const namesOnly = options.names === true;
+  const { selector = '' } = options;
+  await withClient(at, async (client) => {
+    const listing = client.environments.list({ ...readOptions(at), prefix, selector, pageSize, namesOnly });
+    let first = true;
+    for await (const page of listing.pages()) {
+      await print(at.io, at.output === 'json' ? jsonPart(page, first) : textOf(at, page, namesOnly, first));
+      first = false;
+    }
+    if (at.output === 'json') await print(at.io, '\n]}\n');
+  });
+}
+
+/** One object over all pages: `{"revision": …, "environments": [ … ]}`, an environment a line. */
+function jsonPart(page: ListPage, first: boolean): string {
+  const head = first ? `{"revision": ${page.revision}, "environments": [` : '';
+  const items = page.items.map((environment, i) => `${first && i === 0 ? '' : ','}\n${JSON.stringify(environment)}`);
+  return head + items.join('');
+}
+
+function textOf(at: Invocation, page: ListPage, namesOnly: boolean, first: boolean): string {
+  if (namesOnly) return page.items.map(({ name }) => `${name}\n`).join('');
+  if (page.items.length === 0) return '';
+  const rows = page.items.map((environment) => [
+    cell(environment.name),
+    String(environment.variables.length),
+    String(environment.modifyRevision),
+    String(environment.version),
+    cell(labelsText(environment.labels)),
+    cell(environment.description),
+  ]);
+  return table(columns, rows, at.style, first);
+}

@@ -1,0 +1,222 @@
+import type {
+  DriftPolicy,
+  EnvironmentDelivery,
+  FileFormat,
+  Mirror,
+  MirrorDefinition,
+  MirrorTarget,
+  WithdrawalPolicy,
+} from '@env-cli/client';
+import { resolve } from 'node:path';
+
+import { CliError, exitCodes, usageError } from '../cli-error.ts';
+import { readOptions, withClient, type Invocation } from '../invocation.ts';
+import { print, say } from '../io.ts';
+import { json } from '../json.ts';
+import { cell, table, type Column } from '../table.ts';
+import { count, moment } from '../text.ts';
+import type { Style } from '../style.ts';
+
+export interface MirrorFlags {
+  readonly file?: string;
+  readonly format?: FileFormat;
+  readonly prefix?: string;
+  readonly selector?: string;
+  readonly withdrawal?: WithdrawalPolicy;
+  readonly drift?: DriftPolicy;
+  readonly deleteBrake?: number;
+}
+
+const listColumns: readonly Column[] = [
+  { title: 'NAME' },
+  { title: 'TARGET' },
+  { title: 'PREFIX', optional: true },
+  { title: 'SELECTOR', optional: true },
+  { title: 'WITHDRAWAL' },
+  { title: 'DRIFT' },
+  { title: 'BRAKE', align: 'right' },
+];
+
+const statusColumns: readonly Column[] = [
+  { title: 'ENVIRONMENT' },
+  { title: 'VARIABLE', optional: true },
+  { title: 'STATE' },
+  { title: 'DELIVERED', align: 'right' },
+  { title: 'PENDING', align: 'right', optional: true },
+  { title: 'ATTEMPTS', align: 'right', optional: true },
+  { title: 'NEXT ATTEMPT', optional: true },
+  { title: 'ERROR', optional: true },
+];
+
+const planColumns: readonly Column[] = [
+  { title: 'ENVIRONMENT' },
+  { title: 'KEY' },
+  { title: 'ACTION' },
+  { title: 'BYTES', align: 'right' },
+  { title: 'NOTE', optional: true },
+];
+
+/** `env-cli mirror create NAME --file DIRECTORY`. */
+export async function create(at: Invocation, name: string, flags: MirrorFlags): Promise<void> {
+  if (flags.file === undefined) throw usageError('a mirror needs a target: --file DIRECTORY');
+  const target: MirrorTarget = { provider: 'file', directory: resolve(flags.file), format: flags.format ?? 'dotenv' };
+  const answer = await withClient(at, (client) => client.mirrors.create({ ...changesOf(flags), name, target }));
+  await confirm(at, answer, `Mirror ${name} writes to ${targetText(answer.mirror)} from now on.`);
+}
+
+/** `env-cli mirror update NAME`: what no flag names stays as it is. */
+export async function update(at: Invocation, name: string, flags: MirrorFlags): Promise<void> {
+  const changes = changesOf(flags);
+  if (Object.keys(changes).length === 0) {
+    throw usageError('nothing to change: give --prefix, --selector, --withdrawal, --drift or --delete-brake');
+  }
+  const answer = await withClient(at, async (client) => {
+    const { mirrors } = await client.mirrors.list({ consistency: 'strong' });
+    const found = mirrors.find((mirror) => mirror.name === name);
+    if (found === undefined) {
+      throw new CliError(exitCodes.notFound, `there is no mirror ${name}. See 'env-cli mirror list' for those that exist.`);
+    }
+    return await client.mirrors.update({ ...found, ...changes });
+  });
+  await confirm(at, answer, `Mirror ${name} is changed.`);
+}
+
+/** `env-cli mirror delete NAME`. */
+export async function remove(at: Invocation, name: string): Promise<void> {
+  const answer = await withClient(at, (client) => client.mirrors.delete(name));
+  await confirm(at, answer, `Mirror ${name} is deleted; what it wrote is withdrawn or left, as its policy says.`);
+}
+
+/** `env-cli mirror list`. */
+export async function list(at: Invocation): Promise<void> {
+  const answer = await withClient(at, (client) => client.mirrors.list(readOptions(at)));
+  if (at.output === 'json') {
+    await print(at.io, json(answer));
+    return;
+  }
+  const rows = answer.mirrors.map((mirror) => [
+    cell(mirror.name),
+    cell(targetText(mirror)),
+    cell(mirror.prefix),
+    cell(mirror.selector),
+    mirror.withdrawal,
+    mirror.drift,
+    `${mirror.deleteBrakePercent} %`,
+  ]);
+  if (rows.length > 0) await print(at.io, table(listColumns, rows, at.style));
+}
+
+/** `env-cli mirror status NAME`. */
+export async function status(at: Invocation, name: string): Promise<void> {
+  const environments: EnvironmentDelivery[] = [];
+  const last = await withClient(at, async (client) => {
+    const totals = { pendingCount: 0, deliveredRevision: 0 };
+    for await (const page of client.mirrors.status(name).pages()) {
+      environments.push(...page.items);
+      totals.pendingCount = page.pendingCount;
+      totals.deliveredRevision = page.deliveredRevision;
+    }
+    return totals;
+  });
+  if (at.output === 'json') {
+    await print(at.io, json({ ...last, environments }));
+    return;
+  }
+  const rows = environments.flatMap((delivery) => statusRows(delivery, at.style));
+  if (rows.length > 0) await print(at.io, table(statusColumns, rows, at.style));
+  const pending =
+    last.pendingCount === 0 ? 'nothing is to be delivered' : `${count(last.pendingCount, 'environment')} to be delivered`;
+  await say(at.io, `Mirror ${name}: ${pending}; everything is delivered up to revision ${last.deliveredRevision}.`);
+}
+
+/** A line an environment, and one a variable that is not as it should be. */
+function statusRows(delivery: EnvironmentDelivery, style: Style): string[][] {
+  const { deliveredRevision, pendingRevision, attempts } = delivery;
+  const first = [
+    cell(delivery.environment),
+    '',
+    stateText(delivery.state, style),
+    nonZero(deliveredRevision) || '-',
+    nonZero(pendingRevision),
+    nonZero(attempts),
+    moment(delivery.nextAttemptTime),
+    cell(delivery.error),
+  ];
+  const others = delivery.variables
+    .filter(({ state }) => state !== 'synced')
+    .map(({ name, state, error }) => ['', cell(name), stateText(state, style), '', '', '', '', cell(error)]);
+  return [first, ...others];
+}
+
+function nonZero(number: number): string {
+  return number === 0 ? '' : String(number);
+}
+
+function stateText(state: EnvironmentDelivery['state'], style: Style): string {
+  if (state === 'synced') return style.green(state);
+  return state === 'pending' ? style.yellow(state) : style.red(state);
+}
+
+/** `env-cli mirror plan NAME [ENVIRONMENT]`. */
+export async function plan(at: Invocation, name: string, environment: string | undefined): Promise<void> {
+  const answer = await withClient(at, (client) => client.mirrors.plan(name, environment === undefined ? {} : { environment }));
+  if (at.output === 'json') {
+    await print(at.io, json(answer));
+    return;
+  }
+  const rows = answer.items.map(({ environment: of, key, action, valueBytes, note }) => [
+    cell(of),
+    cell(key),
+    action,
+    String(valueBytes),
+    cell(note),
+  ]);
+  if (rows.length > 0) await print(at.io, table(planColumns, rows, at.style));
+  const changes = answer.items.filter(({ action }) => action !== 'unchanged').length;
+  await say(
+    at.io,
+    `${count(answer.items.length, 'key')}, ${changes === 0 ? 'none' : changes} of them not as it should be. Nothing was written.`,
+  );
+  if (answer.truncated) await say(at.io, 'Environments beyond the first 100 were left out: name one to see its plan.');
+}
+
+/** `env-cli mirror wait [NAME…]`: exit code 5 when some are still behind at the time-out. */
+export async function wait(
+  at: Invocation,
+  names: readonly string[],
+  { atRevision = 0 }: { readonly atRevision?: number },
+): Promise<void> {
+  const answer = await withClient(at, (client) =>
+    client.mirrors.wait({ names, revision: atRevision, timeoutMs: at.settings.timeoutMs }),
+  );
+  if (at.output === 'json') await print(at.io, json(answer));
+  const what = atRevision === 0 ? 'the newest revision' : `revision ${atRevision}`;
+  if (answer.behind.length > 0) {
+    const which = answer.behind.join(', ');
+    throw new CliError(
+      exitCodes.unavailable,
+      `not all mirrors hold ${what} after ${at.settings.timeoutMs / 1000} s: ${which}. See 'env-cli mirror status ${answer.behind[0]}'.`,
+    );
+  }
+  if (at.output !== 'json') await say(at.io, `All of them hold ${what}.`);
+}
+
+function changesOf(flags: MirrorFlags): Partial<Omit<MirrorDefinition, 'name' | 'target'>> {
+  const { prefix, selector, withdrawal, drift, deleteBrake: deleteBrakePercent } = flags;
+  return {
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(selector === undefined ? {} : { selector }),
+    ...(withdrawal === undefined ? {} : { withdrawal }),
+    ...(drift === undefined ? {} : { drift }),
+    ...(deleteBrakePercent === undefined ? {} : { deleteBrakePercent }),
+  };
+}
+
+function targetText({ target }: Mirror): string {
+  return target.provider === 'file' ? `file:${target.directory} (${target.format})` : 'a target that this program is too old for';
+}
+
+async function confirm(at: Invocation, answer: unknown, sentence: string): Promise<void> {
+  if (at.output === 'json') await print(at.io, json(answer));
+  else await say(at.io, sentence);
+}

@@ -1,0 +1,124 @@
+import { readFile } from 'node:fs/promises';
+
+import type { SetOptions, Updates, VariableType, VariableUpdate, WriteAnswer, WriteOptions } from '@env-cli/client';
+
+import { readAssignments, readStdin, readText } from '../assignments.ts';
+import { formatOf, readVariables, type ImportFormat } from '../import-file.ts';
+import { withClient, type Invocation } from '../invocation.ts';
+import { print, say } from '../io.ts';
+import { json } from '../json.ts';
+import { count } from '../text.ts';
+import { refusedError, usageError } from '../cli-error.ts';
+
+/** What every verb that writes takes. */
+export interface WriteFlags {
+  readonly ifRevision?: number;
+  readonly reason?: string;
+}
+
+export interface SetFlags extends WriteFlags {
+  readonly create?: boolean;
+  readonly secret?: boolean;
+  readonly type?: VariableType;
+  readonly comment?: string;
+  readonly literal?: boolean;
+}
+
+/** `env-cli set ENVIRONMENT NAME=value…`. */
+export async function set(at: Invocation, environment: string, assignments: readonly string[], flags: SetFlags): Promise<void> {
+  const values = await readAssignments(assignments, at.io, { literal: flags.literal === true });
+  const variables = updatesOf(values, flags);
+  const options = setOptions(flags);
+  const answer = await withClient(at, (client) => client.environments.set(environment, variables, options));
+  await confirm(at, answer, `${environment} is at revision ${answer.revision}`);
+}
+
+/** `env-cli unset ENVIRONMENT NAME…`. */
+export async function unset(at: Invocation, environment: string, names: readonly string[], flags: WriteFlags): Promise<void> {
+  const assignment = names.find((name) => name.includes('='));
+  if (assignment !== undefined) throw usageError(`'${assignment}' is no name: unset takes names alone`);
+  const answer = await withClient(at, (client) => client.environments.unset(environment, names, setOptions(flags)));
+  await confirm(at, answer, `${environment} is at revision ${answer.revision}`);
+}
+
+/** `env-cli create ENVIRONMENT [NAME=value…]`. */
+export async function create(
+  at: Invocation,
+  environment: string,
+  assignments: readonly string[],
+  flags: SetFlags & { readonly label?: Readonly<Record<string, string>>; readonly description?: string },
+): Promise<void> {
+  const values = await readAssignments(assignments, at.io, { literal: flags.literal === true });
+  const { label = {}, description = '', reason = '' } = flags;
+  const answer = await withClient(at, (client) =>
+    client.environments.create(environment, { variables: updatesOf(values, flags), labels: label, description, reason }),
+  );
+  await confirm(at, answer, `${environment} was created at revision ${answer.revision}`);
+}
+
+/** `env-cli delete ENVIRONMENT`. */
+export async function remove(at: Invocation, environment: string, flags: WriteFlags): Promise<void> {
+  const answer = await withClient(at, (client) => client.environments.delete(environment, setOptions(flags)));
+  await confirm(at, answer, `${environment} was deleted at revision ${answer.revision}; its history stays until it is compacted`);
+}
+
+export interface ImportFlags extends WriteFlags {
+  readonly create?: boolean;
+  readonly replace?: boolean;
+  readonly secret?: boolean;
+  readonly secretNames?: readonly string[];
+  readonly format?: ImportFormat;
+}
+
+/** `env-cli import FILE ENVIRONMENT`: all of a file as one write, or nothing. */
+export async function importFile(at: Invocation, file: string, environment: string, flags: ImportFlags): Promise<void> {
+  const from = file === '-' ? 'standard input' : file;
+  const text = await readText(from, file === '-' ? readStdin(at.io) : readFile(file));
+  const values = readVariables(from, text, flags.format ?? formatOf(file));
+  const { secretNames = [] } = flags;
+  const unknown = secretNames.filter((name) => !Object.hasOwn(values, name));
+  if (unknown.length > 0)
+    throw refusedError(`${from} holds no ${unknown.join(', ')}, which --secret-names names. Nothing was written.`);
+  const number = Object.keys(values).length;
+  if (number === 0 && flags.replace !== true) throw refusedError(`${from} holds no variable. Nothing was written.`);
+  const variables: Updates = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      flags.secret === true || secretNames.includes(name) ? { value, secret: true } : value,
+    ]),
+  );
+  const options = setOptions(flags);
+  const answer = await withClient(at, ({ environments }) =>
+    flags.replace === true
+      ? environments.replace(environment, variables, options)
+      : environments.set(environment, variables, options),
+  );
+  await confirm(at, answer, `${count(number, 'variable')} of ${from} stand in ${environment}, at revision ${answer.revision}`);
+}
+
+function updatesOf(values: Readonly<Record<string, string>>, { secret, type, comment }: SetFlags): Updates {
+  const marks: Omit<VariableUpdate, 'value'> = {
+    ...(secret === undefined ? {} : { secret }),
+    ...(type === undefined ? {} : { type }),
+    ...(comment === undefined ? {} : { comment }),
+  };
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value, ...marks }]));
+}
+
+function setOptions({
+  ifRevision,
+  reason,
+  create: createIfAbsent,
+}: WriteFlags & { readonly create?: boolean }): SetOptions & WriteOptions {
+  return {
+    ...(ifRevision === undefined ? {} : { ifRevision }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(createIfAbsent === undefined ? {} : { createIfAbsent }),
+  };
+}
+
+/** The answer of a write is data for a program, and a sentence for a person. */
+async function confirm(at: Invocation, answer: WriteAnswer, sentence: string): Promise<void> {
+  if (at.output === 'json') await print(at.io, json(answer));
+  else await say(at.io, answer.changed ? `${sentence}.` : 'Nothing was to be changed.');
+}
