@@ -16,13 +16,13 @@ function id(name: number): Uint8Array {
 
 /** A member that notes what it is told. */
 class Host implements PeersHost {
-  readonly received_: [number, PeerMessage][] = [];
+  readonly messages: [number, PeerMessage][] = [];
   readonly forwards: [number, Forward][] = [];
   readonly answers: [number, ForwardAnswer][] = [];
-  readonly met_: number[] = [];
+  readonly acquaintances: number[] = [];
   readonly refusals: HelloRefusal[] = [];
   readonly reports: string[] = [];
-  readonly unreachable_: number[] = [];
+  readonly lost: number[] = [];
   readonly chunks: Uint8Array[] = [];
   snapshotProblem: string | null = null;
   clusterId = id(7);
@@ -61,11 +61,11 @@ class Host implements PeersHost {
   }
 
   received(from: MemberId, message: PeerMessage): void {
-    this.received_.push([from, message]);
+    this.messages.push([from, message]);
   }
 
   unreachable(to: MemberId): void {
-    this.unreachable_.push(to);
+    this.lost.push(to);
   }
 
   forwarded(from: MemberId, forward: Forward): void {
@@ -79,7 +79,7 @@ class Host implements PeersHost {
   forwardsBroken(): void {}
 
   met(hello: Hello): void {
-    this.met_.push(hello.memberId);
+    this.acquaintances.push(hello.memberId);
   }
 
   refusedBy(_memberId: number, refusal: HelloRefusal): void {
@@ -142,12 +142,12 @@ describe('two members', () => {
   test('introduce themselves, then exchange messages in their order, a frame a turn', async () => {
     acquaint();
     await eventually(() => peers[0].connected.length === 1 && peers[1].connected.length === 1);
-    expect(hosts[0].met_).toEqual([2]);
+    expect(hosts[0].acquaintances).toEqual([2]);
     for (let round = 0; round < 5; round++) peers[0].send(2 as MemberId, heartbeat(round));
     peers[1].send(1 as MemberId, heartbeat(9));
     for (const each of peers) each.flush();
-    await eventually(() => hosts[1].received_.length === 5 && hosts[0].received_.length === 1);
-    expect(hosts[1].received_).toEqual([0, 1, 2, 3, 4].map((round) => [1, heartbeat(round)]));
+    await eventually(() => hosts[1].messages.length === 5 && hosts[0].messages.length === 1);
+    expect(hosts[1].messages).toEqual([0, 1, 2, 3, 4].map((round) => [1, heartbeat(round)]));
   });
 
   test('carry entries of many megabytes, whose credit comes back', async () => {
@@ -166,10 +166,10 @@ describe('two members', () => {
         commit: 0 as Index,
       });
       peers[0].flush();
-      if (index % 10 === 0) await eventually(() => hosts[1].received_.length === index);
+      if (index % 10 === 0) await eventually(() => hosts[1].messages.length === index);
     }
     expect(peers[0].droppedMessages).toBe(0);
-    const last = hosts[1].received_[39]![1];
+    const last = hosts[1].messages[39]![1];
     expect(last.kind === 'append' && Buffer.compare(last.entries[0]!.data, data)).toBe(0);
   });
 
@@ -191,7 +191,7 @@ describe('two members', () => {
       peers[0].flush();
     }
     expect(peers[0].droppedMessages).toBeGreaterThan(20);
-    expect(hosts[0].unreachable_).toEqual([2]);
+    expect(hosts[0].lost).toEqual([2]);
   });
 
   test('forward batches and answer them', async () => {
@@ -220,7 +220,7 @@ describe('two members', () => {
     const { port } = peers[1];
     await peers[1].close();
     await eventually(() => peers[0].connected.length === 0);
-    expect(hosts[0].unreachable_).toEqual([2]);
+    expect(hosts[0].lost).toEqual([2]);
     const options = { listen: { host: '127.0.0.1', port }, nowMs: () => performance.now(), random: () => 0.5 };
     peers[1] = await GrpcPeers.listen(options, hosts[1]);
     await eventually(() => peers[0].connected.length === 1);
@@ -294,7 +294,7 @@ describe('whoever does not belong is refused and told of, and nobody stops', () 
     await eventually(() => peers[0].connected.length === 1 && peers[1].connected.length === 1);
     peers[1].send(1 as MemberId, heartbeat(1));
     peers[1].flush();
-    await eventually(() => hosts[0].received_.length === 1);
+    await eventually(() => hosts[0].messages.length === 1);
   });
 
   test('a frame that is larger than any may be', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Entry, PeerMessage } from '@env-cli/raft';
 import { ByteReader, ByteWriter, equalBytes, hexOf, MalformedBytes } from '@env-cli/support';
 
@@ -9,6 +9,16 @@ function bytesOf(message: PeerMessage): Uint8Array {
   const writer = new ByteWriter();
   writePeerMessage(writer, message);
   return writer.take();
+}
+
+/** Null on malformed bytes. Any other error is thrown, and fails the test. */
+function readOrNull(reader: ByteReader): PeerMessage | null {
+  try {
+    return readPeerMessage(reader);
+  } catch (error) {
+    if (error instanceof MalformedBytes) return null;
+    throw error;
+  }
 }
 
 const integer = fc.maxSafeNat();
@@ -64,34 +74,22 @@ describe('a message between members', () => {
   });
 
   test('has one spelling: bytes that are read are the bytes that are written', () => {
-    fc.assert(
-      fc.property(message, fc.nat(), fc.nat(255), (each, place, value) => {
-        const bytes = bytesOf(each);
-        bytes[place % bytes.length] = value;
-        let found: PeerMessage;
-        const reader = new ByteReader(bytes);
-        try {
-          found = readPeerMessage(reader);
-        } catch (error) {
-          expect(error).toBeInstanceOf(MalformedBytes);
-          return;
-        }
-        expect(equalBytes(bytesOf(found), bytes.subarray(0, reader.position))).toBe(true);
-      }),
-    );
+    const property = fc.property(message, fc.nat(), fc.nat(255), (each, place, value) => {
+      const bytes = bytesOf(each);
+      bytes[place % bytes.length] = value;
+      const reader = new ByteReader(bytes);
+      const found = readOrNull(reader);
+      return found === null || equalBytes(bytesOf(found), bytes.subarray(0, reader.position));
+    });
+    expect(() => fc.assert(property)).not.toThrow();
   });
 
   test('that is cut short or made of random bytes is refused, never misread into a crash', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        const reader = new ByteReader(bytes);
-        try {
-          while (reader.remaining > 0) readPeerMessage(reader);
-        } catch (error) {
-          expect(error).toBeInstanceOf(MalformedBytes);
-        }
-      }),
-    );
+    const property = fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      const reader = new ByteReader(bytes);
+      while (reader.remaining > 0 && readOrNull(reader) !== null);
+    });
+    expect(() => fc.assert(property)).not.toThrow();
   });
 });
 
@@ -113,7 +111,7 @@ test.each([
       entries: [entry(301, 5, 'noop', ''), entry(302, 5, 'command', 'ab'), entry(303, 5, 'configuration', 'c')],
       commit: 299,
     },
-    '0405ac0204ab020300050001050261620205' + '0163',
+    '0405ac0204ab0203000500010502616202050163',
   ],
   [{ kind: 'append-accepted', term: 5, matchIndex: 303 }, '0505af02'],
   [{ kind: 'append-rejected', term: 5, rejectedIndex: 300, hintIndex: 128, hintTerm: 3 }, '0605ac02800103'],

@@ -107,7 +107,7 @@ describe('a member that should not be there', () => {
     });
     await eventually(() => members.logs.find((line) => /other-cluster|is of cluster/.test(line)) ?? null);
     abort.abort();
-    await expect(foreign).rejects.toThrow();
+    await expect(foreign).rejects.toThrow(/consensus-worker ended/);
     expect((await leader.propose(setting('a', 'V', '1'), soon())).result.kind).toBe('applied');
     expect(leader.view().term).toBe(term);
     await members.start(memberId);
