@@ -190,6 +190,24 @@ test('a term alone does not restart the wait of a follower: who cannot win must 
   expect(member.status).toMatchObject({ role: 'pre-candidate', term: 2 });
 });
 
+test('to give a vote restarts it: the one that was voted for is to have its time', () => {
+  const member = new TestMember({ term: 1 });
+  member.tick(9);
+  member.receive(B, voteRequest(2, [1, 1]));
+  member.tick(9);
+  expect(member.status).toMatchObject({ role: 'follower', votedFor: B });
+});
+
+test('a candidate asks with its whole log, which is on disk when the others hear of it', () => {
+  const member = new TestMember({ log: [1] });
+  member.holdDisk = true;
+  member.receive(B, append(1, [1, 1], [1]));
+  member.tick(10);
+  expect(member.takeOutbox()).toEqual([]);
+  member.flush();
+  expect(member.takeMessages(C)).toEqual([preVoteRequest(2, [2, 1])]);
+});
+
 describe('a leader that was paused lets go of its reign when it is told to', () => {
   test('it follows nobody, in the same term, and takes nothing any more', () => {
     const member = leader();

@@ -91,6 +91,13 @@ describe('a snapshot is installed only if it brings what the log cannot', () => 
     expect(member.takeMessages(B)).toEqual([answer]);
   });
 
+  test('it is older than what the log still has', () => {
+    const member = new TestMember({ log: [1, 2, 2, 2], term: 3, applied: 3 });
+    member.compact(3);
+    expect(member.receive(B, header(2, 2))[0]).toEqual({ kind: 'discard-snapshot', from: B, index: 2 });
+    expect(member.status).toMatchObject({ installing: false, appliedIndex: 3 });
+  });
+
   test('it brings its configuration, and the log begins behind it', () => {
     const member = new TestMember({ log: [1], term: 3 });
     member.receive(B, header(9, 3));
@@ -124,6 +131,15 @@ describe('while a snapshot is installed', () => {
       expect(member.receive(B, message)).toEqual([]);
     }
     expect(member.status).toMatchObject({ lastIndex: 4, commitIndex: 2, installing: true });
+  });
+
+  test('nor handed out, though there is room for them', () => {
+    const member = new TestMember({ term: 3, applyingBytesMax: 1 });
+    member.holdApply = true;
+    member.receive(B, append(3, [0, 0], [1, 2, 2, 2], 4));
+    member.receive(B, header(9, 3));
+    expect(member.status.applyingIndex).toBe(1);
+    expect(member.step({ kind: 'applied', index: member.status.applyingIndex })).toEqual([]);
   });
 
   test('heartbeats and votes are answered as ever', () => {

@@ -112,17 +112,20 @@ describe('a candidate follows the leader that it hears of (raft.pdf §5.2)', () 
 
 describe('the wait for a leader is drawn anew each time, from one to two election timeouts (raft.pdf §5.2)', () => {
   const cases = [
-    ['a follower', (random: (bound: number) => number) => new TestMember({ random })],
-    ['a candidate', (random: (bound: number) => number) => candidate({ random })],
+    // who, how many waits are drawn before the one that is measured
+    ['a follower', () => {}, 0],
+    ['a follower that lost its leader', (member: TestMember) => void member.receive(B, heartbeat(1)), 1],
+    ['a candidate', (member: TestMember) => member.tick(10), 1],
+    ['a leader that was deposed', (member: TestMember) => void lead(member).step({ kind: 'step-down' }), 3],
   ] as const;
-  test.each(cases)('%s', (_who, create) => {
-    let drawn = 0;
-    const waits = Array.from({ length: 10 }, (_, at) => {
-      drawn = at;
-      const member = create((bound) => (bound === 10 ? drawn : 0));
+  test.each(cases)('%s', (_who, happen, before) => {
+    const waits = Array.from({ length: 10 }, (_, wanted) => {
+      let drawn = 0;
+      const member = new TestMember({ random: (bound) => (bound === 10 && drawn++ === before ? wanted : 0) });
+      happen(member);
       member.takeOutbox();
       let ticks = 0;
-      while (member.takeOutbox().every(({ message }) => message.kind !== 'pre-vote-request')) {
+      while (!member.takeOutbox().some(({ message }) => message.kind === 'pre-vote-request')) {
         member.tick();
         ticks++;
       }
@@ -131,6 +134,14 @@ describe('the wait for a leader is drawn anew each time, from one to two electio
     expect(waits).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
   });
 });
+
+/** Lets a follower win an election: a wait is drawn when it asks for pre-votes, and another when it stands. */
+function lead(member: TestMember): TestMember {
+  member.tick(10);
+  member.receive(B, preVoteReply(1));
+  member.receive(B, voteReply(1));
+  return member;
+}
 
 describe('so two members seldom stand at once (raft.pdf §5.2)', () => {
   const ids = [A, B, C, D, E].map((id) => memberId(id));

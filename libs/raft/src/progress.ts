@@ -21,7 +21,7 @@ export class Progress {
   matchIndex = 0 as Index;
   nextIndex: Index;
   state: 'probe' | 'replicate' | 'snapshot' = 'probe';
-  /** In `probe`: an append is out, and the next one waits for its answer or the next regular heartbeat's. */
+  /** Of `probe` alone: an append is out, and the next one waits for its answer or the next regular heartbeat's. */
   probeSent = false;
   /** Whether it answered since the last check of the quorum. */
   active = false;
@@ -58,7 +58,6 @@ export class Progress {
 
   becomeReplicate(): void {
     this.state = 'replicate';
-    this.probeSent = false;
     this.nextIndex = (this.matchIndex + 1) as Index;
     this.inflights.clear();
   }

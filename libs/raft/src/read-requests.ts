@@ -5,7 +5,6 @@
 export class ReadRequests {
   /** In the order in which they came: the loop's id, and the first request that was, or will be, sent after it came. */
   #waiting: { readonly id: number; readonly request: number }[] = [];
-  readonly #firstRequest: number;
   #sent: number;
   #answered: number;
 
@@ -14,7 +13,6 @@ export class ReadRequests {
    * not taken for one of ours.
    */
   constructor(start: number) {
-    this.#firstRequest = start + 1;
     this.#sent = start;
     this.#answered = start;
   }
@@ -39,7 +37,7 @@ export class ReadRequests {
 
   /** The leader answered this request: returns the reads that came before it was sent. */
   answered(request: number): number[] {
-    if (request < this.#firstRequest || request > this.#sent || request <= this.#answered) return [];
+    if (request > this.#sent || request <= this.#answered) return [];
     this.#answered = request;
     const open = this.#waiting.findIndex((read) => read.request > request);
     return this.#waiting.splice(0, open < 0 ? this.#waiting.length : open).map((read) => read.id);

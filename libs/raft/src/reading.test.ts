@@ -105,6 +105,13 @@ describe('a round that began before a read came does not grant it (etcd#20418)',
     expect(answers(member)).toEqual([[1, 1]]);
   });
 
+  test('an answer to a round that was never begun', () => {
+    const member = reigning();
+    member.receive(B, heartbeatReply(1, 99));
+    read(member, 1);
+    expect(answers(member)).toEqual([]);
+  });
+
   test('rounds go on from one reign to the next', () => {
     const member = reigning();
     member.tick(5);
