@@ -80,13 +80,14 @@ export class Pipeline {
   /** The stream's answers, made as fast as they are taken. */
   async *answers(): AsyncIterable<Encoded> {
     const reading = this.#read();
+    this.#inbox.onCancelled(() => this.#scheduleWake());
     try {
       for (;;) {
         if (this.#finished.length > 0) {
           yield this.#nextMessage();
         } else if (this.#failure !== undefined) {
           throw this.#failure;
-        } else if (this.#readerDone && this.#unanswered.size === 0) {
+        } else if (this.#inbox.cancelled || (this.#readerDone && this.#unanswered.size === 0)) {
           return;
         } else {
           await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
@@ -96,6 +97,7 @@ export class Pipeline {
     } finally {
       // Whoever reads no answers any more gets no more calls taken.
       this.#readerDone = true;
+      this.#inbox.close();
       this.#wakeReader?.();
       await reading;
     }
@@ -104,6 +106,7 @@ export class Pipeline {
   async #read(): Promise<void> {
     const stop = (): void => {
       this.#readerDone = true;
+      this.#inbox.close();
       this.#wakeReader?.();
       this.#scheduleWake();
     };

@@ -90,9 +90,20 @@ export class Inbox<T> {
     call.on('error', end);
   }
 
+  /** Takes nothing more: whoever waits for a message gets the end. */
+  close(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
   /** The client went away, or its deadline passed. */
   get cancelled(): boolean {
     return this.#call.cancelled;
+  }
+
+  /** Calls back once the client goes away, also when it had ended its side before. */
+  onCancelled(listener: () => void): void {
+    this.#call.on('cancelled', listener);
   }
 
   /** The next message; null once the client has ended its side, or is gone. One reader at a time. */

@@ -38,6 +38,8 @@ export class TwinMember implements Member {
   leaderless = false;
   /** What a proposal meets, while it is set. */
   proposalsFailWith: MemberUnavailable['code'] | null = null;
+  /** Reads that were answered. */
+  readCount = 0;
   /** Where clients find the leader. */
   leaderApiAddress: string | null = null;
   readonly #machine = new StateMachine();
@@ -174,6 +176,7 @@ export class TwinMember implements Member {
     }
     // As a real member, it answers in a later turn.
     await Promise.resolve();
+    this.readCount++;
     return work(this.tables);
   }
 

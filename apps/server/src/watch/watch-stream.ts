@@ -70,6 +70,7 @@ export class WatchStream {
     const tick = setInterval(() => this.#tick(), progressIntervalMs);
     const wake = (): void => this.#wakeWriter?.();
     draining.addEventListener('abort', wake);
+    this.#inbox.onCancelled(wake);
     try {
       for (;;) {
         if (this.#failure !== undefined) throw this.#failure;
@@ -92,6 +93,7 @@ export class WatchStream {
       draining.removeEventListener('abort', wake);
       for (const watch of this.#watches.values()) dispatcher.remove(watch);
       this.#watches.clear();
+      this.#inbox.close();
       this.#wakeReader?.();
       await reading;
     }
