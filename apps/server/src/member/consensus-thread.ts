@@ -61,7 +61,12 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       report: (message) => host.log('info', message),
     });
     this.#replica = new Replica(
-      { memberId: start.memberId as MemberId, tickMs: start.tickMs, electionTicks: start.electionTicks },
+      {
+        memberId: start.memberId as MemberId,
+        tickMs: start.tickMs,
+        electionTicks: start.electionTicks,
+        limits: start.logTailEntriesMax === null ? {} : { tailEntriesMax: start.logTailEntriesMax },
+      },
       {
         raft,
         log,

@@ -36,6 +36,8 @@ export interface MemberOptions {
   readonly mapBytes?: number;
   /** Bytes of one segment of the log. Defaults to 64 MiB. */
   readonly logSegmentBytes?: number;
+  /** Entries that the log keeps for members that were away for a moment. Defaults to 100,000, and to 64 MiB of them. */
+  readonly logTailEntriesMax?: number;
   /** Gives up the start, which otherwise waits for as long as a new cluster's members do. */
   readonly signal?: AbortSignal;
 }
@@ -127,6 +129,7 @@ async function startThreads(
     tickMs,
     electionTicks,
     logSegmentBytes: options.logSegmentBytes ?? null,
+    logTailEntriesMax: options.logTailEntriesMax ?? null,
     state,
   };
   const consensus = new WorkerHandle<ConsensusReport>({

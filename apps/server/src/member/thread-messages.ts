@@ -30,6 +30,7 @@ export interface ConsensusStart extends WorkerStart {
   readonly tickMs: number;
   readonly electionTicks: number;
   readonly logSegmentBytes: number | null;
+  readonly logTailEntriesMax: number | null;
   readonly state: StateReport;
 }
 

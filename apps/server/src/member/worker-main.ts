@@ -13,8 +13,8 @@ export interface ThreadService<Opened> {
 /** What a thread's program is given besides its start. */
 export interface ThreadHost {
   log(level: ThreadLog['level'], message: string): void;
-  /** The member cannot go on: nothing that this thread was asked for is done any more. */
-  fail(error: unknown): void;
+  /** The member cannot go on: the thread ends here. Does not return. */
+  fail(error: unknown): never;
 }
 
 /** The outermost part of a thread's program: opens the service, takes orders, and tells of the end. */
@@ -24,11 +24,13 @@ export async function runThread<Opened>(open: (start: never, host: ThreadHost) =
   const tell = (event: WorkerEvent<Opened>): void => port.postMessage(event);
   const host: ThreadHost = {
     log: (level, message) => tell({ kind: 'log', log: { level, message } }),
-    fail: (error) => {
+    fail: (error): never => {
       const { message, code, stack } = error as { readonly message?: string; readonly code?: unknown; readonly stack?: string };
       // Failures that we foresaw are told by their message; of the others, the place helps most.
       const foreseen = typeof code === 'string';
       tell({ kind: 'failed', message: (foreseen ? message : stack) ?? String(error), diskFull: code === 'disk-full' });
+      // At once: after a broken invariant or a failed write this thread promises nothing more.
+      process.exit(1);
     },
   };
   process.on('uncaughtException', (error) => host.fail(error));
