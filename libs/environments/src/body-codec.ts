@@ -1,11 +1,10 @@
 import { decodeMembers, encodeMembers, hashKeyBytes, idBytes, type Revision, sessionIdBytes } from '@env-cli/keyspace';
 import { readDefinition, writeDefinition } from '@env-cli/mirroring';
-import { assert, type ByteReader, type ByteWriter, unreachable } from '@env-cli/support';
+import { assert, type ByteReader, type ByteWriter, MalformedBytes, unreachable } from '@env-cli/support';
 
 import type { CommandBody, DeliveryReport, WriteBody } from './command.ts';
 import { readCondition, writeCondition } from './condition-codec.ts';
 import { readLimits, writeLimits } from './limits-codec.ts';
-import { NotUnderstood } from './not-understood.ts';
 import { readOperation, writeOperation } from './operation-codec.ts';
 
 /** Kinds in the order of their codes, from 1. New ones go to the end, with a new feature level. */
@@ -92,7 +91,7 @@ export function writeBody(writer: ByteWriter, body: CommandBody): void {
 export function readBody(reader: ByteReader): CommandBody {
   const code = reader.u8();
   const kind = bodyKinds[code - 1];
-  if (kind === undefined) throw new NotUnderstood('command', code, bodyKinds.length);
+  if (kind === undefined) throw new MalformedBytes(`code ${code} is none of the ${bodyKinds.length} of its level`);
   switch (kind) {
     case 'write':
       return readWrite(reader);

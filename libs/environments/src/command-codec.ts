@@ -1,5 +1,5 @@
 import { sessionIdBytes } from '@env-cli/keyspace';
-import { assert, ByteReader, ByteWriter } from '@env-cli/support';
+import { assert, ByteReader, ByteWriter, MalformedBytes } from '@env-cli/support';
 
 import { readBody, writeBody } from './body-codec.ts';
 import type { Command, CommandBody, RequestId, SessionUse } from './command.ts';
@@ -29,7 +29,11 @@ export function encodeCommand(command: Command): Uint8Array {
   return writer.take();
 }
 
-/** Reads what {@link encodeCommand} wrote; byte arrays are views on it. Throws {@link NotUnderstood} or `MalformedBytes`. */
+/**
+ * Reads what {@link encodeCommand} wrote; byte arrays are views on it. Throws `MalformedBytes`, or {@link NotUnderstood} for a
+ * format or level of a later version. Kinds that this version does not know come with such a level, so that bytes of a known
+ * level with an unknown kind are broken, to every version.
+ */
 export function decodeCommand(bytes: Uint8Array): Command {
   const reader = new ByteReader(bytes);
   const found = reader.u8();
@@ -48,15 +52,18 @@ export function decodeCommand(bytes: Uint8Array): Command {
     body: readBody(reader),
   };
   reader.end();
+  if (level < commandLevel(command.body)) throw new MalformedBytes('a command of a lower level than it needs');
   return command;
 }
 
-/** Who waits for the command with these bytes, as far as that can be told, without reading on. */
+/**
+ * Who waits for the command with these bytes; null when they do not begin as a command that this version understands. Whoever
+ * takes commands from outside refuses such: in the log they would stop every member.
+ */
 export function requestIdOf(bytes: Uint8Array): RequestId | null {
   try {
     const reader = new ByteReader(bytes);
-    if (reader.u8() !== format) return null;
-    reader.varint();
+    if (reader.u8() !== format || reader.varint() > featureLevelMax) return null;
     reader.varint();
     return readRequestId(reader);
   } catch {

@@ -1,7 +1,6 @@
 import type { Revision } from '@env-cli/keyspace';
-import { type ByteReader, type ByteWriter, unreachable } from '@env-cli/support';
+import { type ByteReader, type ByteWriter, MalformedBytes, unreachable } from '@env-cli/support';
 
-import { NotUnderstood } from './not-understood.ts';
 import type { Condition } from './operation.ts';
 
 /** Kinds in the order of their codes, from 1. New ones go to the end, with a new feature level. */
@@ -44,7 +43,7 @@ export function writeCondition(writer: ByteWriter, condition: Condition): void {
 export function readCondition(reader: ByteReader): Condition {
   const code = reader.u8();
   const kind = conditionKinds[code - 1];
-  if (kind === undefined) throw new NotUnderstood('command', code, conditionKinds.length);
+  if (kind === undefined) throw new MalformedBytes(`code ${code} is none of the ${conditionKinds.length} of its level`);
   const environment = reader.text();
   switch (kind) {
     case 'environment-absent':

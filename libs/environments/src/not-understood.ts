@@ -1,6 +1,6 @@
 /**
- * What a member throws that meets bytes from a later version of the program: an entry, a command or a state of a format, a
- * kind or a level that it does not know. Nothing may catch it and go on: skipping what others apply would make members
+ * What a member throws that meets bytes from a later version of the program: an entry, a command or a state of a format
+ * or a level that it does not know. Nothing may catch it and go on: skipping what others apply would make members
  * differ, so the member stops until it is upgraded.
  */
 export class NotUnderstood extends Error {
@@ -23,7 +23,7 @@ export class NotUnderstood extends Error {
 
 const article = {
   entry: 'an entry format',
-  command: 'a command format or kind',
+  command: 'a command format',
   level: 'a command that needs a feature level',
   limits: 'limits',
 } as const;

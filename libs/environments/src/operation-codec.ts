@@ -7,9 +7,8 @@ import {
   variableTypes,
   type VariableValue,
 } from '@env-cli/keyspace';
-import { assert, type ByteReader, type ByteWriter, unreachable } from '@env-cli/support';
+import { assert, type ByteReader, type ByteWriter, MalformedBytes, unreachable } from '@env-cli/support';
 
-import { NotUnderstood } from './not-understood.ts';
 import type { Operation, VariableInput } from './operation.ts';
 
 /** Kinds in the order of their codes, from 1. New ones go to the end, with a new feature level. */
@@ -62,7 +61,7 @@ export function writeOperation(writer: ByteWriter, operation: Operation): void {
 export function readOperation(reader: ByteReader): Operation {
   const code = reader.u8();
   const kind = operationKinds[code - 1];
-  if (kind === undefined) throw new NotUnderstood('command', code, operationKinds.length);
+  if (kind === undefined) throw new MalformedBytes(`code ${code} is none of the ${operationKinds.length} of its level`);
   const environment = reader.text();
   switch (kind) {
     case 'create':
@@ -143,7 +142,7 @@ function readType(reader: ByteReader): VariableType | 'none' {
   const code = reader.u8();
   if (code === 0) return 'none';
   const type = variableTypes[code - 1];
-  if (type === undefined) throw new NotUnderstood('command', code, variableTypes.length);
+  if (type === undefined) throw new MalformedBytes(`code ${code} is none of the ${variableTypes.length} of its level`);
   return type;
 }
 
