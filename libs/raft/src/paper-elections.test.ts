@@ -125,7 +125,7 @@ describe('the wait for a leader is drawn anew each time, from one to two electio
       happen(member);
       member.takeOutbox();
       let ticks = 0;
-      while (!member.takeOutbox().some(({ message }) => message.kind === 'pre-vote-request')) {
+      while (ticks < 100 && !member.takeOutbox().some(({ message }) => message.kind === 'pre-vote-request')) {
         member.tick();
         ticks++;
       }
@@ -162,7 +162,7 @@ describe('so two members seldom stand at once (raft.pdf §5.2)', () => {
       const members = ids.map((id) => create(id, random));
       for (const member of members) member.takeOutbox();
       let standing = 0;
-      while (standing === 0) {
+      for (let ticks = 0; standing === 0 && ticks < 100; ticks++) {
         for (const member of members) member.tick();
         standing = members.filter((member) => member.takeOutbox().length > 0).length;
       }

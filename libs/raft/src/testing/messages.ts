@@ -70,7 +70,7 @@ export function othersOf(member: TestMember): MemberId[] {
 /** A member whose wait for a leader has just ended: it asks for pre-votes, unless it is alone. */
 export function preCandidate(options: TestMemberOptions = {}): TestMember {
   const member = new TestMember(options);
-  while (member.status.role === 'follower') member.tick();
+  for (let ticks = 0; member.status.role === 'follower' && ticks < 100; ticks++) member.tick();
   return member;
 }
 

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { describe, expect, test } from '@jest/globals';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const textOf = (path: string) => readFileSync(`${root}/${path}`, 'utf8');
+const page = textOf('docs/raft.md');
+
+interface Row {
+  readonly testFile: string;
+  readonly title: string;
+  readonly codeFile: string;
+  readonly name: string;
+}
+
+/** Each row of the tables ends with `file`: title of a test | `file`: `name` in the code. */
+const rows = [...page.matchAll(/`([^`]+)`: ([^|\n]+?) +\| `([^`]+)`: `(\w+)` +\|$/gm)].map(
+  ([, testFile, title, codeFile, name]) => ({ testFile, title, codeFile, name }) as Row,
+);
+
+/** The tests of etcd/raft that go through the paper, section by section (raft_paper_test.go). */
+const paper =
+  'TestFollowerUpdateTermFromMessage TestCandidateUpdateTermFromMessage TestLeaderUpdateTermFromMessage TestRejectStaleTermMessage ' +
+  'TestStartAsFollower TestLeaderBcastBeat TestFollowerStartElection TestCandidateStartNewElection TestLeaderElectionInOneRoundRPC ' +
+  'TestFollowerVote TestCandidateFallback TestFollowerElectionTimeoutRandomized TestCandidateElectionTimeoutRandomized ' +
+  'TestFollowersElectionTimeoutNonconflict TestCandidatesElectionTimeoutNonconflict TestLeaderStartReplication TestLeaderCommitEntry ' +
+  'TestLeaderAcknowledgeCommit TestLeaderCommitPrecedingEntries TestFollowerCommitEntry TestFollowerCheckMsgApp ' +
+  'TestFollowerAppendEntries TestLeaderSyncFollowerLog TestVoteRequest TestVoter TestLeaderOnlyCommitsLogFromCurrentTerm';
+
+describe('docs/raft.md names what is there', () => {
+  test.each(rows)('$testFile: $title', ({ testFile, title, codeFile, name }) => {
+    // Prettier puts a title with an apostrophe into double quotes, so that it stands in the source as it is.
+    expect(textOf(testFile)).toContain(testFile.endsWith('.story') ? `# ${title}\n` : title);
+    expect(textOf(codeFile)).toMatch(new RegExp(`^(export )?(function|class) ${name}\\b|^  (get )?${name}\\(`, 'm'));
+  });
+
+  test('each claim has its own proof', () => {
+    const proofs = rows.map(({ testFile, title }) => `${testFile}: ${title}`);
+    expect(proofs.filter((proof, at) => proofs.indexOf(proof) !== at)).toEqual([]);
+    // A row that is written in another way would be passed over.
+    expect(rows.length).toBe(page.split('\n').filter((line) => line.includes('libs/raft/src/') && line.startsWith('|')).length);
+  });
+
+  test('every claim of the paper is among them', () => {
+    expect(paper.split(' ').filter((name) => !page.includes(name))).toEqual([]);
+  });
+});
