@@ -1,4 +1,5 @@
 import type { Variable } from '@env-cli/client';
+import { unreachable } from '@env-cli/support';
 
 import { dotenvAssignment } from './dotenv.ts';
 import { json } from './json.ts';
@@ -40,7 +41,7 @@ export function exportText(variables: readonly Exported[], format: ExportFormat)
     case 'shell':
       return variables.map(shellAssignment).join('');
     default:
-      return format satisfies never;
+      return unreachable(format);
   }
 }
 

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { unreachable } from '@env-cli/support';
 import {
   ConditionSchema,
   OperationSchema,
@@ -107,7 +108,7 @@ function actionFor(operation: Operation): NonNullable<Parameters<typeof create<t
     case 'restore':
       return { case: 'restore', value: { revision: wireRevision(operation.revision, 'the revision to restore') } };
     default:
-      return operation satisfies never;
+      return unreachable(operation);
   }
 }
 
@@ -130,6 +131,6 @@ function demandFor(condition: Condition): NonNullable<Parameters<typeof create<t
     case 'variable-equals':
       return { case: 'variable', value: { name: condition.variable, demand: { case: 'value', value: condition.value } } };
     default:
-      return condition satisfies never;
+      return unreachable(condition);
   }
 }

@@ -364,7 +364,7 @@ describe('the bounds of a call', () => {
 
   test('a write that was sent and not answered in time is of unknown outcome', async () => {
     const client = await clientOf([await member(new TwinState(), silent)]);
-    const error = await failure(client.environments.set('a', { X: '1' }, { timeoutMs: 200 }));
+    const error = await failure(client.environments.set('a', { X: '1' }, { timeoutMs: 500 }));
     expect(error).toMatchObject({ reason: 'OUTCOME_UNKNOWN', outcomeUnknown: true });
   });
 
@@ -377,9 +377,9 @@ describe('the bounds of a call', () => {
         ),
     };
     const client = await clientOf([await member(new TwinState(), script)]);
-    const error = await failure(client.environments.set('a', { X: '1' }, { timeoutMs: 100 }));
+    const error = await failure(client.environments.set('a', { X: '1' }, { timeoutMs: 500 }));
     expect(error).toMatchObject({ reason: 'NO_LEADER', code: 'UNAVAILABLE', outcomeUnknown: false });
-    expect(error.message).toContain('tried for 0.1 s');
+    expect(error.message).toContain('tried for 0.5 s');
   });
 
   test('a signal gives a call up at once, before it goes out, on its way, or before it was made', async () => {

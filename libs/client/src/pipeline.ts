@@ -1,3 +1,4 @@
+import { unreachable } from '@env-cli/support';
 import type { PipelineResponse, PipelineResult, ResponseHeader } from '@env-cli/wire';
 
 import { backoffMs, type BackoffOptions } from './backoff.ts';
@@ -346,7 +347,7 @@ export class Pipeline {
         this.#members.failed(stream.channel);
         return false;
       default:
-        return remedy satisfies never;
+        return unreachable(remedy);
     }
   }
 

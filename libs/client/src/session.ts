@@ -1,4 +1,4 @@
-import { EnvCliError } from './error.ts';
+import { assert } from '@env-cli/support';
 
 /**
  * A client session: writes are numbered in it, so that one that is sent twice happens once.
@@ -29,7 +29,7 @@ export class Session {
 
   /** The number of a new write. */
   take(): number {
-    if (!this.hasRoom) throw new EnvCliError({ reason: 'SESSION_FULL', message: `${sessionWindowMax} writes are unanswered` });
+    assert(this.hasRoom, 'a write gets its number when there is room for it');
     this.#incomplete.add(this.#next);
     return this.#next++;
   }

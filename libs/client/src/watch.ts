@@ -1,3 +1,4 @@
+import { unreachable } from '@env-cli/support';
 import type { WatchResponse, WatchStart } from '@env-cli/wire';
 
 import { changeOf, type Change } from './change.ts';
@@ -156,7 +157,7 @@ export class Watch implements AsyncIterableIterator<WatchEvent> {
         // The first is not for here; the second is what a newer cluster may tell and this client does not know.
         break;
       default:
-        event satisfies never;
+        unreachable(event);
     }
   }
 

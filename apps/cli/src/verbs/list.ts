@@ -2,7 +2,7 @@ import type { ListPage } from '@env-cli/client';
 
 import { readOptions, withClient, type Invocation } from '../invocation.ts';
 import { print } from '../io.ts';
-import { cell, table, type Column } from '../table.ts';
+import { cell, TableWriter, type Column } from '../table.ts';
 import { labelsText } from '../text.ts';
 
 const columns: readonly Column[] = [
@@ -27,9 +27,10 @@ export async function list(
   const { selector = '' } = options;
   await withClient(at, async (client) => {
     const listing = client.environments.list({ ...readOptions(at), prefix, selector, pageSize, namesOnly });
+    const drawn = new TableWriter(columns, at.style);
     let first = true;
     for await (const page of listing.pages()) {
-      await print(at.io, at.output === 'json' ? jsonPart(page, first) : textOf(at, page, namesOnly, first));
+      await print(at.io, at.output === 'json' ? jsonPart(page, first) : textOf(drawn, page, namesOnly));
       first = false;
     }
     if (at.output === 'json') await print(at.io, '\n]}\n');
@@ -43,7 +44,7 @@ function jsonPart(page: ListPage, first: boolean): string {
   return head + items.join('');
 }
 
-function textOf(at: Invocation, page: ListPage, namesOnly: boolean, first: boolean): string {
+function textOf(drawn: TableWriter, page: ListPage, namesOnly: boolean): string {
   if (namesOnly) return page.items.map(({ name }) => `${name}\n`).join('');
   if (page.items.length === 0) return '';
   const rows = page.items.map((environment) => [
@@ -54,5 +55,5 @@ function textOf(at: Invocation, page: ListPage, namesOnly: boolean, first: boole
     cell(labelsText(environment.labels)),
     cell(environment.description),
   ]);
-  return table(columns, rows, at.style, first);
+  return drawn.part(rows);
 }

@@ -1,0 +1,699 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { ChangeKind, DeliveryState, DriftPolicy, FileFormat, MemberRole, PlanAction, VariableType } from '@env-cli/wire';
+import type { status } from '@grpc/grpc-js';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+
+import { run as runHere, type Ran, type RunOptions } from './testing/recorded-io.ts';
+import { Twin, TwinRefusal, type Answer } from './testing/twin.ts';
+
+const time = { seconds: BigInt(Date.UTC(2026, 10, 23, 8, 0, 0) / 1000), nanos: 0 };
+const variables = [
+  { name: 'API_KEY', secret: true, valueBytes: 24n, valueHash: 'ab12', modifyRevision: 12n },
+  {
+    name: 'DB_URL',
+    value: 'postgres://db/payments',
+    valueBytes: 22n,
+    type: VariableType.URL,
+    modifyRevision: 9n,
+    comment: 'the primary',
+  },
+  { name: 'GREETING', value: 'two\nlines\u001B[31m', valueBytes: 14n, modifyRevision: 9n },
+];
+const environment = {
+  namespace: 'default',
+  name: 'payments/prod',
+  variables,
+  labels: { team: 'payments', tier: 'prod' },
+  createRevision: 3n,
+  modifyRevision: 12n,
+  version: 4n,
+};
+const revealed = variables.map((variable) => ({ ...variable, value: variable.value ?? 's3cret' }));
+const file = { provider: { case: 'file', value: { directory: '/srv/env', format: FileFormat.JSON } } };
+const mirror = {
+  namespace: 'default',
+  name: 'files',
+  prefix: 'payments/',
+  target: file,
+  drift: DriftPolicy.REPORT,
+  deleteBrakePercent: 20,
+};
+const change = {
+  revision: 12n,
+  environment: 'payments/prod',
+  kind: ChangeKind.UPDATED,
+  variables: [
+    { name: 'API_KEY', before: { ...variables[0], valueBytes: 20n, valueHash: 'cd' }, after: variables[0] },
+    { name: 'NEW', after: { name: 'NEW', value: '1' } },
+    { name: 'OLD', before: { name: 'OLD', value: '0' } },
+  ],
+  labelsBefore: { team: 'payments', gone: 'x' },
+  labelsAfter: { team: 'billing', tier: 'prod' },
+  principal: 'alice',
+  reason: 'rotate the key',
+  time,
+};
+
+/** A cluster in which everything goes well. */
+const healthy: Record<string, (request: any) => Answer> = {
+  'Environments.Get': ({ variables: names, options }) => {
+    const all = options?.view === 2 ? revealed : variables;
+    return {
+      environment: { ...environment, variables: names.length === 0 ? all : all.filter(({ name }) => names.includes(name)) },
+    };
+  },
+  'Environments.List': ({ pageToken }) =>
+    pageToken === ''
+      ? { environments: [environment], nextPageToken: 'next', listRevision: 14n }
+      : { environments: [{ ...environment, name: 'payments/staging', labels: {}, variables: [] }], listRevision: 14n },
+  'Environments.Write': () => ({ revision: 14n, changed: true }),
+  'Environments.History': () => ({
+    changes: [change, { ...change, revision: 3n, kind: ChangeKind.CREATED, variables: [], reason: '' }],
+    compacted: true,
+  }),
+  'Environments.Diff': () => ({
+    variables: change.variables,
+    labelsBefore: change.labelsBefore,
+    labelsAfter: change.labelsAfter,
+    leftExists: true,
+    rightExists: true,
+  }),
+  'Environments.Watch': () => ({
+    responses: [
+      { event: { case: 'started', value: { startRevision: 12n } }, revision: 11n, resumeToken: 'r11' },
+      { event: { case: 'changes', value: { changes: [change] } }, revision: 12n, resumeToken: 'r12' },
+    ],
+  }),
+  'Mirrors.Create': ({ mirror: asked }) => ({ mirror: asked }),
+  'Mirrors.Update': ({ mirror: asked }) => ({ mirror: asked }),
+  'Mirrors.Delete': () => ({}),
+  'Mirrors.List': () => ({ mirrors: [mirror] }),
+  'Mirrors.Status': () => ({
+    mirror,
+    pendingCount: 1n,
+    deliveredRevision: 9n,
+    environments: [
+      { environment: 'payments/prod', state: DeliveryState.SYNCED, deliveredRevision: 12n },
+      {
+        environment: 'payments/staging',
+        state: DeliveryState.TARGET_ERROR,
+        pendingRevision: 13n,
+        attempts: 2,
+        error: 'disk full',
+        nextAttemptTime: time,
+        variables: [{ name: 'X', state: DeliveryState.BLOCKED_BY_POLICY, error: 'a zero byte' }],
+      },
+    ],
+  }),
+  'Mirrors.Plan': () => ({
+    items: [
+      { environment: 'payments/prod', key: 'DB_URL', action: PlanAction.UNCHANGED, valueBytes: 22n },
+      { environment: 'payments/prod', key: 'OLD', action: PlanAction.ORPHAN, note: 'no longer wanted' },
+    ],
+    truncated: true,
+  }),
+  'Mirrors.Wait': () => ({}),
+  'Cluster.Members': () => ({
+    members: [
+      { memberId: 1n, peerAddress: '127.0.0.1:7381', apiAddress: '', role: MemberRole.LEADER, connected: true },
+      { memberId: 2n, peerAddress: '127.0.0.1:7382', apiAddress: '127.0.0.1:1', role: MemberRole.FOLLOWER, connected: false },
+    ],
+  }),
+  'Cluster.Status': () => ({
+    clusterId: 'c0ffee',
+    epoch: 1n,
+    memberId: 1n,
+    role: MemberRole.LEADER,
+    term: 3n,
+    commitIndex: 40n,
+    appliedIndex: 40n,
+    revision: 14n,
+    compactedRevision: 2n,
+    storeBytes: 1_572_864n,
+    logBytes: 512n,
+    version: '0.1.0',
+  }),
+  'Cluster.Compact': () => ({ compactedRevision: 9n }),
+};
+
+let twin: Twin;
+let folder: string;
+
+beforeAll(async () => {
+  twin = await Twin.start(healthy);
+  folder = await mkdtemp(join(tmpdir(), 'env-cli-'));
+});
+afterAll(async () => {
+  twin.stop();
+  await rm(folder, { recursive: true });
+});
+afterEach(() => {
+  twin.asked.length = 0;
+  Object.assign(twin.answers, healthy);
+});
+
+async function run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  return await runHere(args, { ...options, env: { ENV_CLI_ENDPOINT: twin.address, ...options.env } });
+}
+
+/** A refusal whose message is told apart from what the program says by itself. */
+const refused = (code: keyof typeof status, reason: string, facts: Record<string, string> = {}): TwinRefusal =>
+  new TwinRefusal(code, reason, `the cluster says ${reason}; and what next`, facts);
+
+const strong = { consistency: 'CONSISTENCY_STRONG', view: 'VIEW_MASKED' };
+const full = { ...strong, view: 'VIEW_FULL' };
+
+describe('arguments become calls', () => {
+  const name = 'payments/prod';
+  const set = (extra: object, ...vars: object[]) => ({
+    operations: [{ environment: name, set: { variables: vars, ...extra } }],
+    namespace: 'default',
+  });
+
+  test.each<[string, string, object]>([
+    ['get payments/prod', 'Environments.Get', { namespace: 'default', name, options: strong }],
+    [
+      'get payments/prod DB_URL --reveal -n other',
+      'Environments.Get',
+      { namespace: 'other', name, options: full, variables: ['DB_URL'] },
+    ],
+    [
+      'get payments/prod --consistency eventual --max-lag 1.5s',
+      'Environments.Get',
+      { namespace: 'default', name, options: { ...strong, consistency: 'CONSISTENCY_EVENTUAL', maxLag: '1.500s' } },
+    ],
+    [
+      'get payments/prod --consistency read-your-writes --token abc',
+      'Environments.Get',
+      { namespace: 'default', name, options: { ...strong, consistency: 'CONSISTENCY_READ_YOUR_WRITES', token: 'abc' } },
+    ],
+    [
+      'get payments/prod --revision 12',
+      'Environments.Get',
+      { namespace: 'default', name, options: { ...strong, revision: '12' } },
+    ],
+    [
+      'list pay -l team=a --names',
+      'Environments.List',
+      { namespace: 'default', prefix: 'pay', selector: 'team=a', pageSize: 1000, namesOnly: true, options: strong },
+    ],
+    [
+      'set payments/prod A=1 B=x=y C=',
+      'Environments.Write',
+      set({}, { name: 'A', value: '1' }, { name: 'B', value: 'x=y' }, { name: 'C' }),
+    ],
+    [
+      'set payments/prod A=1 --create --secret',
+      'Environments.Write',
+      set({ createIfAbsent: true }, { name: 'A', value: '1', secret: true }),
+    ],
+    [
+      'set payments/prod A=1 --no-secret --type number --comment note',
+      'Environments.Write',
+      set({}, { name: 'A', value: '1', secret: false, type: 'VARIABLE_TYPE_NUMBER', comment: 'note' }),
+    ],
+    [
+      'set payments/prod A=@x B=- --literal',
+      'Environments.Write',
+      set({}, { name: 'A', value: '@x' }, { name: 'B', value: '-' }),
+    ],
+    [
+      'set payments/prod A=1 --if-revision 12 --reason why',
+      'Environments.Write',
+      { ...set({}, { name: 'A', value: '1' }), conditions: [{ environment: name, modifyRevision: '12' }], reason: 'why' },
+    ],
+    [
+      'unset payments/prod A B',
+      'Environments.Write',
+      { namespace: 'default', operations: [{ environment: name, unset: { names: ['A', 'B'] } }] },
+    ],
+    [
+      'create payments/prod A=1 --label t=p --label u=q --description d',
+      'Environments.Write',
+      {
+        namespace: 'default',
+        operations: [
+          { environment: name, create: { variables: [{ name: 'A', value: '1' }], labels: { t: 'p', u: 'q' }, description: 'd' } },
+        ],
+      },
+    ],
+    [
+      'delete payments/prod --if-revision 3',
+      'Environments.Write',
+      {
+        namespace: 'default',
+        operations: [{ environment: name, delete: {} }],
+        conditions: [{ environment: name, modifyRevision: '3' }],
+      },
+    ],
+    ['history payments/prod --limit 5', 'Environments.History', { namespace: 'default', name, pageSize: 5, options: strong }],
+    [
+      'diff payments/prod 12',
+      'Environments.Diff',
+      { namespace: 'default', name, revision: '12', otherName: name, options: strong },
+    ],
+    [
+      'diff payments/prod 12 14',
+      'Environments.Diff',
+      { namespace: 'default', name, revision: '12', otherName: name, otherRevision: '14', options: strong },
+    ],
+    [
+      'diff a@9 b@14 --reveal',
+      'Environments.Diff',
+      { namespace: 'default', name: 'a', revision: '9', otherName: 'b', otherRevision: '14', options: full },
+    ],
+    ['diff a b', 'Environments.Diff', { namespace: 'default', name: 'a', otherName: 'b', options: strong }],
+    ['export payments/prod --reveal', 'Environments.Get', { namespace: 'default', name, options: full }],
+    [
+      'mirror create m --file /srv/x --format json --prefix p/ -l a=b --withdrawal leave --drift report --delete-brake 20%',
+      'Mirrors.Create',
+      {
+        mirror: {
+          namespace: 'default',
+          name: 'm',
+          prefix: 'p/',
+          selector: 'a=b',
+          target: { file: { directory: '/srv/x', format: 'FILE_FORMAT_JSON' } },
+          withdrawal: 'WITHDRAWAL_POLICY_LEAVE',
+          drift: 'DRIFT_POLICY_REPORT',
+          deleteBrakePercent: 20,
+        },
+      },
+    ],
+    ['mirror delete files', 'Mirrors.Delete', { namespace: 'default', name: 'files' }],
+    ['mirror status files', 'Mirrors.Status', { namespace: 'default', name: 'files' }],
+    ['mirror plan files payments/prod', 'Mirrors.Plan', { namespace: 'default', name: 'files', environment: 'payments/prod' }],
+    [
+      'mirror wait files --at-revision 14 --timeout 2s',
+      'Mirrors.Wait',
+      { namespace: 'default', names: ['files'], revision: '14', timeout: '2s' },
+    ],
+    ['cluster compact 9', 'Cluster.Compact', { revision: '9' }],
+  ])('%s', async (line, method, request) => {
+    const ran = await run(line.split(' '));
+    expect(ran).toMatchObject({ exitCode: 0 });
+    expect(twin.calls.at(0)).toEqual({ method, request });
+  });
+
+  test('mirror update changes what its flags name and keeps the rest', async () => {
+    expect((await run(['mirror', 'update', 'files', '--prefix', ''])).exitCode).toBe(0);
+    expect(twin.calls.at(-1)).toMatchObject({
+      method: 'Mirrors.Update',
+      request: {
+        mirror: {
+          name: 'files',
+          target: { file: { directory: '/srv/env' } },
+          drift: 'DRIFT_POLICY_REPORT',
+          deleteBrakePercent: 20,
+        },
+      },
+    });
+    expect(twin.calls.at(-1)).not.toHaveProperty('request.mirror.prefix');
+  });
+
+  test('a value comes from a file or from standard input, without the line break at its end', async () => {
+    const path = join(folder, 'key.txt');
+    await writeFile(path, 'from a file\n\n');
+    await run(['set', 'e', `A=@${path}`, 'B=-', '--secret'], { stdin: 'from stdin\r\n' });
+    expect(twin.calls[0]?.request).toMatchObject({
+      operations: [
+        {
+          set: {
+            variables: [
+              { name: 'A', value: 'from a file\n', secret: true },
+              { name: 'B', value: 'from stdin', secret: true },
+            ],
+          },
+        },
+      ],
+    });
+  });
+
+  test('a flag goes before its environment variable', async () => {
+    const env = { ENV_CLI_ENDPOINT: '127.0.0.1:1', ENV_CLI_NAMESPACE: 'from-env' };
+    expect((await run(['get', 'payments/prod', '-e', twin.address], { env })).exitCode).toBe(0);
+    expect(twin.calls[0]?.request).toMatchObject({ namespace: 'from-env' });
+  });
+
+  test('import sends all of a file as one write', async () => {
+    const path = join(folder, 'x.env');
+    await writeFile(path, 'A=1\nexport B="two\nlines"\n');
+    const ran = await run(['import', path, 'payments/dev', '--create', '--secret-names', 'B']);
+    expect(ran).toMatchObject({ exitCode: 0, stdout: '', stderr: expect.stringContaining('2 variables of') });
+    expect(twin.calls).toEqual([
+      {
+        method: 'Environments.Write',
+        request: {
+          namespace: 'default',
+          operations: [
+            {
+              environment: 'payments/dev',
+              set: {
+                createIfAbsent: true,
+                variables: [
+                  { name: 'A', value: '1' },
+                  { name: 'B', value: 'two\nlines', secret: true },
+                ],
+              },
+            },
+          ],
+        },
+      },
+    ]);
+    await run(['import', '-', 'payments/dev', '--format', 'json', '--replace', '--secret'], {
+      stdin: '{"N": 12345678901234567890, "T": true}',
+    });
+    expect(twin.calls[1]?.request).toMatchObject({
+      operations: [
+        {
+          replace: {
+            variables: [
+              { name: 'N', value: '12345678901234567890', secret: true },
+              { name: 'T', value: 'true', secret: true },
+            ],
+          },
+        },
+      ],
+    });
+  });
+});
+
+describe('what a person sees', () => {
+  test.each([
+    ['get payments/prod'],
+    ['get payments/prod DB_URL'],
+    ['get payments/prod --reveal -o shell'],
+    ['list'],
+    ['list --names'],
+    ['history payments/prod'],
+    ['diff payments/prod 9 12'],
+    ['export payments/prod --reveal'],
+    ['export payments/prod --reveal -o json'],
+    ['set payments/prod A=1'],
+    ['delete payments/prod'],
+    ['mirror list'],
+    ['mirror status files'],
+    ['mirror plan files'],
+    ['mirror wait'],
+    ['mirror create files --file /srv/env'],
+    ['cluster members'],
+    ['cluster compact 9'],
+    ['version'],
+  ])('%s', async (line) => {
+    const { exitCode, stdout, stderr } = await run(line.split(' '));
+    expect(`exit ${exitCode}\n${stdout}---\n${stderr}`).toMatchSnapshot();
+  });
+
+  test('colours are for terminals, and NO_COLOR turns them off', async () => {
+    const plain = await run(['get', 'payments/prod']);
+    const coloured = await run(['get', 'payments/prod'], { terminal: true });
+    expect(plain.stdout).not.toContain('\u001B');
+    expect(coloured.stdout).toContain('\u001B[1mNAME');
+    expect(await run(['get', 'payments/prod'], { terminal: true, env: { NO_COLOR: '1' } })).toEqual(plain);
+  });
+
+  test('cluster status asks every member itself, and shows those that do not answer', async () => {
+    twin.answers['Cluster.Members'] = () => ({
+      members: [
+        { memberId: 1n, apiAddress: twin.address, role: MemberRole.LEADER },
+        { memberId: 2n, apiAddress: '127.0.0.1:1' },
+        { memberId: 3n },
+      ],
+    });
+    const { stdout, stderr, exitCode } = await run(['cluster', 'status']);
+    expect(exitCode).toBe(0);
+    expect(`${stdout}---\n${stderr}`.replaceAll(twin.address.padEnd(15), '127.0.0.1:7371 ')).toMatchSnapshot();
+  });
+
+  test('watch writes a line a change, until it is interrupted', async () => {
+    const interrupted = new AbortController();
+    const onOutput = (): void => interrupted.abort();
+    expect(await run(['watch', 'payments/prod', '--from-revision', '12'], { interrupted: interrupted.signal, onOutput })).toEqual(
+      {
+        exitCode: 0,
+        stdout: '12  2026-11-23 08:00:00Z  updated  payments/prod  ~API_KEY +NEW -OLD labels  alice: rotate the key\n',
+        stderr: '',
+      },
+    );
+    expect(twin.calls[0]?.request).toMatchObject({ name: 'payments/prod', startRevision: '12', view: 'VIEW_MASKED' });
+  });
+});
+
+describe('what a program reads', () => {
+  test.each([
+    ['get payments/prod'],
+    ['list'],
+    ['history payments/prod'],
+    ['diff payments/prod 9'],
+    ['set payments/prod A=1'],
+    ['mirror status files'],
+    ['mirror plan files'],
+    ['cluster members'],
+    ['version'],
+  ])('%s -o json is JSON and nothing else', async (line) => {
+    const { exitCode, stdout, stderr } = await run([...line.split(' '), '-o', 'json']);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchSnapshot();
+  });
+
+  test('an empty list is an empty list', async () => {
+    twin.answers['Environments.List'] = () => ({ listRevision: 1n });
+    expect(JSON.parse((await run(['list', '-o', 'json'])).stdout)).toEqual({ revision: 1, environments: [] });
+    expect((await run(['list'])).stdout).toBe('');
+  });
+});
+
+describe('secrets', () => {
+  test('are never shown without --reveal, by any verb and in any form', async () => {
+    twin.answers['Environments.Get'] = ({ options }) => ({
+      environment: { ...environment, variables: options.view === 2 ? revealed : variables },
+    });
+    for (const line of [
+      'get payments/prod',
+      'get payments/prod -o json',
+      'get payments/prod -o dotenv',
+      'get payments/prod -o shell',
+      'export payments/prod',
+      'history payments/prod',
+      'diff payments/prod 1',
+    ]) {
+      const { stdout, stderr } = await run(line.split(' '));
+      expect(stdout + stderr).not.toContain('s3cret');
+    }
+    expect(twin.calls.every(({ request }) => (request as { options: { view: string } }).options.view === 'VIEW_MASKED')).toBe(
+      true,
+    );
+  });
+
+  test.each(['get payments/prod API_KEY', 'export payments/prod', 'get payments/prod -o dotenv'])(
+    '%s is refused rather than incomplete',
+    async (line) => {
+      const { exitCode, stdout, stderr } = await run(line.split(' '));
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+      expect(stderr).toContain('--reveal');
+    },
+  );
+});
+
+describe('a failure tells what, where and what next, and has its exit code', () => {
+  const at = { changed_by: 'alice', changed_at: '2026-11-23T08:00:00.000Z' };
+
+  test.each<[string, string, TwinRefusal, number, string]>([
+    [
+      'set payments/prod A=1 --if-revision 12',
+      'Environments.Write',
+      refused('FAILED_PRECONDITION', 'CONDITION_FAILED', {
+        environment: 'payments/prod',
+        current_revision: '14',
+        current_exists: 'true',
+        ...at,
+      }),
+      4,
+      "payments/prod is at revision 14, not 12 (changed by alice, 2 minutes ago). See 'env-cli diff payments/prod 12 14'.",
+    ],
+    [
+      'delete payments/prod --if-revision 12',
+      'Environments.Write',
+      refused('FAILED_PRECONDITION', 'CONDITION_FAILED', {
+        environment: 'payments/prod',
+        current_revision: '14',
+        current_exists: 'false',
+        ...at,
+      }),
+      4,
+      "payments/prod was deleted at revision 14 (changed by alice, 2 minutes ago). See 'env-cli history payments/prod'.",
+    ],
+    [
+      'set nope A=1',
+      'Environments.Write',
+      refused('NOT_FOUND', 'ENVIRONMENT_NOT_FOUND', { environment: 'nope' }),
+      3,
+      "there is no environment nope. Add --create to create it, or see 'env-cli list' for those that exist.",
+    ],
+    [
+      'get nope',
+      'Environments.Get',
+      refused('NOT_FOUND', 'ENVIRONMENT_NOT_FOUND', { environment: 'nope' }),
+      3,
+      "there is no environment nope. See 'env-cli list' for those that exist.",
+    ],
+    [
+      'create payments/prod',
+      'Environments.Write',
+      refused('ALREADY_EXISTS', 'ENVIRONMENT_EXISTS', { environment: 'payments/prod', ...at }),
+      4,
+      "payments/prod exists already (changed by alice, 2 minutes ago). See 'env-cli get payments/prod', or set its variables with 'env-cli set payments/prod NAME=value'.",
+    ],
+    [
+      'get payments/prod --revision 1',
+      'Environments.Get',
+      refused('OUT_OF_RANGE', 'COMPACTED', { asked: '1', oldest: '9' }),
+      1,
+      'revision 1 is no longer kept; the oldest that can be read is 9.',
+    ],
+    [
+      'set payments/prod 9=1',
+      'Environments.Write',
+      refused('INVALID_ARGUMENT', 'INVALID_FIELD'),
+      1,
+      'the cluster says INVALID_FIELD; and what next.',
+    ],
+    [
+      'set payments/prod A=1 --timeout 800ms',
+      'Environments.Write',
+      refused('UNAVAILABLE', 'NO_LEADER'),
+      5,
+      'the cluster says NO_LEADER; and what next (tried for 0.8 s).',
+    ],
+    [
+      'set payments/prod A=1 --timeout 800ms',
+      'Environments.Write',
+      refused('UNKNOWN', 'OUTCOME_UNKNOWN'),
+      5,
+      "the write was not answered within 0.8 s; whether it was done is not known. Look before you write again: 'env-cli history payments/prod'.",
+    ],
+    [
+      'mirror status nope',
+      'Mirrors.Status',
+      refused('NOT_FOUND', 'MIRROR_NOT_FOUND', { mirror: 'nope' }),
+      3,
+      "there is no mirror nope. See 'env-cli mirror list' for those that exist.",
+    ],
+    [
+      'mirror create m --file /x',
+      'Mirrors.Create',
+      refused('FAILED_PRECONDITION', 'MIRROR_OVERLAPS'),
+      4,
+      'the cluster says MIRROR_OVERLAPS; and what next.',
+    ],
+  ])('%s: %s', async (line, method, refusal, exitCode, text) => {
+    twin.answers[method] = () => refusal;
+    expect(await run(line.split(' '))).toEqual({ exitCode, stdout: '', stderr: `env-cli: ${text}\n` });
+  });
+
+  test('a variable that does not exist, and a mirror that is behind', async () => {
+    Object.assign(twin.answers, healthy, { 'Mirrors.Wait': () => ({ behind: ['files', 'eu'] }) });
+    expect(await run(['get', 'payments/prod', 'NOPE'])).toEqual({
+      exitCode: 3,
+      stdout: '',
+      stderr: "env-cli: payments/prod has no variable NOPE. See 'env-cli get payments/prod' for those it has.\n",
+    });
+    expect(await run(['mirror', 'wait', '--timeout', '1s'])).toEqual({
+      exitCode: 5,
+      stdout: '',
+      stderr: "env-cli: not all mirrors hold the newest revision after 1 s: files, eu. See 'env-cli mirror status files'.\n",
+    });
+  });
+
+  test('nobody who answers', async () => {
+    const { exitCode, stderr } = await run(['get', 'x', '-e', '127.0.0.1:1', '--timeout', '200ms']);
+    expect(exitCode).toBe(5);
+    expect(stderr).toBe(
+      "env-cli: no member could be reached: 127.0.0.1:1: connection refused. Check that the cluster runs ('npm start' starts one here), or name it with --endpoint or ENV_CLI_ENDPOINT.\n",
+    );
+  });
+
+  test.each<[string, string]>([
+    ['gte payments/prod', 'Did you mean get?'],
+    ['get', "missing required argument 'environment'"],
+    ['get x --revision twelve', 'A revision is a whole number.'],
+    ['get x --timeout 10', 'Write a number with its unit'],
+    ['get x -o yaml', 'Allowed choices are table, json, dotenv, shell.'],
+    ['get x --max-lag 1s', '--consistency eventual'],
+    ['get x --consistency read-your-writes', 'needs --token'],
+    ['set x A', 'is no NAME=value'],
+    ['set x A=1 A=2', 'A is given twice'],
+    ['set x A=- B=-', 'only one value can come from standard input'],
+    ['set x A=1 --type text', 'Allowed choices are'],
+    ['unset x A=1', 'unset takes names alone'],
+    ['diff x', "missing required argument 'others'"],
+    ['diff a b c', 'is one too many'],
+    ['diff a@x b', "'a@x' is no environment at a revision"],
+    ['diff a@1 2', 'has a revision already'],
+    ['mirror create m', 'needs a target'],
+    ['mirror update m', 'nothing to change'],
+    ['mirror create m --file x --delete-brake 101', 'It is a whole number of 0 to 100.'],
+    ['cluster compact x', 'A revision is a whole number.'],
+    ['', 'Usage: env-cli'],
+  ])('%p is wrong usage', async (line, text) => {
+    const { exitCode, stdout, stderr } = await run(line === '' ? [] : line.split(' '));
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain(text);
+    expect(twin.asked).toEqual([]);
+  });
+
+  test.each<[string, string, string]>([
+    ['bad.env', 'A=1\nB="two\nthree\n', 'bad.env, line 2: the quote " that opens here is never closed. Nothing was written.'],
+    ['bad.json', '{"A": {}}', 'bad.json: A is an object, not a text. Nothing was written.'],
+    ['worse.json', '{"A": 1,}', 'Nothing was written.'],
+    ['list.json', '[]', 'expected one object of names and values'],
+    ['empty.env', '# nothing\n', 'holds no variable. Nothing was written.'],
+    ['latin1.env', 'A=\u00E9', 'is no UTF-8 text'],
+  ])('import of %s writes nothing', async (name, text, problem) => {
+    const path = join(folder, name);
+    await writeFile(path, text, name.startsWith('latin1') ? 'latin1' : 'utf8');
+    const { exitCode, stdout, stderr } = await run(['import', path, 'payments/dev']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toContain(problem);
+    expect(twin.asked).toEqual([]);
+  });
+
+  test('a file that is not there', async () => {
+    const { exitCode, stderr } = await run(['set', 'x', `A=@${join(folder, 'absent')}`]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining('absent cannot be read: ENOENT') });
+  });
+});
+
+function leave(): never {
+  throw Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+}
+
+test('a reader that leaves early is no failure', async () => {
+  expect(await run(['list'], { onOutput: leave })).toMatchObject({ exitCode: 0, stderr: '' });
+});
+
+test.each([
+  'get',
+  'set',
+  'unset',
+  'list',
+  'create',
+  'delete',
+  'history',
+  'diff',
+  'watch',
+  'import',
+  'export',
+  'run',
+  'mirror create',
+  'mirror wait',
+  'cluster status',
+  'version',
+])('%s --help shows examples', async (verb) => {
+  const { exitCode, stdout } = await run([...verb.split(' '), '--help']);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain(`  $ env-cli ${verb}`);
+});
