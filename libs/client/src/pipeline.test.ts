@@ -373,7 +373,7 @@ describe('the bounds of a call', () => {
       pipeline: (stream, { calls }, self) =>
         self.answer(
           stream,
-          calls.map(({ id }) => ({ id, result: { case: 'error', value: refusal('NO_LEADER') } })),
+          calls.map(({ id }) => ({ id, result: { case: 'error', value: refusal('NO_LEADER', {}, 5000) } })),
         ),
     };
     const client = await clientOf([await member(new TwinState(), script)]);

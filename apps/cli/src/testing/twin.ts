@@ -1,5 +1,5 @@
 import { create, toBinary, toJson, type DescMessage, type DescMethod, type MessageShape } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
+import { anyPack, durationFromMs } from '@bufbuild/protobuf/wkt';
 import {
   Cluster,
   Environments,
@@ -7,6 +7,7 @@ import {
   grpcService,
   Mirrors,
   PipelineCallSchema,
+  RetryInfoSchema,
   Sessions,
   StatusSchema,
   type PipelineRequest,
@@ -41,7 +42,10 @@ export class TwinRefusal {
 
   status() {
     const info = create(ErrorInfoSchema, { reason: this.reason, domain: 'env-cli', metadata: { ...this.facts } });
-    return create(StatusSchema, { code: this.code, message: this.message, details: [anyPack(ErrorInfoSchema, info)] });
+    // Longer than any test waits: what is refused for now is refused once.
+    const retry = create(RetryInfoSchema, { retryDelay: durationFromMs(60_000) });
+    const details = [anyPack(ErrorInfoSchema, info), anyPack(RetryInfoSchema, retry)];
+    return create(StatusSchema, { code: this.code, message: this.message, details });
   }
 }
 

@@ -1,5 +1,5 @@
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
+import { anyPack, durationFromMs } from '@bufbuild/protobuf/wkt';
 import {
   Cluster,
   Environments,
@@ -42,7 +42,7 @@ export type WatchCallStream = ServerDuplexStream<WatchRequest, unknown>;
 export function refusal(reason: Reason, metadata: Record<string, string> = {}, retryAfterMs?: number): Status {
   const details = [anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason, domain: 'env-cli', metadata }))];
   if (retryAfterMs !== undefined) {
-    const retryDelay = { seconds: 0n, nanos: retryAfterMs * 1_000_000 };
+    const retryDelay = durationFromMs(retryAfterMs);
     details.push(anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay })));
   }
   return create(StatusSchema, { code: statusNames.indexOf(reasonTable[reason].code), message: `said ${reason}`, details });
