@@ -24,6 +24,12 @@ import type { ThreadHost, ThreadService } from './worker-main.ts';
 /** Milliseconds between two looks whether a checkpoint is due, when nothing is applied. */
 const idleMs = 250;
 
+/**
+ * Milliseconds by which the consensus thread may learn later what was applied: nobody waits for it there, and each word
+ * wakes a thread. Its window of entries that are handed out (16 MiB) is far larger than what is applied in so long.
+ */
+const wordMs = 10;
+
 /** The thread that owns the state: committed entries in, results out, checkpoints, snapshots. */
 export class ApplyThread implements ThreadService<StateReport> {
   readonly #start: ApplyStart;
@@ -39,6 +45,9 @@ export class ApplyThread implements ThreadService<StateReport> {
   #transactSeconds = 0;
   #installing: string | null = null;
   #failed = false;
+  #appliedIndex = 0;
+  /** Set while the consensus thread does not know of all that is applied. */
+  #word: NodeJS.Timeout | null = null;
 
   private constructor(start: ApplyStart, host: ThreadHost, storeOptions: StoreOptions, store: Store) {
     this.#start = start;
@@ -61,7 +70,10 @@ export class ApplyThread implements ThreadService<StateReport> {
         machine: { begin: (tables) => this.#machine.begin(tables) },
         observer: {
           applied: (batch) => this.#applied(batch),
-          checkpointed: (index) => this.#toConsensus({ kind: 'checkpointed', index }),
+          checkpointed: (index) => {
+            this.#tellApplied();
+            this.#toConsensus({ kind: 'checkpointed', index });
+          },
           backgroundDue: () => this.#toConsensus({ kind: 'background-due' }),
         },
         clock: { monotonicMs: processMs, wallMs: () => Date.now() },
@@ -100,6 +112,7 @@ export class ApplyThread implements ThreadService<StateReport> {
     this.#delay.close();
     if (this.#failed) return this.#store.abandon();
     while (!this.#loop.idle) this.#loop.turn();
+    this.#tellApplied();
     await this.#store.stop();
     for (const port of [this.#start.consensus, this.#start.api]) port.close();
   }
@@ -136,7 +149,15 @@ export class ApplyThread implements ThreadService<StateReport> {
     const toApi: ApplyToApi = { kind: 'applied', index, term, revision, results: flat, hashes };
     // The API thread first: somebody waits there.
     post(this.#start.api, toApi, flat === null ? [] : [flat.counters, flat.indexes, flat.kinds, flat.revisions]);
-    this.#toConsensus({ kind: 'applied', index });
+    this.#appliedIndex = index;
+    this.#word ??= setTimeout(() => this.#tellApplied(), wordMs);
+  }
+
+  #tellApplied(): void {
+    if (this.#word === null) return;
+    clearTimeout(this.#word);
+    this.#word = null;
+    this.#toConsensus({ kind: 'applied', index: this.#appliedIndex });
   }
 
   async #spool(id: number): Promise<void> {
@@ -167,6 +188,7 @@ export class ApplyThread implements ThreadService<StateReport> {
       await this.#store.abandon();
       this.#store = await openState(this.#start.dataDir, this.#storeOptions);
       this.#machine = new StateMachine();
+      this.#tellApplied();
       const state = this.report;
       this.#loop.replaced(state.appliedIndex);
       const toApi: ApplyToApi = { kind: 'state-replaced', state };

@@ -57,7 +57,8 @@ export class ThreadedMember implements Member {
   readonly #mirrors = new MirrorCount();
   readonly #gate: ReadGate;
   readonly #turns = new Turns(() => this.#send());
-  readonly #sweeper: NodeJS.Timeout;
+  /** Runs while anything waits: an idle member is not woken. */
+  #sweeper: NodeJS.Timeout | null = null;
   readonly #delay = new LoopDelay('api');
   readonly #appliedListeners = new Listeners<number>();
   readonly #replacedListeners = new Listeners<void>();
@@ -88,7 +89,6 @@ export class ThreadedMember implements Member {
       nowMs: processMs,
       leaderWaitMs: parts.leaderWaitMs,
     });
-    this.#sweeper = setInterval(() => this.#sweep(), sweepMs);
     parts.applyPort.on('message', (message: ApplyToApi) => this.#fromApply(message));
     parts.consensusPort.on('message', (message: ConsensusToApi) => this.#fromConsensus(message));
     this.stopped = this.#ended.promise;
@@ -115,11 +115,13 @@ export class ThreadedMember implements Member {
     const rows = commandRows(proposal, this.#mirrors.count);
     this.#batch.add(encodeCommand({ ...proposal, requestId }), counter, deadlineMs, rows);
     this.#turns.request();
+    this.#beginSweeping();
     return this.#pending.add(counter, deadlineMs);
   }
 
   read<T>(need: ReadNeed, work: (tables: ReadTables) => T): Promise<T> {
     if (this.#state === 'ended') return Promise.reject(stopping());
+    this.#beginSweeping();
     return this.#gate.read(need, need.deadline + processMsOffset, work);
   }
 
@@ -229,11 +231,21 @@ export class ThreadedMember implements Member {
     this.#appliedListeners.tell(state.revision);
   }
 
+  #beginSweeping(): void {
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs);
+  }
+
+  #endSweeping(): void {
+    if (this.#sweeper !== null) clearInterval(this.#sweeper);
+    this.#sweeper = null;
+  }
+
   #sweep(): void {
     const nowMs = processMs();
     this.#pending.sweep(nowMs);
     this.#gate.sweep(nowMs);
     this.#mirrors.refresh(nowMs, this.#reader);
+    if (this.#pending.size === 0 && this.#gate.size === 0) this.#endSweeping();
   }
 
   #drain(graceMs: number): Promise<void> {
@@ -262,7 +274,7 @@ export class ThreadedMember implements Member {
 
   #setEnded(): void {
     this.#state = 'ended';
-    clearInterval(this.#sweeper);
+    this.#endSweeping();
     this.#delay.close();
     this.#pending.refuseAll('outcome-unknown');
     this.#gate.rejectAll(stopping());
