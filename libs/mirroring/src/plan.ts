@@ -8,7 +8,7 @@ import type { Source, VariableRefusal, WantedKey } from './wanted.ts';
  * - `create`: it is not there and is written.
  * - `update`: ours, as we left it, and out of date: it is written.
  * - `unchanged`: ours and as it should be: no call is made.
- * - `adopt`: it has the wanted value without our stamp on it: it is stamped, and the value is not written.
+ * - `adopt`: it has the wanted value, and the stamp on it is missing or was not finished: it is stamped, and not written.
  * - `foreign-changed`: ours, and somebody else changed or removed it: the mirror's drift policy says what is done.
  * - `foreign`: somebody else's: it is left.
  * - `orphan`: ours and no longer wanted: it is deleted, or left when the mirror says so.
@@ -163,7 +163,8 @@ function planWanted(request: PlanRequest, wanted: WantedKey, found: ObservedKey 
   }
   const stamp = { ...writer, valueHash: content.hash };
   if (found !== null && equal) {
-    if (standing === 'ours') return { ...item, action: 'unchanged', step: null, hold: null };
+    // Where a crash came after the value and before the word that it has landed, that word is still to be said.
+    if (standing === 'ours' && found.landed) return { ...item, action: 'unchanged', step: null, hold: null };
     return { ...item, action: 'adopt', step: { kind: 'mark', key, stamp, found }, hold: null };
   }
   if (standing === 'changed' && drift === 'report') return { ...item, action, step: null, hold: changedElsewhere };

@@ -55,6 +55,13 @@ export class ClusterTwin implements OutboxSource, ReportSink {
     this.#changed();
   }
 
+  /** Removes an environment without a row that says so: as a member finds it that missed its withdrawal. */
+  forget(id: number, environment: string): void {
+    this.#environments.delete(environment);
+    this.#held.get(id)?.delete(environment);
+    this.#changed();
+  }
+
   /** What a mirror should hold: its environments and their variables. */
   selected(id: number): ReadonlyMap<string, Readonly<Record<string, string>>> {
     return new Map([...this.#environments].filter(([environment]) => this.#selects(id, environment)));

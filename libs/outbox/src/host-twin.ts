@@ -47,13 +47,18 @@ export class HostTwin implements Host {
     while (this.next(untilMs)) await turn();
   }
 
-  /** Lets time pass until something holds; gives up, and says so, after an hour of it. */
-  async until(holds: () => boolean, busy: () => boolean = () => false): Promise<void> {
+  /**
+   * Lets time pass until something holds; gives up, and says so, after an hour of it. While `working` answers a promise, something
+   * real is under way (a file that is written): time stands still until it settles.
+   */
+  async until(holds: () => boolean, working: () => Promise<unknown> | null = () => null): Promise<void> {
     const untilMs = this.#nowMs + 3_600_000;
-    while (!holds()) {
+    for (;;) {
       await turn();
-      // While something real is under way (a file that is written), time waits for it.
-      if (!busy() && !holds() && !this.next(untilMs)) throw new Error('it did not come to hold within an hour');
+      if (holds()) return;
+      const work = working();
+      if (work !== null) await work;
+      else if (!this.next(untilMs)) throw new Error('it did not come to hold within an hour');
     }
   }
 }

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 
-import { CloudTwin, clocked } from './cloud-twin.ts';
+import { CloudTwin, clocked } from './testing/cloud-twin.ts';
 import { ClusterTwin } from './cluster-twin.ts';
 import { HostTwin, turn } from './host-twin.ts';
 import { defaultOutboxLimits, type OutboxLimits } from './limits.ts';

@@ -132,7 +132,13 @@ class FileProvider implements CloudProvider {
   }
 
   async *ownedEnvironments(calls: ReadCalls): AsyncGenerator<string> {
-    const files = await calls.read(() => this.#failing('reading the manifest', () => this.#manifest.files()));
+    const files = await calls.read(() =>
+      this.#failing('reading the manifest', async () => {
+        // Not a change of the target, but the only look that comes without one: what a crash left may hold values.
+        await this.#manifest.removeTemporaries();
+        return this.#manifest.files();
+      }),
+    );
     const extension = /\.(env|json)$/;
     yield* new Set(files.filter((file) => extension.test(file)).map((file) => file.replace(extension, '')));
   }
@@ -184,8 +190,8 @@ class FileProvider implements CloudProvider {
     const path = this.#tree.pathOf(file);
     const landed = entry?.landed ?? false;
     const stamps: readonly Stamp[] = [...(entry?.stamps ?? []), step.stamp];
-    await this.#manifest.write(file, { landed, stamps });
     await this.#tree.makeFoldersOf(file);
+    await this.#manifest.write(file, { landed, stamps });
     const temporary = await this.#manifest.temporary(step.bytes);
     try {
       const standing = await this.#mustStand(file, step.found);

@@ -81,6 +81,8 @@ export class Manifest {
 
   /** Removes what a crash left half written: it may hold values. */
   async removeTemporaries(): Promise<void> {
+    // Behind a link they would be somebody else's.
+    if (!(await this.#tree.hasManifest())) return;
     for (const name of await this.#disk.list(this.#tree.manifestPathOf(''))) {
       if (name.endsWith('.tmp') && !name.startsWith(`${this.#life}-`)) await this.#disk.unlink(this.#tree.manifestPathOf(name));
     }

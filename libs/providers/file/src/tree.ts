@@ -41,7 +41,12 @@ export class Tree {
     // A root that is itself a link is what the administrator named, so that one is followed.
     await this.#disk.makeRoot(this.#root);
     if (await this.#disk.makeFolder(this.manifestPathOf(''))) await this.#disk.syncFolder(this.#root);
-    await this.#isFolder(this.manifestPathOf(''));
+    await this.hasManifest();
+  }
+
+  /** Whether the manifest's folder is there. Throws {@link TargetError} (`refused`) when something else is in its place. */
+  hasManifest(): Promise<boolean> {
+    return this.#isFolder(this.manifestPathOf(''));
   }
 
   /** Makes the folders on the way to a file, and notes which of them are ours. */

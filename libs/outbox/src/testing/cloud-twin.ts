@@ -1,7 +1,7 @@
 import type { ObservedTarget, Stamp, Step, StepResult } from '@env-cli/mirroring';
 import { unreachable } from '@env-cli/support';
 
-import type { Host } from './ports.ts';
+import type { Host } from '../ports.ts';
 import {
   type CloudProvider,
   type OpenProvider,
@@ -12,7 +12,7 @@ import {
   TargetError,
   type TargetLimits,
   type WriteCalls,
-} from './provider.ts';
+} from '../provider.ts';
 
 /** One remote secret of the store. */
 interface Secret {
