@@ -13,6 +13,7 @@ export interface ApiOptions {
   readonly defaultDeadlineMs: number;
   readonly defaultConsistency: DefaultConsistency;
   readonly watchProgressIntervalMs: number;
+  readonly storageBytes: () => number;
   readonly faults: FaultSink;
 }
 
@@ -26,11 +27,12 @@ export class Api implements ApiServices {
   readonly writes: Writes;
   readonly dispatcher: Dispatcher;
   readonly watchProgressIntervalMs: number;
+  readonly storageBytes: () => number;
   readonly #drain = new AbortController();
   readonly #faults: FaultSink;
 
   constructor(member: Member, mirrorWorker: MirrorWorker, options: ApiOptions) {
-    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, faults } = options;
+    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, storageBytes, faults } = options;
     this.#faults = faults;
     this.member = member;
     this.mirrorWorker = mirrorWorker;
@@ -40,6 +42,7 @@ export class Api implements ApiServices {
     this.writes = new Writes(member);
     this.dispatcher = new Dispatcher(member, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));
     this.watchProgressIntervalMs = watchProgressIntervalMs;
+    this.storageBytes = storageBytes;
   }
 
   get draining(): AbortSignal {

@@ -1,1 +1,112 @@
-export {};
+import { readFileSync } from 'node:fs';
+
+import { MemberServer } from './lifecycle/member-server.ts';
+import { type Log, makeLog } from './observability/log.ts';
+import { helpText, printedConfig } from './options/manual.ts';
+import { type Options, readOptions } from './options/read.ts';
+import { exitCodes, type ExitReason, StartRefused } from './options/refusal.ts';
+import { framesOf } from './rpc/faults.ts';
+import { softwareVersion } from './version.ts';
+
+/** How long the last words have to get out before the process ends. */
+const lastWordsMs = 200;
+
+function refuse(reason: ExitReason, message: string): void {
+  process.stderr.write(`env-cli-server: ${message}\n`);
+  process.exitCode = exitCodes[reason].code;
+}
+
+function optionsOfCommandLine(): Options | null {
+  try {
+    return readOptions({ args: process.argv.slice(2), env: process.env, readFile: (path) => readFileSync(path, 'utf8') });
+  } catch (error) {
+    if (!(error instanceof StartRefused)) throw error;
+    refuse(error.reason, error.message);
+    return null;
+  }
+}
+
+async function run({ values }: Options): Promise<void> {
+  const format = values['observability.log_format'];
+  const log = makeLog({
+    level: values['observability.log_level'],
+    format: format === 'auto' ? (process.stdout.isTTY ? 'text' : 'json') : format,
+    memberId: values['server.member_id'],
+    write: (line) => process.stdout.write(line),
+  });
+  const server = new MemberServer(values, log);
+  const told = toldToStop(log);
+  process.on('uncaughtException', (error) =>
+    end(log, 'failed', `an exception that nobody caught: ${error.name}\n${framesOf(error)}`),
+  );
+
+  const starting = server.start();
+  try {
+    await Promise.race([starting, told, server.failed]);
+  } catch (error) {
+    return end(log, error instanceof StartRefused ? error.reason : 'failed', textOf(error));
+  }
+  // Who started this process may wait to hear of it.
+  void server.ready.then(() => process.send?.({ kind: 'ready' }));
+  try {
+    await Promise.race([told, server.failed]);
+  } catch (error) {
+    return end(log, 'failed', textOf(error));
+  }
+  log.info('the member stops');
+  // A start that is given up has nothing to say.
+  starting.catch(() => undefined);
+  await server.stop();
+  log.info('the member has stopped');
+  return end(log, 'stopped', null);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Resolves when somebody wants the process to end: by a signal, or because whoever started it is gone. A second signal ends it at once. */
+function toldToStop(log: Log): Promise<void> {
+  return new Promise((resolve) => {
+    let told = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (told) process.exit(exitCodes.failed.code);
+        told = true;
+        log.info({ signal }, 'told to stop');
+        resolve();
+      });
+    }
+    if (process.send !== undefined) process.once('disconnect', () => resolve());
+  });
+}
+
+/** Ends the process, with the reason as its last line. */
+function end(log: Log, reason: ExitReason, message: string | null): void {
+  if (message !== null) {
+    if (reason === 'failed') log.fatal(message);
+    else process.stderr.write(`env-cli-server: ${message}\n`);
+  }
+  const { code } = exitCodes[reason];
+  process.exitCode = code;
+  // What is still open (a thread, a stream) must not keep it.
+  setTimeout(() => process.exit(code), lastWordsMs);
+}
+
+const options = optionsOfCommandLine();
+switch (options?.action) {
+  case 'help':
+    process.stdout.write(helpText());
+    break;
+  case 'version':
+    process.stdout.write(`env-cli-server ${softwareVersion}\n`);
+    break;
+  case 'print-config':
+    process.stdout.write(printedConfig(options));
+    break;
+  case 'run':
+    await run(options);
+    break;
+  case undefined:
+    break;
+}

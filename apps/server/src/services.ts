@@ -18,6 +18,8 @@ export interface ApiServices {
   readonly dispatcher: Dispatcher;
   readonly mirrorWorker: MirrorWorker;
   readonly watchProgressIntervalMs: number;
+  /** Bytes of the state on disk. */
+  readonly storageBytes: () => number;
   /** Aborts when the member begins to stop: streams end, so that clients go elsewhere. */
   readonly draining: AbortSignal;
   /** What a client is told of an error, inside a stream. */

@@ -44,8 +44,7 @@ export class ClusterController {
 
   @GrpcMethod(service, 'Status')
   async status(_request: ClusterStatusRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
-    const { member } = this.#api;
-    const figures = await member.metrics();
+    const { member, storageBytes } = this.#api;
     const { snapshot, position, hashes } = await this.#here(this.#api.contexts.of(call), (state) => ({
       snapshot: state,
       position: positionOf(state.tables),
@@ -68,7 +67,7 @@ export class ClusterController {
       featureLevel: position.featureLevel,
       hashes,
       version: softwareVersion,
-      storeBytes: BigInt(figures['storage_usage_bytes'] ?? 0),
+      storeBytes: BigInt(storageBytes()),
       logBytes: BigInt(view.logBytes),
     });
   }

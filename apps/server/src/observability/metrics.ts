@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { readProgress } from '@env-cli/keyspace';
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
 import type { Member } from '../member/member.ts';
 
@@ -19,6 +20,9 @@ export class Metrics {
   readonly #latency: Histogram<'method'>;
   readonly #sources: FigureSource[];
   readonly #methods: ReadonlySet<string>;
+  readonly #endListening: () => void;
+  /** How often this member began or ended to lead. */
+  #leaderChanges = 0;
 
   /** `methods` bounds the labels: calls of methods that do not exist are counted together. */
   constructor(member: Member, methods: Iterable<string>, sources: readonly FigureSource[]) {
@@ -38,8 +42,12 @@ export class Metrics {
       buckets: latencyBucketsSeconds,
       registers,
     });
-    viewGauges(member, registers);
-    this.#sources = [{ figures: () => member.metrics() }, ...sources];
+    this.#endListening = member.onLeadership(() => this.#leaderChanges++);
+    this.#sources = [
+      { figures: () => stateFigures(member, this.#leaderChanges) },
+      { figures: () => member.metrics() },
+      ...sources,
+    ];
   }
 
   /** Counts a call that ended. */
@@ -60,30 +68,25 @@ export class Metrics {
   }
 
   close(): void {
+    this.#endListening();
     this.#registry.clear();
   }
 }
 
-/** What the member's view tells at once. */
-function viewGauges(member: Member, registers: Registry[]): void {
-  const gauge = (name: string, help: string, value: () => number): Gauge =>
-    new Gauge({
-      name: `env_cli_${name}`,
-      help,
-      registers,
-      collect() {
-        this.set(value());
-      },
-    });
-  gauge('raft_is_leader', 'Whether this member leads.', () => Number(member.view().role === 'leader'));
-  gauge('raft_has_leader', 'Whether this member knows a leader.', () => Number(member.view().leaderId !== null));
-  gauge('raft_term', 'The term that this member is in.', () => member.view().term);
-  gauge('raft_commit_index', 'The highest log index that is known to be committed.', () => member.view().commitIndex);
-  gauge('raft_applied_index', 'The highest log index that the state has seen.', () => member.view().appliedIndex);
-  gauge('raft_log_bytes', 'The size of the log on disk.', () => member.view().logBytes);
-  gauge('raft_peers_connected', 'Other members to which there is a connection.', () =>
-    member.view().members.reduce((count, peer) => count + Number(peer.connected && peer.memberId !== member.view().memberId), 0),
-  );
+/** How long reading the state's own figures may wait. */
+const readTimeoutMs = 1_000;
+
+/** What the member's view and its state tell at once. */
+async function stateFigures(member: Member, leaderChanges: number): Promise<Record<string, number>> {
+  const view = member.view();
+  const deadline = performance.now() + readTimeoutMs;
+  const progress = await member.read({ freshness: { kind: 'any' }, appliedIndex: 0, deadline }, readProgress).catch(() => null);
+  return {
+    raft_has_leader: Number(view.leaderId !== null),
+    raft_leader_changes_total: leaderChanges,
+    raft_log_bytes: view.logBytes,
+    ...(progress === null ? {} : { revision: progress.revision, compacted_revision: progress.floor }),
+  };
 }
 
 /** Figures of several sources as text: names that end in `_total` are counters, all others gauges. */

@@ -47,6 +47,16 @@ export function oneOf<const Word extends string>(...words: readonly Word[]): Opt
 /** A folder or file of this machine. */
 export const path: OptionKind<string> = kind('a path', z.string().min(1).max(4_096), (value) => JSON.stringify(value));
 
+/** A folder of this machine, or the empty text for none. */
+export const optionalPath: OptionKind<string> = kind('a path, or nothing', z.string().max(4_096), (value) =>
+  JSON.stringify(value),
+);
+
+/** An address of this machine without a port. */
+export const hostName: OptionKind<string> = kind('a host name or address', z.string().regex(/^[A-Za-z0-9.:-]{1,253}$/), (value) =>
+  JSON.stringify(value),
+);
+
 const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** A time span, kept in milliseconds. */

@@ -9,6 +9,7 @@ export const notBuilt: Readonly<Record<string, { readonly feature: string; reado
   'cloud.providers.aws': { feature: 'delivery to AWS' },
   'cloud.providers.azure': { feature: 'delivery to Azure' },
   'cloud.providers.gcp': { feature: 'delivery to Google Cloud' },
+  'distributed.enabled': { feature: 'running without a cluster', harmless: true },
   'distributed.replication_factor': { feature: 'placing environments on some of the members' },
   'distributed.gossip_interval': { feature: 'gossip between regions' },
   'autoscaling.enabled': { feature: 'automatic scaling', harmless: false },

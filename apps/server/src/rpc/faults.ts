@@ -49,7 +49,7 @@ function refusalOf(error: unknown, where: string, faults: FaultSink): ApiRefusal
 }
 
 /** The frames of a stack without the message above them. */
-function framesOf(error: unknown): string {
+export function framesOf(error: unknown): string {
   const stack = typeof error === 'object' && error !== null && 'stack' in error ? String(error.stack) : '';
   return stack
     .split('\n')

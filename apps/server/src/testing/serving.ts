@@ -58,6 +58,7 @@ export class Serving {
       defaultDeadlineMs: 10_000,
       defaultConsistency: 'strong',
       watchProgressIntervalMs: 60_000,
+      storageBytes: () => 1_000,
       faults: sink,
       ...options,
     });

@@ -33,6 +33,7 @@ const api = new Api(member, idle, {
   defaultDeadlineMs: 10_000,
   defaultConsistency: 'strong',
   watchProgressIntervalMs: 1_000,
+  storageBytes: () => 0,
   faults,
 });
 

@@ -1,0 +1,261 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { BrokenInvariant } from '@env-cli/support';
+
+import { Api } from '../api.ts';
+import { addReflection, apiServices, HealthService } from '../health.ts';
+import type { Member } from '../member/member.ts';
+import { startMember } from '../member/start-member.ts';
+import { createDefaultMirror } from '../mirrors/default-mirror.ts';
+import { MemberOutbox } from '../mirrors/outbox.ts';
+import type { MirrorWorker } from '../mirrors/mirror-worker.ts';
+import { listen, type ListeningApi } from '../nest-app.ts';
+import { HttpListener, type Verdict } from '../observability/http.ts';
+import type { Log } from '../observability/log.ts';
+import { type FigureSource, Metrics } from '../observability/metrics.ts';
+import { NestLog } from '../observability/nest-log.ts';
+import { showAddress } from '../options/kinds.ts';
+import { StartRefused } from '../options/refusal.ts';
+import type { OptionValues } from '../options/table.ts';
+import { type FaultSink, framesOf } from '../rpc/faults.ts';
+import { addressRefused, checkAddresses, probeAddresses } from './addresses.ts';
+import { stateBytes } from './storage.ts';
+
+/** How often it is looked whether calls may be sent here. */
+const readinessMs = 100;
+
+/** A worker that does nothing: mirrors are turned off on this member. */
+const noWorker: MirrorWorker & FigureSource & { stop(): Promise<void> } = {
+  status: () => null,
+  plan: () => Promise.reject(Object.assign(new Error('mirrors are turned off'), { name: 'NotDelivering' })),
+  figures: () => Promise.resolve({}),
+  stop: () => Promise.resolve(),
+};
+
+/** One member: everything that it is made of, started and stopped in a written order. */
+export class MemberServer {
+  readonly #options: OptionValues;
+  readonly #log: Log;
+  readonly #health = new HealthService();
+  readonly #startAbort = new AbortController();
+  readonly #failed = Promise.withResolvers<never>();
+  readonly #ready = Promise.withResolvers<void>();
+  #http: HttpListener | null = null;
+  #metrics: Metrics | null = null;
+  #member: Member | null = null;
+  #worker = noWorker;
+  #api: Api | null = null;
+  #listening: ListeningApi | null = null;
+  #readinessTimer: NodeJS.Timeout | undefined;
+  #stopping = false;
+
+  constructor(options: OptionValues, log: Log) {
+    this.#options = options;
+    this.#log = log;
+    this.#failed.promise.catch(() => undefined);
+  }
+
+  /** Rejects when the member cannot go on, with the reason for people. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  /** Resolves when calls may be sent here for the first time. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Starts everything, what others depend on first. Rejects with {@link StartRefused} when it is not to be. */
+  async start(): Promise<void> {
+    const options = this.#options;
+    checkAddresses(options);
+    await probeAddresses(options);
+    if (options['observability.enabled']) await this.#listenHttp();
+
+    const isFounding = options['server.bootstrap'] && !existsSync(join(options['server.data_dir'], 'identity'));
+    const member = await this.#startMember();
+    this.#member = member;
+    member.stopped.catch((error: unknown) => this.#fail(error instanceof Error ? error.message : String(error)));
+
+    const faults = this.#faultSink();
+    const broken = (error: unknown): void =>
+      this.#fail(error instanceof BrokenInvariant ? error.message : `a fault in the mirror worker: ${framesOf(error)}`);
+    if (options['mirrors.enabled']) this.#worker = await MemberOutbox.on(member, workerOptionsOf(options), this.#log, broken);
+    this.#api = new Api(member, this.#worker, {
+      defaultDeadlineMs: options['server.default_deadline'],
+      defaultConsistency: options['distributed.consistency_level'],
+      watchProgressIntervalMs: options['server.watch_progress_interval'],
+      storageBytes: () => stateBytes(options['server.data_dir']),
+      faults,
+    });
+    const metrics = this.#makeMetrics(member, this.#api);
+    this.#metrics = metrics;
+    this.#listening = await this.#listenApi(this.#api, faults, metrics);
+    this.#log.info(
+      {
+        api: showAddress({ ...options['server.listen'], port: this.#listening.port }),
+        peers: showAddress(options['server.peer_listen']),
+      },
+      'the member listens',
+    );
+    this.#readinessTimer = setInterval(() => this.#lookWhetherReady(), readinessMs);
+    this.#lookWhetherReady();
+    if (isFounding) this.#furnish(member);
+  }
+
+  /**
+   * Stops everything, in the reverse order: first nobody is sent here any more, then what is under way ends, then the files
+   * are closed. Also while it is still starting.
+   */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#startAbort.abort(new Error('the member was told to stop'));
+    clearInterval(this.#readinessTimer);
+    this.#health.set(false);
+    this.#api?.drain();
+    await this.#listening?.close();
+    await this.#worker.stop();
+    this.#api?.close();
+    await this.#member?.stop(this.#options['server.drain_timeout']);
+    await this.#http?.close();
+    this.#metrics?.close();
+  }
+
+  #fail(reason: string): void {
+    this.#failed.reject(new Error(reason));
+  }
+
+  async #listenHttp(): Promise<void> {
+    const address = { host: this.#options['observability.metrics_host'], port: this.#options['observability.metrics_port'] };
+    const http = new HttpListener({
+      ...address,
+      metrics: () => this.#exposition(),
+      live: () => ({ ok: true, why: 'alive' }),
+      ready: () => this.#readiness(),
+    });
+    try {
+      await http.listen();
+    } catch (error) {
+      throw addressRefused('observability.metrics_port', 'metrics-port', address, error);
+    }
+    this.#http = http;
+  }
+
+  async #exposition(): Promise<{ contentType: string; text: string }> {
+    if (this.#metrics === null) return { contentType: 'text/plain; charset=utf-8', text: '' };
+    return { contentType: this.#metrics.contentType, text: await this.#metrics.text() };
+  }
+
+  async #startMember(): Promise<Member> {
+    const options = this.#options;
+    const peerListen = options['server.peer_listen'];
+    const memberId = options['server.member_id'];
+    const stated = options['server.members'].map((member) => ({
+      memberId: member.memberId,
+      address: showAddress(member.peerAddress),
+    }));
+    const members = stated.length > 0 ? stated : [{ memberId, address: showAddress(peerListen) }];
+    if (options['server.bootstrap'] && !members.some((member) => member.memberId === memberId)) {
+      throw new StartRefused(
+        'options',
+        `server.members does not hold member ${memberId} itself. Name all members of the new cluster, this one among them`,
+      );
+    }
+    this.#log.info({ dataDir: options['server.data_dir'] }, 'the member starts');
+    try {
+      return await startMember(
+        {
+          memberId,
+          dataDir: options['server.data_dir'],
+          peerListen,
+          apiAddress: showAddress(options['server.advertise'] ?? options['server.listen']),
+          found: options['server.bootstrap'] ? { members } : null,
+          tickMs: options['distributed.heartbeat_interval'],
+          electionTicks: options['distributed.election_ticks'],
+          reserveBytes: options['storage.reserve_size'],
+          mapBytes: options['storage.map_size'],
+          logSegmentBytes: options['storage.log_segment_size'],
+          signal: this.#startAbort.signal,
+        },
+        ({ level, message }) => this.#log[level](message),
+      );
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new StartRefused(message.startsWith('the peer address') ? 'address' : 'data', message);
+    }
+  }
+
+  async #listenApi(api: Api, faults: FaultSink, metrics: Metrics): Promise<ListeningApi> {
+    const address = this.#options['server.listen'];
+    try {
+      return await listen(
+        api,
+        {
+          address: showAddress(address),
+          services: apiServices,
+          faults,
+          ended: (method, code, seconds) => metrics.ended(method, code, seconds),
+          addServices: (server) => {
+            this.#health.addTo(server);
+            addReflection(server);
+          },
+          drainTimeoutMs: () => this.#options['server.drain_timeout'],
+        },
+        new NestLog(this.#log),
+      );
+    } catch (error) {
+      const { message } = error as Error;
+      // grpc-js puts the system's code into its message.
+      const code = /E[A-Z]{4,}/.exec(message)?.[0];
+      throw addressRefused('server.listen', 'listen', address, { code });
+    }
+  }
+
+  #makeMetrics(member: Member, api: Api): Metrics {
+    const methods = apiServices.flatMap((service) => service.methods.map((method) => `/${service.typeName}/${method.name}`));
+    const watches: FigureSource = {
+      figures: () => Promise.resolve({ watches: api.dispatcher.count, watch_lag_revisions: api.dispatcher.lagRevisions }),
+    };
+    const storage: FigureSource = {
+      figures: () => Promise.resolve({ storage_usage_bytes: api.storageBytes() }),
+    };
+    return new Metrics(member, methods, [watches, storage, this.#worker]);
+  }
+
+  #readiness(): Verdict {
+    if (this.#stopping) return { ok: false, why: 'stopping' };
+    if (this.#listening === null || this.#member === null) return { ok: false, why: 'starting' };
+    const { leaderId, appliedIndex } = this.#member.view();
+    if (leaderId === null) return { ok: false, why: 'no leader is known' };
+    return appliedIndex === 0 ? { ok: false, why: 'the cluster is being founded' } : { ok: true, why: 'ready' };
+  }
+
+  #lookWhetherReady(): void {
+    const { ok } = this.#readiness();
+    this.#health.set(ok);
+    if (ok) this.#ready.resolve();
+  }
+
+  #faultSink(): FaultSink {
+    return {
+      unexpected: (where, what, stack) => this.#log.error({ where, what, stack }, 'a fault of the service: please report it'),
+      broken: (error) => this.#fail(`${error.message}\n${framesOf(error)}`),
+    };
+  }
+
+  /** What a new cluster comes with. One of its members sees to it. */
+  #furnish(member: Member): void {
+    const directory = this.#options['mirrors.default_directory'];
+    const lowest = Math.min(...this.#options['server.members'].map(({ memberId }) => memberId), member.identity.memberId);
+    if (directory === '' || lowest !== member.identity.memberId) return;
+    createDefaultMirror(member, directory, this.#log).catch((error: unknown) =>
+      this.#fail(`a fault while the default mirror was made: ${framesOf(error)}`),
+    );
+  }
+}
+
+function workerOptionsOf(options: OptionValues): { deliveriesMax: number; scanIntervalMs: number } {
+  return { deliveriesMax: options['mirrors.deliveries_max'], scanIntervalMs: options['mirrors.scan_interval'] };
+}
