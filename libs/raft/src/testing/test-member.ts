@@ -199,7 +199,8 @@ export class TestMember {
     this.#checkpointFloor = at;
     const released = this.disk.entries.filter((one) => one.index <= at);
     this.disk.entries = this.disk.entries.slice(released.length);
-    this.disk.previous = released.at(-1) ?? this.disk.previous;
+    const last = released.at(-1);
+    if (last !== undefined) this.disk.previous = { index: last.index, term: last.term };
   }
 
   /**
