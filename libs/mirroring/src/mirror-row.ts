@@ -42,6 +42,8 @@ export interface MirrorRow {
   readonly deleting: boolean;
   /** Outbox rows of the mirror. */
   readonly pendingCount: number;
+  /** Delivery rows of it that say that something failed for good. */
+  readonly failedCount: number;
   /** Phases that are still to be done, in their order; the first is under way. Empty when none is. */
   readonly phases: readonly MirrorPhase[];
   /** The name behind which the phase that is under way goes on. Empty at its beginning. */
@@ -62,6 +64,7 @@ export function encodeMirror(mirror: MirrorRow): Uint8Array {
     .varint(mirror.modifyTimeMs)
     .u8(mirror.deleting ? 1 : 0)
     .varint(mirror.pendingCount)
+    .varint(mirror.failedCount)
     .varint(phases)
     .text(mirror.phaseAfter);
   writeDefinition(writer, mirror.definition);
@@ -78,6 +81,7 @@ export function decodeMirror(namespace: string, bytes: Uint8Array): MirrorRow {
   const modifyTimeMs = reader.varint();
   const deleting = reader.u8() === 1;
   const pendingCount = reader.varint();
+  const failedCount = reader.varint();
   const phases = reader.varint();
   const phaseAfter = reader.text();
   const definition = readDefinition(reader);
@@ -91,6 +95,7 @@ export function decodeMirror(namespace: string, bytes: Uint8Array): MirrorRow {
     modifyTimeMs,
     deleting,
     pendingCount,
+    failedCount,
     phases: mirrorPhases.filter((_phase, place) => (phases & (1 << place)) !== 0),
     phaseAfter,
   };

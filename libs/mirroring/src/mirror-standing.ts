@@ -18,13 +18,14 @@ export function standingOfEnvironment(
   if (row !== null && row.firstRevision <= revision) return 'behind';
   // Whoever waits in a phase has no row yet.
   if (mirror.phases.length > 0 && mirror.phases[0] !== 'retry') return 'behind';
-  const failed = readDelivery(tables, mirror.id, environment)?.failed ?? null;
-  return failed !== null && failed.revision <= revision ? 'behind' : 'holds';
+  const delivery = readDelivery(tables, mirror.id, environment);
+  // What failed may have been due since before its revision.
+  return delivery === null || delivery.failed === null || (delivery.delivered?.revision ?? 0) >= revision ? 'holds' : 'behind';
 }
 
-/** Whether a mirror's target holds all of its environments as of a revision; at most `scanMax` rows are looked at. */
+/** Whether a mirror's target holds all of its environments as of a revision: nothing failed, and nothing up to there waits. At most `scanMax` rows are looked at. */
 export function standingOf(tables: ReadTables, mirror: MirrorRow, revision: Revision, scanMax: number): MirrorStanding {
-  if (mirror.phases.length > 0) return 'behind';
+  if (mirror.phases.length > 0 || mirror.failedCount > 0) return 'behind';
   if (mirror.pendingCount === 0) return 'holds';
   const waiting = readOutbox(tables, mirror.id, '', scanMax);
   if (waiting.some(({ firstRevision }) => firstRevision <= revision)) return 'behind';

@@ -3,7 +3,7 @@ import { assert } from '@env-cli/support';
 
 import type { MirrorDefinition } from './definition.ts';
 import { targetsOverlap } from './definition-codec.ts';
-import { type Delivered, DeliveryRows, type Failed } from './delivery-rows.ts';
+import { type Delivered, type DeliveryRow, DeliveryRows, type Failed } from './delivery-rows.ts';
 import { MirrorPhases } from './mirror-phases.ts';
 import { type MirrorPhase, type MirrorRow, withPhases } from './mirror-row.ts';
 import { type MirrorCache, MirrorRows, mirrorsCeiling } from './mirror-rows.ts';
@@ -104,6 +104,7 @@ export class MirrorState {
       modifyTimeMs: progress.peopleTimeMs,
       deleting: false,
       pendingCount: 0,
+      failedCount: 0,
       phases: ['select'],
       phaseAfter: '',
     });
@@ -158,7 +159,7 @@ export class MirrorState {
     const before = this.#deliveries.get(mirror.id, report.environment);
     const { peopleTimeMs } = this.#transaction.progress;
     if ((before?.delivered?.revision ?? 0) <= report.revision) {
-      this.#deliveries.put(mirror.id, report.environment, {
+      this.#putDelivery(mirror.id, report.environment, before, {
         delivered: { revision: report.revision, timeMs: peopleTimeMs, ...held },
         failed: before?.failed != null && before.failed.revision > report.revision ? before.failed : null,
       });
@@ -174,7 +175,7 @@ export class MirrorState {
     const mirror = this.#mirrors.byId(report.mirror);
     if (mirror === null) return false;
     const before = this.#deliveries.get(mirror.id, report.environment);
-    if (before !== null) this.#deliveries.remove(mirror.id, report.environment);
+    this.#putDelivery(mirror.id, report.environment, before, null);
     this.#settle(mirror, report, 'withdraw');
     this.#endIfEmpty(mirror.id);
     return true;
@@ -186,7 +187,7 @@ export class MirrorState {
     if (mirror === null) return false;
     if (isDropped(mirror)) return true;
     const before = this.#deliveries.get(mirror.id, report.environment);
-    this.#deliveries.put(mirror.id, report.environment, {
+    this.#putDelivery(mirror.id, report.environment, before, {
       delivered: before?.delivered ?? null,
       failed: { revision: report.revision, timeMs: this.#transaction.progress.peopleTimeMs, ...why },
     });
@@ -222,12 +223,12 @@ export class MirrorState {
   #enqueue(mirror: MirrorRow, environment: string, kind: OutboxKind, revision: Revision): void {
     const { peopleTimeMs } = this.#transaction.progress;
     const isNew = this.#outbox.put(mirror.id, environment, { kind, revision, timeMs: peopleTimeMs, index: this.#index });
-    if (isNew) this.#count(mirror.id, 1);
+    if (isNew) this.#count(mirror.id, { pending: 1 });
   }
 
   #dequeue(mirror: MirrorRow, environment: string): void {
     this.#outbox.remove(mirror.id, environment);
-    this.#count(mirror.id, -1);
+    this.#count(mirror.id, { pending: -1 });
   }
 
   /** Removes the outbox row that the report is about, unless it was written again since, or asks for the contrary by now. */
@@ -238,10 +239,18 @@ export class MirrorState {
     this.#dequeue(mirror, report.environment);
   }
 
-  #count(id: number, difference: 1 | -1): void {
+  #putDelivery(id: number, environment: string, before: DeliveryRow | null, after: DeliveryRow | null): void {
+    if (after !== null) this.#deliveries.put(id, environment, after);
+    else if (before !== null) this.#deliveries.remove(id, environment);
+    const failed = (after?.failed == null ? 0 : 1) - (before?.failed == null ? 0 : 1);
+    if (failed !== 0) this.#count(id, { failed });
+  }
+
+  #count(id: number, { pending = 0, failed = 0 }: { readonly pending?: number; readonly failed?: number }): void {
     const mirror = this.#mirrors.byId(id);
     assert(mirror !== null, 'rows are counted for a mirror that is there');
-    this.#mirrors.put({ ...mirror, pendingCount: mirror.pendingCount + difference });
+    const { pendingCount, failedCount } = mirror;
+    this.#mirrors.put({ ...mirror, pendingCount: pendingCount + pending, failedCount: failedCount + failed });
   }
 
   /** A mirror that is being deleted goes with the last of its withdrawals. */
