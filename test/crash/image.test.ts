@@ -27,13 +27,8 @@ const top = 1;
 const openTop: TraceRecord = { kind: 'open', inode: top, path: '', created: false, truncated: false, directory: true };
 const openX: TraceRecord = { kind: 'open', inode: x, path: 'x', created: false, truncated: false, directory: false };
 const createY: TraceRecord = { kind: 'open', inode: y, path: 'y', created: true, truncated: false, directory: false };
-const write = (inode: number, offset: number, text: string, durable = false): TraceRecord => ({
-  kind: 'write',
-  inode,
-  offset,
-  data: bytes(text),
-  durable,
-});
+const write = (inode: number, offset: number, text: string): TraceRecord => ({ kind: 'write', inode, offset, data: bytes(text) });
+const settle = (inode: number, offset: number, length: number): TraceRecord => ({ kind: 'settle', inode, offset, length });
 const begin = (inode: number, token: string): TraceRecord => ({ kind: 'syncBegin', inode, token });
 const end = (inode: number, token: string, failed = false): TraceRecord => ({ kind: 'syncEnd', inode, token, failed });
 const base: Image = { directories: [], files: new Map([['x', bytes('old!')]]) };
@@ -42,8 +37,13 @@ describe('a crash leaves what was synced, and of the rest anything', () => {
   const cases: readonly (readonly [string, readonly TraceRecord[], (image: Image) => string, readonly string[]])[] = [
     ['nothing written', [openX], content('x'), ['old!']],
     ['written and synced', [openX, write(x, 0, 'new!'), begin(x, 'a'), end(x, 'a')], content('x'), ['new!']],
-    ['written with O_DSYNC', [openX, write(x, 0, 'new!', true)], content('x'), ['new!']],
-    ['written over by O_DSYNC in part', [openX, write(x, 0, 'AB', true), write(x, 1, 'ZZ', true)], content('x'), ['AZZ!']],
+    ['written with O_DSYNC', [openX, write(x, 0, 'new!'), settle(x, 0, 4)], content('x'), ['new!']],
+    [
+      'written over by O_DSYNC in part',
+      [openX, write(x, 0, 'AB'), settle(x, 0, 2), write(x, 1, 'ZZ'), settle(x, 1, 2)],
+      content('x'),
+      ['AZZ!'],
+    ],
     ['written, sync not ended', [openX, write(x, 0, 'n'), begin(x, 'a')], content('x'), ['old!', 'nld!']],
     ['written, sync failed', [openX, write(x, 0, 'n'), begin(x, 'a'), end(x, 'a', true)], content('x'), ['old!', 'nld!']],
     ['written while a sync ran', [openX, begin(x, 'a'), write(x, 0, 'n'), end(x, 'a')], content('x'), ['old!', 'nld!']],
@@ -77,7 +77,7 @@ describe('a crash leaves what was synced, and of the rest anything', () => {
     const before: Image = { directories: [], files: new Map([['data.mdb', new Uint8Array(4096).fill(1)]]) };
     const records: TraceRecord[] = [
       { kind: 'open', inode: x, path: 'data.mdb', created: false, truncated: false, directory: false },
-      { kind: 'write', inode: x, offset: 0, data: new Uint8Array(4096).fill(2), durable: false },
+      { kind: 'write', inode: x, offset: 0, data: new Uint8Array(4096).fill(2) },
     ];
     const seen = outcomes(
       records,

@@ -278,12 +278,12 @@ export class Disk {
           if (record.truncated && node instanceof FileBytes) node.change({ order, kind: 'size', length: 0 });
         }
         return;
-      case 'write': {
-        const file = this.#file(record.inode);
-        file.change({ order, kind: 'write', offset: record.offset, data: record.data });
-        if (record.durable) file.settleRange(record.offset, record.offset + record.data.length);
+      case 'write':
+        this.#file(record.inode).change({ order, kind: 'write', offset: record.offset, data: record.data });
         return;
-      }
+      case 'settle':
+        this.#file(record.inode).settleRange(record.offset, record.offset + record.length);
+        return;
       case 'truncate':
         this.#file(record.inode).change({ order, kind: 'size', length: record.length });
         return;
@@ -336,16 +336,21 @@ export class Disk {
     );
   }
 
-  /** What a power loss now leaves. Another seed leaves something else. The disk itself goes on as if nothing had happened. */
-  crash(random: Random): Image {
+  /**
+   * What a power loss now leaves, of the whole or of one directory in it. Another seed leaves something else. The disk itself
+   * goes on as if nothing had happened.
+   */
+  crash(random: Random, directory = ''): Image {
     const severity: Severity = {
       // Loses the last few records, or everything since some point, in order: what a disk without a volatile cache does.
       lostFrom: random.chance(0.15) ? this.#order + 1 - Math.floor(random.next() ** 2 * 200) : null,
       newest: random.pick([0, 0.05, 0.3, 0.5, 0.7, 0.95, 1]),
       torn: random.pick([0, 0.1, 0.5]),
     };
+    const root = this.#at(directory);
+    if (!(root instanceof Names)) throw new Error(`${directory} is no directory`);
     return collect(
-      this.#root,
+      root,
       (names) => names.crash(random, severity),
       (path, file) => file.crash(path, random, severity),
     );

@@ -16,8 +16,9 @@ const log = await LogFile.open({
     throw failure;
   },
 });
-const file = openSync(marks, 'a');
-const mark = (text: string) => writeSync(file, text);
+// `-` is its output: not `process.stdout`, whose writes a kill may leave behind.
+const file = marks === '-' ? 1 : openSync(marks, 'a');
+const mark = (text: string) => writeSync(file, `${text}\n`);
 const underWay = new UnderWay();
 
 mark('opened');

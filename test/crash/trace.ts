@@ -11,14 +11,9 @@ export type TraceRecord =
       readonly truncated: boolean;
       readonly directory: boolean;
     }
-  | {
-      readonly kind: 'write';
-      readonly inode: number;
-      readonly offset: number;
-      readonly data: Uint8Array;
-      /** Written through a descriptor opened with O_DSYNC or O_SYNC: on disk when the call returned. */
-      readonly durable: boolean;
-    }
+  | { readonly kind: 'write'; readonly inode: number; readonly offset: number; readonly data: Uint8Array }
+  /** These bytes are on disk: they were written through a descriptor that was opened with O_DSYNC or O_SYNC. */
+  | { readonly kind: 'settle'; readonly inode: number; readonly offset: number; readonly length: number }
   | { readonly kind: 'truncate'; readonly inode: number; readonly length: number }
   | { readonly kind: 'allocate'; readonly inode: number; readonly offset: number; readonly length: number }
   | { readonly kind: 'rename'; readonly from: string; readonly to: string }
@@ -27,7 +22,7 @@ export type TraceRecord =
   /** A sync promises what was written before it began, and only once it has ended. `token` joins the two. */
   | { readonly kind: 'syncBegin'; readonly inode: number; readonly token: string }
   | { readonly kind: 'syncEnd'; readonly inode: number; readonly token: string; readonly failed: boolean }
-  /** What the process wrote to its marks file: an acknowledgement, say. */
+  /** A line that the process wrote to its marks file: an acknowledgement, say. */
   | { readonly kind: 'mark'; readonly text: string }
   /** The file was mapped for writing: what is changed through the map is not recorded. Of ours, only LMDB's lock file is. */
   | { readonly kind: 'mapped'; readonly inode: number };
@@ -61,6 +56,8 @@ export function readTrace(file: string, root: string): TraceRecord[] {
     const second = relative(root, bytes.toString('utf8', pathEnd, secondEnd) || root);
     const data = bytes.subarray(secondEnd, end);
     records.push(toRecord());
+    // A crash may fall between: then it is a write like any other.
+    if (kind === 2 && (flags & durable) !== 0) records.push({ kind: 'settle', inode, offset: a, length: data.length });
     at = end;
 
     function toRecord(): TraceRecord {
@@ -75,7 +72,7 @@ export function readTrace(file: string, root: string): TraceRecord[] {
             directory: (flags & directory) !== 0,
           };
         case 2:
-          return { kind: 'write', inode, offset: a, data, durable: (flags & durable) !== 0 };
+          return { kind: 'write', inode, offset: a, data };
         case 3:
           return { kind: 'truncate', inode, length: a };
         case 4:
@@ -91,7 +88,7 @@ export function readTrace(file: string, root: string): TraceRecord[] {
         case 9:
           return { kind: 'syncEnd', inode, token: `${b}/${a}`, failed: (flags & failed) !== 0 };
         case 10:
-          return { kind: 'mark', text: data.toString('utf8') };
+          return { kind: 'mark', text: data.toString('utf8').trimEnd() };
         case 11:
           return { kind: 'mapped', inode };
         default:

@@ -181,7 +181,9 @@ export class LogFile implements LogStore {
     await this.#storing;
     while (this.#tending !== null) await this.#tending;
     await this.#writer.close();
-    for (const { file } of [...this.#segments, ...this.#retired]) await this.#io.close(file).catch(() => undefined);
+    // The writer's own is not among the others when the first batch in it failed.
+    const open = new Set([...this.#segments, ...this.#retired, this.#writer.segment]);
+    for (const { file } of open) await this.#io.close(file).catch(() => undefined);
   }
 
   #request(request: Request): void {
