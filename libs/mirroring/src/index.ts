@@ -40,6 +40,5 @@ export {
   statusOfAll,
   synced,
   type VariableStatus,
-  worse,
 } from './status.ts';
 export type { Source, VariableRefusal, WantedContent, WantedKey } from './wanted.ts';

@@ -1,3 +1,4 @@
+import { type Revision, toRevision } from '@env-cli/keyspace';
 import {
   type Attempt,
   brake,
@@ -35,7 +36,7 @@ export interface Job {
   /** Why: a due row, a comparison of what was reported, or keys of an environment of which the mirror knows nothing. */
   readonly cause: 'due' | 'compare' | 'leftover';
   readonly kind: 'deliver' | 'withdraw';
-  readonly revision: number;
+  readonly revision: Revision;
   /** Of the due row; 0 when there is none. */
   readonly enqueuedIndex: number;
   /** Whether the last word on this revision was that the worker gave up. */
@@ -55,18 +56,18 @@ export async function jobOf(delivering: Delivering, environment: string): Promis
   const { revision, due, held, content } = await snapshotOf(delivering, environment);
   const failedBefore = held?.failed ?? false;
   if (due !== null) {
-    const job = { ...due, cause: 'due', failedBefore } as const;
+    const job = { cause: 'due', revision: toRevision(due.revision), enqueuedIndex: due.enqueuedIndex, failedBefore } as const;
     return due.kind === 'withdraw' ? withdrawal(job) : delivery(delivering, environment, content, job);
   }
   if (held !== null) {
-    const job = { cause: 'compare', revision: held.revision, enqueuedIndex: 0, failedBefore } as const;
+    const job = { cause: 'compare', revision: toRevision(held.revision), enqueuedIndex: 0, failedBefore } as const;
     if (content.kind !== 'absent') return delivery(delivering, environment, content, job);
     // It left the mirror. Unless its withdrawal failed for good, the cluster has not come to asking for it yet, and will.
     return failedBefore ? withdrawal(job) : null;
   }
   // Selected, and neither due nor delivered: the cluster has not come to it yet (a mirror that was just made).
   if (content.kind !== 'absent') return null;
-  return withdrawal({ cause: 'leftover', revision, enqueuedIndex: 0, failedBefore });
+  return withdrawal({ cause: 'leftover', revision: toRevision(revision), enqueuedIndex: 0, failedBefore });
 }
 
 type JobHead = Pick<Job, 'cause' | 'revision' | 'enqueuedIndex' | 'failedBefore'>;

@@ -75,6 +75,7 @@ export class Lane {
   /** Nothing begins while it is false: before the old leader's last call has ended, and at the end. */
   #open: boolean;
   #stopped: DeliveryStatus | null = null;
+  #alarmed = '';
   readonly #cancels = new Set<() => void>();
   readonly #plans = new Set<Promise<void>>();
   #onIdle: (() => void)[] = [];
@@ -319,7 +320,9 @@ export class Lane {
     const { mirror, observer, wake } = this.#options;
     if (this.#brake.holding !== null) return;
     this.#brake.holding = status;
-    observer.alarm({ mirror, reason: status.reason });
+    // It is asked anew every minute, and holds for the same reason.
+    if (status.reason !== this.#alarmed) observer.alarm({ mirror, reason: status.reason });
+    this.#alarmed = status.reason;
     this.#after(brakeRestMs, () => {
       this.#brake.holding = null;
       this.#due.changed();

@@ -1,3 +1,4 @@
+import type { Revision } from '@env-cli/keyspace';
 import type { DeliveryStatus, MirrorDefinition, VariableRefusal } from '@env-cli/mirroring';
 
 import type { PlainVariable } from './provider.ts';
@@ -70,7 +71,7 @@ export interface DeliveryReport {
   readonly mirror: number;
   readonly environment: string;
   /** The revision of the outbox row that was taken; of the delivery row, when none was. */
-  readonly revision: number;
+  readonly revision: Revision;
   /** `enqueuedIndex` of the outbox row that was taken: a row that was written again since stays. 0 when none was. */
   readonly enqueuedIndex: number;
   /** The keyed hash of all that the target holds, at most 64 bytes; empty unless `delivered`. */

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 
+import { BrokenInvariant } from '@env-cli/support';
 import { afterEach, describe, expect, test } from '@jest/globals';
 
 import { CloudTwin, clocked } from './testing/cloud-twin.ts';
@@ -7,7 +8,7 @@ import { ClusterTwin } from './cluster-twin.ts';
 import { HostTwin, turn } from './host-twin.ts';
 import { defaultOutboxLimits, type OutboxLimits } from './limits.ts';
 import type { AttemptEvent, OutboxSource, ReportSink } from './ports.ts';
-import { TargetError } from './provider.ts';
+import { type OpenProvider, TargetError } from './provider.ts';
 import { NotDelivering, OutboxWorker } from './worker.ts';
 
 function hash(bytes: Uint8Array): string {
@@ -41,6 +42,7 @@ class World {
   readonly cluster = new ClusterTwin();
   readonly cloud = new CloudTwin();
   readonly workers: OutboxWorker[] = [];
+  open: OpenProvider = this.cloud.open;
 
   start(limits: Partial<OutboxLimits> = {}, epoch = 1): Process {
     const cut = new AbortController();
@@ -51,7 +53,7 @@ class World {
       cluster: { clusterId: 'c1', epoch },
       source: reachedUntil(this.cluster, cut.signal),
       reports: reachedUntil(this.cluster, cut.signal),
-      open: this.cloud.open,
+      open: this.open,
       hash,
       host: this.host,
       observer: {
@@ -674,6 +676,34 @@ describe('bounds', () => {
 });
 
 describe('the end', () => {
+  test('a broken invariant ends the run: the member must stop', async () => {
+    const world = newWorld();
+    world.cluster.define(1);
+    world.cluster.write('a', { A: '1' });
+    world.cloud.before = () => Promise.reject(new BrokenInvariant('the sky is above'));
+    const { worker } = await world.lead();
+    await expect(worker.run()).rejects.toThrow('the sky is above');
+  });
+
+  test('a mirror whose options make no target is reported and does not hold up the others', async () => {
+    const world = newWorld();
+    const { open } = world.cloud;
+    world.open = (definition, context) => {
+      if (definition.name === 'bad') throw new TargetError('refused', 'there is no such account');
+      return open(definition, context);
+    };
+    world.cluster.define(1, { name: 'bad', prefix: 'a' });
+    world.cluster.define(2, { name: 'good', prefix: 'b' });
+    world.cluster.write('a', { A: '1' });
+    world.cluster.write('b', { A: '1' });
+    const { worker, alarms } = await world.lead();
+    await world.settled(2);
+    expect(world.cloud.values()).toEqual({ 'b--A': '1' });
+    expect(alarms).toEqual(['there is no such account']);
+    expect(worker.status(1, 'a', 'deliver')?.status.reason).toBe('there is no such account');
+    expect(await worker.plan(1, ['a'])).toMatchObject([{ refusedBecause: 'there is no such account' }]);
+  });
+
   test('a drain begins nothing more and lets what is under way finish', async () => {
     const world = newWorld();
     world.cloud.limits = { ...world.cloud.limits, deliveriesMax: 1 };
