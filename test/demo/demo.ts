@@ -43,8 +43,8 @@ async function imports(cluster: LocalCluster): Promise<void> {
   await cli(cluster, 'create', environment, '--label', 'team=shop');
   await cli(cluster, 'import', 'test/demo/shop.env', environment);
   const { stdout } = await cli(cluster, 'get', environment, '-o', 'json', '--reveal');
-  const { variables } = JSON.parse(stdout) as { variables: unknown[] };
-  check(`${variablesCount} variables are kept`, variables.length === variablesCount, `${variables.length} are`);
+  const { environment: found } = JSON.parse(stdout) as { environment: { variables: unknown[] } };
+  check(`${variablesCount} variables are kept`, found.variables.length === variablesCount, `${found.variables.length} are`);
 }
 
 async function readsEverywhere(cluster: LocalCluster): Promise<void> {
