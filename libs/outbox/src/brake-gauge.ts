@@ -67,7 +67,8 @@ export class BrakeGauge {
 
   async #reading(deletes: number, job: Pick<Job, 'cause' | 'kind'>): Promise<BrakeReading> {
     const { mirror, provider } = this.#delivering;
-    const { deleteShareMaxPercent: shareMaxPercent } = mirror.definition;
+    // Whoever deletes a mirror has said the word that the brake waits for.
+    const shareMaxPercent = mirror.deleting ? 100 : mirror.definition.deleteShareMaxPercent;
     // With the brake off nothing is counted.
     if (shareMaxPercent >= 100) return { ownedKeys: 0, waitingKeys: 0, deletedLatelyKeys: 0, shareMaxPercent };
     const ownedKeys = await provider.countOwned(this.#calls);

@@ -27,12 +27,22 @@ export class ClusterTwin implements OutboxSource, ReportSink {
 
   /** Defines a mirror (or defines it anew), and makes what it selects due. */
   define(id: number, definition: Partial<MirrorDefinition> = {}): void {
-    this.#mirrors.set(id, { id, namespace: 'default', definition: { ...someDefinition, ...definition } });
+    this.#mirrors.set(id, { id, namespace: 'default', definition: { ...someDefinition, ...definition }, deleting: false });
     this.#due.set(id, this.#due.get(id) ?? new Map());
     this.#held.set(id, this.#held.get(id) ?? new Map());
     this.#index++;
     for (const environment of this.#environments.keys()) this.#enqueue(id, environment);
     for (const environment of this.#held.get(id)!.keys()) if (!this.#selects(id, environment)) this.#enqueue(id, environment);
+    this.#changed();
+  }
+
+  /** Deletes a mirror: what it holds is withdrawn. */
+  undefine(id: number): void {
+    const mirror = this.#mirrors.get(id);
+    if (mirror === undefined) return;
+    this.#mirrors.set(id, { ...mirror, deleting: true });
+    this.#index++;
+    for (const environment of this.#held.get(id)!.keys()) this.#enqueue(id, environment);
     this.#changed();
   }
 
@@ -122,7 +132,7 @@ export class ClusterTwin implements OutboxSource, ReportSink {
 
   #selects(id: number, environment: string): boolean {
     const mirror = this.#mirrors.get(id);
-    return mirror !== undefined && environment.startsWith(mirror.definition.prefix) && this.#environments.has(environment);
+    return mirror?.deleting === false && environment.startsWith(mirror.definition.prefix) && this.#environments.has(environment);
   }
 
   #enqueue(id: number, environment: string): void {

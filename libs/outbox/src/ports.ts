@@ -26,6 +26,8 @@ export interface MirrorInForce {
   readonly id: number;
   readonly namespace: string;
   readonly definition: MirrorDefinition;
+  /** Somebody deleted it: it selects nothing any more, and its withdrawals are meant, all of them. */
+  readonly deleting: boolean;
 }
 
 /** What is still to be done for an environment: the newest only. */

@@ -216,5 +216,6 @@ export class Reign {
 /** Whether a mirror is what it was. Its definition is plain data, whose keys always come in the same order. */
 function isSame(a: MirrorInForce, b: MirrorInForce): boolean {
   // Only these: what else the object may carry (counts of rows) changes with every delivery.
-  return a.namespace === b.namespace && JSON.stringify(a.definition) === JSON.stringify(b.definition);
+  const { namespace, deleting } = a;
+  return namespace === b.namespace && deleting === b.deleting && JSON.stringify(a.definition) === JSON.stringify(b.definition);
 }

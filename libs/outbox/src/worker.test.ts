@@ -518,6 +518,18 @@ describe('the delete brake', () => {
     expect(world.cloud.secrets.size).toBe(4);
   });
 
+  test('does not hold what a person deletes with the mirror itself', async () => {
+    const world = newWorld();
+    world.cluster.define(1);
+    for (let i = 0; i < 10; i++) world.cluster.write(`e${i}`, { A: 'x' });
+    await world.lead();
+    await world.settled();
+    world.cluster.undefine(1);
+    await world.settled();
+    expect(world.cloud.values()).toEqual({});
+    expect(world.cluster.heldOf(1)).toEqual([]);
+  });
+
   test('variables that vanish from an environment are held, and its writes go on', async () => {
     const world = newWorld();
     world.cluster.define(1);

@@ -1,5 +1,5 @@
 import { getEnvironment } from '@env-cli/environments';
-import { type EnvironmentReader, readProgress, type ReadTables } from '@env-cli/keyspace';
+import { type EnvironmentReader, readProgress, type ReadTables, type Revision, toRevision } from '@env-cli/keyspace';
 import {
   type MirrorRow,
   readDeliveries,
@@ -36,7 +36,7 @@ export class MemberOutboxSource implements OutboxSource {
 
   mirrors(): Promise<readonly MirrorInForce[]> {
     return this.#read((tables) =>
-      readMirrors(tables, null).map(({ id, namespace, definition }) => ({ id, namespace, definition })),
+      readMirrors(tables, null).map(({ id, namespace, definition, deleting }) => ({ id, namespace, definition, deleting })),
     );
   }
 
@@ -74,14 +74,14 @@ export class MemberOutboxSource implements OutboxSource {
 }
 
 function heldRowOf(environment: string, { delivered, failed }: KeptDelivery): HeldRow {
-  return { environment, revision: failed?.revision ?? delivered?.revision ?? 0, failed: failed !== null };
+  return { environment, revision: failed?.revision ?? delivered?.revision ?? toRevision(0), failed: failed !== null };
 }
 
 function contentOf(
   tables: ReadTables,
   mirror: MirrorRow | null,
   name: string,
-): { readonly revision: number; readonly content: EnvironmentContent } {
+): { readonly revision: Revision; readonly content: EnvironmentContent } {
   const revision = readProgress(tables).revision;
   const absent = { revision, content: { kind: 'absent' } } as const;
   if (mirror === null) return absent;
