@@ -30,8 +30,8 @@ export interface LogContents {
 /**
  * The log on disk.
  *
- * Calls are carried out in the order in which they are made; callbacks come in that order and never before the call
- * returns. A write or sync that fails is neither retried nor answered: the store calls `onFailure` (given when it was
+ * Writes and resets are carried out in the order in which they are made, and answered in that order; so are reads among
+ * themselves, and each sees the writes that were asked for before it. No callback comes before the call returns. A write or sync that fails is neither retried nor answered: the store calls `onFailure` (given when it was
  * opened), once, and nothing after it is acknowledged (docs/ARCHITECTURE.md, "The log").
  */
 export interface LogStore {
@@ -42,7 +42,8 @@ export interface LogStore {
   /**
    * Reads entries from `from` on (inclusive) up to `to` (exclusive), in order, at most `maxBytes` of data but at least one entry.
    *
-   * Answers an empty list when `from` is no longer (or not yet) held. Entries whose `append` is not durable yet may be answered.
+   * Answers an empty list when `from` is no longer (or not yet) held. May answer fewer than there are (a read ends at the end of a
+   * file, say): whoever wants more asks again. Entries whose `append` is not durable yet may be answered.
    */
   read(from: Index, to: Index, maxBytes: number, done: (entries: Entry[]) => void): void;
   /** Lets go of entries up to `upTo` (inclusive), in whole segments, when it suits the store. */
