@@ -1,14 +1,15 @@
-import type { DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
-import type { ReadOptions as WireReadOptions, ResponseHeader } from '@env-cli/wire';
+import { fromBinary, type DescMethodUnary, type MessageShape } from '@bufbuild/protobuf';
+import { ReadOptionsSchema, type ReadOptions as WireReadOptions, type ResponseHeader } from '@env-cli/wire';
 
 import { boundsFrom, type Bounds } from './bounds.ts';
 import { EnvCliError } from './error.ts';
 import { remedyOf } from './failure.ts';
 import type { Members } from './members.ts';
-import { wireReadOptions, type CallOptions, type Consistency, type ReadOptions } from './options.ts';
+import type { CallOptions, Consistency, ReadOptions } from './options.ts';
 import type { Answered, Answers } from './pending-call.ts';
 import type { CallKind } from './pipeline-codec.ts';
 import type { Pipeline } from './pipeline.ts';
+import { encodeReadOptions, type SentReadOptions } from './request-codec.ts';
 import type { TokenKeeper } from './token.ts';
 import type { Repeatable, UnaryCalls } from './unary.ts';
 
@@ -21,7 +22,7 @@ export interface CallDefaults {
 
 /** A read as it is sent: its options, and when it began as {@link TokenKeeper.saw} wants it. */
 export interface ReadAttempt {
-  readonly options: WireReadOptions;
+  readonly options: SentReadOptions;
   readonly began: number;
 }
 
@@ -116,6 +117,12 @@ export class Calls {
     const consistency = options.consistency ?? this.defaults.consistency;
     const token = options.token ?? kept;
     const asNewAsKept = consistency === 'strong' || (kept !== '' && kept === this.#tokens.token);
-    return { options: wireReadOptions(options, consistency, token), began: asNewAsKept ? this.#tokens.generation : -1 };
+    const { revision = 0, view = 'masked' } = options;
+    return { options: { consistency, token, revision, view }, began: asNewAsKept ? this.#tokens.generation : -1 };
   }
+}
+
+/** The options of a read for a generated message. */
+export function wireReadOptions(options: SentReadOptions): WireReadOptions {
+  return fromBinary(ReadOptionsSchema, encodeReadOptions(options));
 }

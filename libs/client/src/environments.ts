@@ -1,23 +1,22 @@
-import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import {
   BatchGetRequestSchema,
   DiffRequestSchema,
   Environments as Service,
-  GetRequestSchema,
   HistoryRequestSchema,
   ListRequestSchema,
   WatchStartSchema,
-  WriteRequestSchema,
 } from '@env-cli/wire';
 
-import type { Calls } from './calls.ts';
+import { wireReadOptions, type Calls } from './calls.ts';
 import { changeOf, variableChangeOf, type Change, type VariableChange } from './change.ts';
 import { environmentOf, type Environment } from './environment.ts';
 import { EnvCliError } from './error.ts';
 import { headerOf, type Header } from './header.ts';
 import { Listing, type Page } from './listing.ts';
-import { wireCondition, wireOperation, type Condition, type Operation, type Updates } from './operation.ts';
+import type { Condition, Operation, Updates } from './operation.ts';
 import { wireViews, type CallOptions, type ReadOptions, type View, type WriteOptions } from './options.ts';
+import { encodeBatchGet, encodeGet, encodeWrite } from './request-codec.ts';
 import { revisionOf, wireRevision } from './revision.ts';
 import { Watch, watchLimitsDefault, type WatchCarrier } from './watch.ts';
 
@@ -147,8 +146,8 @@ export class Environments {
     const { variables = [] } = options;
     return await this.#calls.read(options, async (read) => {
       const namespace = this.#calls.namespace(options);
-      const request = create(GetRequestSchema, { namespace, name, options: read.options, variables: [...variables] });
-      const { header, answer } = await this.#calls.pipelined('get', toBinary(GetRequestSchema, request), bounds, read.began);
+      const request = encodeGet(namespace, name, read.options, variables);
+      const { header, answer } = await this.#calls.pipelined('get', request, bounds, read.began);
       return { header: headerOf(header), environment: environmentOf(existing(answer.environment)) };
     });
   }
@@ -158,17 +157,8 @@ export class Environments {
     if (names.length > batchNamesMax) return await this.#batchGetInParts(names, options);
     const bounds = this.#calls.bounds(options);
     const whole = await this.#calls.read(options, async (read) => {
-      const request = create(BatchGetRequestSchema, {
-        namespace: this.#calls.namespace(options),
-        names: [...names],
-        options: read.options,
-      });
-      const { header, answer } = await this.#calls.pipelined(
-        'batchGet',
-        toBinary(BatchGetRequestSchema, request),
-        bounds,
-        read.began,
-      );
+      const request = encodeBatchGet(this.#calls.namespace(options), names, read.options);
+      const { header, answer } = await this.#calls.pipelined('batchGet', request, bounds, read.began);
       if (answer.remaining.length > 0) return null;
       return { header: headerOf(header), environments: answer.environments.map(environmentOf), missing: answer.missing };
     });
@@ -190,7 +180,7 @@ export class Environments {
         const request = create(BatchGetRequestSchema, {
           namespace: this.#calls.namespace(options),
           names: part,
-          options: read.options,
+          options: wireReadOptions(read.options),
         });
         return this.#calls.unary(Service.method.batchGet, request, bounds, { repeatable: 'repeatable', began: read.began });
       });
@@ -219,7 +209,7 @@ export class Environments {
           pageSize,
           namesOnly,
           pageToken,
-          options: read.options,
+          options: wireReadOptions(read.options),
         });
         const how = { repeatable: 'repeatable', began: read.began } as const;
         const answer = await this.#calls.unary(Service.method.list, request, this.#calls.bounds(options), how);
@@ -239,7 +229,13 @@ export class Environments {
     return new Listing(() =>
       this.#pages(options, async (pageToken, read) => {
         const namespace = this.#calls.namespace(options);
-        const request = create(HistoryRequestSchema, { namespace, name, pageSize, pageToken, options: read.options });
+        const request = create(HistoryRequestSchema, {
+          namespace,
+          name,
+          pageSize,
+          pageToken,
+          options: wireReadOptions(read.options),
+        });
         const how = { repeatable: 'repeatable', began: read.began } as const;
         const answer = await this.#calls.unary(Service.method.history, request, this.#calls.bounds(options), how);
         const { changes, nextPageToken, compacted } = answer;
@@ -259,7 +255,7 @@ export class Environments {
         revision: wireRevision(revision, 'revision'),
         otherName,
         otherRevision: wireRevision(otherRevision, 'otherRevision'),
-        options: read.options,
+        options: wireReadOptions(read.options),
       });
       const how = { repeatable: 'repeatable', began: read.began } as const;
       const answer = await this.#calls.unary(Service.method.diff, request, bounds, how);
@@ -285,13 +281,7 @@ export class Environments {
     options: WriteOptions = {},
   ): Promise<WriteAnswer> {
     const bounds = this.#calls.bounds(options);
-    const message: MessageInitShape<typeof WriteRequestSchema> = {
-      namespace: this.#calls.namespace(options),
-      operations: request.operations.map(wireOperation),
-      conditions: (request.conditions ?? []).map(wireCondition),
-      reason: options.reason ?? '',
-    };
-    const bytes = toBinary(WriteRequestSchema, create(WriteRequestSchema, message));
+    const bytes = encodeWrite(this.#calls.namespace(options), request, options.reason ?? '');
     const { header, answer } = await this.#calls.pipelined('write', bytes, bounds, null);
     const { revision, changed, replayed } = answer;
     return { header: headerOf(header), revision: revisionOf(revision), changed, replayed };

@@ -13,7 +13,7 @@ import {
 } from '@env-cli/wire';
 
 import { boundsFrom } from './bounds.ts';
-import type { Calls } from './calls.ts';
+import { wireReadOptions, type Calls } from './calls.ts';
 import { EnvCliError } from './error.ts';
 import { headerOf, type Header } from './header.ts';
 import { Listing, type Page } from './listing.ts';
@@ -102,7 +102,10 @@ export class Mirrors {
   async list(options: ReadOptions = {}): Promise<{ readonly header: Header; readonly mirrors: readonly Mirror[] }> {
     const bounds = this.#calls.bounds(options);
     return await this.#calls.read(options, async (read) => {
-      const request = create(MirrorsListRequestSchema, { namespace: this.#calls.namespace(options), options: read.options });
+      const request = create(MirrorsListRequestSchema, {
+        namespace: this.#calls.namespace(options),
+        options: wireReadOptions(read.options),
+      });
       const answer = await this.#calls.unary(Service.method.list, request, bounds, {
         repeatable: 'repeatable',
         began: read.began,

@@ -1,16 +1,4 @@
-import { create } from '@bufbuild/protobuf';
-import { unreachable } from '@env-cli/support';
-import {
-  ConditionSchema,
-  OperationSchema,
-  VariableUpdateSchema,
-  type Condition as WireCondition,
-  type Operation as WireOperation,
-  type VariableUpdate as WireUpdate,
-} from '@env-cli/wire';
-
-import { wireTypes, type VariableType } from './environment.ts';
-import { wireRevision } from './revision.ts';
+import type { VariableType } from './environment.ts';
 
 /** A variable to be written. What is left out stays as it was; a new variable is no secret, of no type, without a comment. */
 export interface VariableUpdate {
@@ -66,71 +54,3 @@ export type Condition =
   /** 0: the variable does not exist. */
   | { readonly kind: 'variable-at-revision'; readonly environment: string; readonly variable: string; readonly revision: number }
   | { readonly kind: 'variable-equals'; readonly environment: string; readonly variable: string; readonly value: string };
-
-function updatesFor(variables: Updates): WireUpdate[] {
-  return Object.entries(variables).map(([name, update]) => {
-    if (typeof update === 'string') return create(VariableUpdateSchema, { name, value: update });
-    const { value, secret, type, comment } = update;
-    return create(VariableUpdateSchema, {
-      name,
-      value,
-      ...(secret === undefined ? {} : { secret }),
-      ...(type === undefined ? {} : { type: wireTypes[type] }),
-      ...(comment === undefined ? {} : { comment }),
-    });
-  });
-}
-
-/** An operation as the wire has it. */
-export function wireOperation(operation: Operation): WireOperation {
-  return create(OperationSchema, { environment: operation.environment, action: actionFor(operation) });
-}
-
-function actionFor(operation: Operation): NonNullable<Parameters<typeof create<typeof OperationSchema>>[1]>['action'] & object {
-  switch (operation.kind) {
-    case 'create': {
-      const { variables = {}, labels = {}, description = '' } = operation;
-      return { case: 'create', value: { variables: updatesFor(variables), labels: { ...labels }, description } };
-    }
-    case 'set':
-    case 'replace': {
-      const { kind, variables, createIfAbsent = false } = operation;
-      return { case: kind, value: { variables: updatesFor(variables), createIfAbsent } };
-    }
-    case 'unset':
-      return { case: 'unset', value: { names: [...operation.names] } };
-    case 'label':
-      return { case: 'label', value: { set: { ...operation.set }, remove: [...(operation.remove ?? [])] } };
-    case 'describe':
-      return { case: 'describe', value: { description: operation.description } };
-    case 'delete':
-      return { case: 'delete', value: {} };
-    case 'restore':
-      return { case: 'restore', value: { revision: wireRevision(operation.revision, 'the revision to restore') } };
-    default:
-      return unreachable(operation);
-  }
-}
-
-/** A condition as the wire has it. */
-export function wireCondition(condition: Condition): WireCondition {
-  return create(ConditionSchema, { environment: condition.environment, demand: demandFor(condition) });
-}
-
-function demandFor(condition: Condition): NonNullable<Parameters<typeof create<typeof ConditionSchema>>[1]>['demand'] & object {
-  switch (condition.kind) {
-    case 'exists':
-    case 'absent':
-      return { case: 'exists', value: condition.kind === 'exists' };
-    case 'at-revision':
-      return { case: 'modifyRevision', value: wireRevision(condition.revision, 'the revision of a condition') };
-    case 'variable-at-revision': {
-      const modifyRevision = wireRevision(condition.revision, 'the revision of a condition');
-      return { case: 'variable', value: { name: condition.variable, demand: { case: 'modifyRevision', value: modifyRevision } } };
-    }
-    case 'variable-equals':
-      return { case: 'variable', value: { name: condition.variable, demand: { case: 'value', value: condition.value } } };
-    default:
-      return unreachable(condition);
-  }
-}

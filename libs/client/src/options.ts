@@ -1,14 +1,4 @@
-import { create } from '@bufbuild/protobuf';
-import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import {
-  Consistency as WireConsistency,
-  ReadOptionsSchema,
-  View as WireView,
-  type ReadOptions as WireReadOptions,
-} from '@env-cli/wire';
-
-import { EnvCliError } from './error.ts';
-import { wireRevision } from './revision.ts';
+import { View as WireView } from '@env-cli/wire';
 
 /**
  * How fresh an answer must be. Every level holds on every member.
@@ -52,28 +42,3 @@ export interface WriteOptions extends CallOptions {
   /** Why, for the history. At most 1,024 bytes. */
   readonly reason?: string;
 }
-
-/** The options of a read as the wire has them. `token`: the one that is sent, given or kept. */
-export function wireReadOptions(options: ReadOptions, consistency: Consistency, token: string): WireReadOptions {
-  const { revision = 0, view = 'masked' } = options;
-  const common = { token, revision: wireRevision(revision, 'revision'), view: wireViews[view] };
-  if (typeof consistency === 'object') {
-    const { maxLagMs } = consistency;
-    if (!Number.isFinite(maxLagMs) || maxLagMs < 0) {
-      const message = `consistency.maxLagMs is a number of milliseconds of 0 or more, not ${maxLagMs}`;
-      throw new EnvCliError({ reason: 'INVALID_FIELD', message });
-    }
-    return create(ReadOptionsSchema, {
-      ...common,
-      consistency: WireConsistency.EVENTUAL,
-      maxLag: durationFromMs(Math.ceil(maxLagMs)),
-    });
-  }
-  return create(ReadOptionsSchema, { ...common, consistency: wireConsistencies[consistency] });
-}
-
-const wireConsistencies = {
-  strong: WireConsistency.STRONG,
-  'read-your-writes': WireConsistency.READ_YOUR_WRITES,
-  eventual: WireConsistency.EVENTUAL,
-} as const satisfies Record<string, WireConsistency>;

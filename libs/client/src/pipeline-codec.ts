@@ -1,6 +1,8 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { PipelineResponseSchema, type PipelineResponse } from '@env-cli/wire';
 
+import { varintBytes } from './proto-writer.ts';
+
 /** What a call of a pipeline asks for, with its field number in `envcli.v1.PipelineCall`. */
 export const callFields = { get: 2, batchGet: 3, write: 4 } as const;
 
@@ -82,12 +84,6 @@ function sizesOf({ id, request, session }: EncodedCall): { call: number; body: n
     session === null ? 0 : 2 + sessionIdBytes + 1 + varintBytes(session.sequence) + 1 + varintBytes(session.firstIncomplete);
   const body = request.length + (session === null ? 0 : 1 + varintBytes(ofSession) + ofSession);
   return { call: 1 + varintBytes(id) + 1 + varintBytes(body) + body, body, session: ofSession };
-}
-
-function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) bytes++;
-  return bytes;
 }
 
 /** Reads a message of answers. Throws when the bytes are none. */

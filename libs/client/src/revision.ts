@@ -11,8 +11,8 @@ export function revisionOf(value: bigint): number {
   return Number(value);
 }
 
-/** A revision that a caller gives, for the wire. Refuses what is not an integer of 0 to 2^53 - 1 with INVALID_FIELD. */
-export function wireRevision(value: number, name: string): bigint {
+/** A revision that a caller gives. Refuses what is not an integer of 0 to 2^53 - 1 with INVALID_FIELD. */
+export function naturalOf(value: number, name: string): number {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new EnvCliError({
       reason: 'INVALID_FIELD',
@@ -20,5 +20,10 @@ export function wireRevision(value: number, name: string): bigint {
       next: 'Give a revision as an answer of the cluster named it.',
     });
   }
-  return BigInt(value);
+  return value;
+}
+
+/** The same, for a generated message. */
+export function wireRevision(value: number, name: string): bigint {
+  return BigInt(naturalOf(value, name));
 }
