@@ -70,19 +70,11 @@ export class BatchMap {
 
   /** The position in the columns of the batch that holds `index`; −1 when it stands before the first. */
   #find(index: number): number {
-    let low = -1;
-    let high = this.#firstIndex.length;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (this.#firstIndex[middle]! <= index) low = middle;
-      else high = middle;
-    }
-    return low;
+    return firstAbove(this.#firstIndex, index) - 1;
   }
 
   #firstInOrBehind(segment: number): number {
-    const at = this.#segment.findIndex((id) => id >= segment);
-    return at < 0 ? this.#segment.length : at;
+    return firstAbove(this.#segment, segment - 1);
   }
 
   #place(at: number): Place {
@@ -98,4 +90,16 @@ export class BatchMap {
   #columns(): readonly number[][] {
     return [this.#firstIndex, this.#segment, this.#offset, this.#bytes];
   }
+}
+
+/** Where the first number above `bound` stands in an ascending column; its length if there is none. */
+function firstAbove(column: readonly number[], bound: number): number {
+  let low = 0;
+  let high = column.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (column[middle]! <= bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
