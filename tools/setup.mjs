@@ -46,7 +46,10 @@ once(installedStamp, lock(), () => {
     ? spawnSync(process.execPath, [npm, ...args], { stdio: ['ignore', 2, 2] })
     : spawnSync('npm', args, { stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
   if (status !== 0) {
-    fail('the npm packages could not be installed (npm ci failed; its own message stands above)', 'check that the npm registry is reachable and that the disk has room, then try again');
+    fail(
+      'the npm packages could not be installed (npm ci failed; its own message stands above)',
+      'check that the npm registry is reachable and that the disk has room, then try again',
+    );
   }
   process.stderr.write(`setup: installed in ${Math.round((performance.now() - began) / 1000)} s\n`);
 });
@@ -56,7 +59,7 @@ function filesUnder(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .sort();
+    .toSorted();
 }
 
 const generated = 'libs/wire/src/gen';
@@ -65,6 +68,14 @@ for (const file of filesUnder('proto')) schema.update(file).update(readFileSync(
 once(join(generated, '.generated'), schema, () => {
   rmSync(generated, { recursive: true, force: true });
   const path = `${join(process.cwd(), 'node_modules', '.bin')}${process.platform === 'win32' ? ';' : ':'}${process.env['PATH']}`;
-  const { status } = spawnSync('buf', ['generate'], { stdio: ['ignore', 2, 2], env: { ...process.env, PATH: path }, shell: process.platform === 'win32' });
-  if (status !== 0) fail('no code could be generated from proto/ (buf generate failed; its message stands above)', 'mend the .proto file that it names and try again');
+  const { status } = spawnSync('buf', ['generate'], {
+    stdio: ['ignore', 2, 2],
+    env: { ...process.env, PATH: path },
+    shell: process.platform === 'win32',
+  });
+  if (status !== 0)
+    fail(
+      'no code could be generated from proto/ (buf generate failed; its message stands above)',
+      'mend the .proto file that it names and try again',
+    );
 });

@@ -35,21 +35,20 @@ async function run(line: string): Promise<string> {
 describe("the README's tour does what it says", () => {
   test('it has commands', () => expect(tour.length).toBeGreaterThan(8));
 
-  const shows: readonly (readonly [start: string, expected: RegExp, hidden?: RegExp])[] = [
-    ['npx env-cli get payments/prod', /DB_URL[\s\S]*postgres:\/\/db\.internal\/payments/, /sk_demo_1234/],
-    ['npx env-cli run ', /^postgres:\/\/db\.internal\/payments\n$/],
+  /** What the output of some lines must show, and what it must not. */
+  const shows: readonly (readonly [start: string, shown: RegExp, hidden: RegExp])[] = [
+    ['npx env-cli get ', /DB_URL[\s\S]*postgres:\/\/db\.internal\/payments/, /sk_demo_1234/],
+    ['npx env-cli run ', /^postgres:\/\/db\.internal\/payments\n$/, /sk_demo_1234/],
     ['npx env-cli history ', /LOG_LEVEL/, /sk_demo_1234/],
-    ['npx env-cli export ', /STRIPE_KEY=.?sk_demo_1234/],
-    ['npx env-cli mirror list', /file/],
-    ['npx env-cli cluster status', /leader/],
+    ['npx env-cli export ', /STRIPE_KEY=.?sk_demo_1234/, /<masked>/],
+    ['npx env-cli mirror list', /file/, /sk_demo_1234/],
+    ['npx env-cli cluster status', /leader/, /sk_demo_1234/],
   ];
 
   test.each(tour)('%s', async (line) => {
     const output = await run(line);
-    for (const [start, expected, hidden] of shows) {
-      if (!line.startsWith(start)) continue;
-      expect(output).toMatch(expected);
-      if (hidden !== undefined) expect(output).not.toMatch(hidden);
-    }
+    const [, shown = /^/, hidden = /sk_demo_1234/] = shows.find(([start]) => line.startsWith(start)) ?? [];
+    expect(output).toMatch(shown);
+    expect(output).not.toMatch(hidden);
   });
 });

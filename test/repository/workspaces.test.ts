@@ -31,16 +31,22 @@ describe.each(manifests)('%s', (path) => {
   test('declares every package that its sources import', () => {
     const declared = new Set([manifest.name, ...Object.keys(manifest.dependencies ?? {})]);
     const forTests = new Set(Object.keys(root.devDependencies ?? {}));
-    const undeclared = globSync(`${folder}/${folder === 'test' ? '**' : 'src/**'}/*.ts`, { exclude: ['**/node_modules/**', '**/dist/**', '**/gen/**'] })
+    const undeclared = globSync(`${folder}/${folder === 'test' ? '**' : 'src/**'}/*.ts`, {
+      exclude: ['**/node_modules/**', '**/dist/**', '**/gen/**'],
+    })
       .flatMap((file) => packagesOf(file).map((name) => ({ file, name })))
-      .filter(({ file, name }) => !declared.has(name) && !(forTests.has(name) && (file.endsWith('.test.ts') || folder === 'test')))
+      .filter(
+        ({ file, name }) => !declared.has(name) && !(forTests.has(name) && (file.endsWith('.test.ts') || folder === 'test')),
+      )
       .map(({ file, name }) => `${file}: ${name}`);
     expect(undeclared).toEqual([]);
   });
 
   if (folder !== 'test') {
     test('references the projects of the workspaces that it depends on, so that tsc -b builds in order', () => {
-      const references = read<{ readonly references: readonly { readonly path: string }[] }>(join(folder, 'tsconfig.json')).references;
+      const references = read<{ readonly references: readonly { readonly path: string }[] }>(
+        join(folder, 'tsconfig.json'),
+      ).references;
       const referenced = references.map((reference) => read<Manifest>(join(folder, reference.path, 'package.json')).name);
       const wanted = Object.keys(manifest.dependencies ?? {}).filter((name) => name.startsWith('@env-cli/'));
       expect(referenced.toSorted()).toEqual(wanted.toSorted());
