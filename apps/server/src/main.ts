@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import { MemberServer } from './lifecycle/member-server.ts';
+import { checkAddresses, probeAddresses } from './lifecycle/addresses.ts';
 import { type Log, makeLog } from './observability/log.ts';
 import { helpText, printedConfig } from './options/manual.ts';
 import { type Options, readOptions } from './options/read.ts';
@@ -27,6 +27,13 @@ function optionsOfCommandLine(): Options | null {
 }
 
 async function run({ values }: Options): Promise<void> {
+  try {
+    checkAddresses(values);
+    await probeAddresses(values);
+  } catch (error) {
+    if (!(error instanceof StartRefused)) throw error;
+    return refuse(error.reason, error.message);
+  }
   const format = values['observability.log_format'];
   const log = makeLog({
     level: values['observability.log_level'],
@@ -34,6 +41,8 @@ async function run({ values }: Options): Promise<void> {
     memberId: values['server.member_id'],
     write: (line) => process.stdout.write(line),
   });
+  // Loaded only now: whoever is refused or asks for help waits for nothing else.
+  const { MemberServer } = await import('./lifecycle/member-server.ts');
   const server = new MemberServer(values, log);
   const told = toldToStop(log);
   process.on('uncaughtException', (error) =>

@@ -19,7 +19,7 @@ import { showAddress } from '../options/kinds.ts';
 import { StartRefused } from '../options/refusal.ts';
 import type { OptionValues } from '../options/table.ts';
 import { type FaultSink, framesOf } from '../rpc/faults.ts';
-import { addressRefused, checkAddresses, probeAddresses } from './addresses.ts';
+import { addressRefused } from './addresses.ts';
 import { stateBytes } from './storage.ts';
 
 /** How often it is looked whether calls may be sent here. */
@@ -69,8 +69,6 @@ export class MemberServer {
   /** Starts everything, what others depend on first. Rejects with {@link StartRefused} when it is not to be. */
   async start(): Promise<void> {
     const options = this.#options;
-    checkAddresses(options);
-    await probeAddresses(options);
     if (options['observability.enabled']) await this.#listenHttp();
 
     const isFounding = options['server.bootstrap'] && !existsSync(join(options['server.data_dir'], 'identity'));

@@ -195,6 +195,10 @@ export class TwinMember implements Member {
     return () => this.#leadership.delete(listener);
   }
 
+  stateHashes(): null {
+    return null;
+  }
+
   metrics(): Promise<Record<string, number>> {
     return Promise.resolve({ event_loop_delay_p99_seconds_apply: 0.001, twin_applied_total: this.#appliedIndex });
   }

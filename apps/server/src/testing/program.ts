@@ -1,0 +1,51 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/** So many ports of this machine that nobody listened on a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** `env-cli-server` as a process. */
+export class Program {
+  readonly child: ChildProcess;
+  readonly exited: Promise<number | null>;
+  /** What it said, on both streams. */
+  said = '';
+  readonly #ready: Promise<void>;
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    if (!existsSync(program)) throw new Error(`${program} is not there: build first (npm run build)`);
+    this.child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { PATH: process.env['PATH'], ...env },
+    });
+    for (const stream of [this.child.stdout!, this.child.stderr!]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (this.said += text));
+    }
+    this.exited = once(this.child, 'close').then(([code]) => code as number | null);
+    this.#ready = once(this.child, 'message').then(() => undefined);
+  }
+
+  /** Resolves when it says that calls may be sent to it; rejects with what it said when it ends before. */
+  async ready(): Promise<void> {
+    const ended = this.exited.then((code) => {
+      throw new Error(`the program ended with ${code}: ${this.said}`);
+    });
+    await Promise.race([this.#ready, ended]);
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.child.kill(signal);
+    return this.exited;
+  }
+}
