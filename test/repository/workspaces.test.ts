@@ -30,14 +30,13 @@ describe.each(manifests)('%s', (path) => {
 
   test('declares every package that its sources import', () => {
     const declared = new Set([manifest.name, ...Object.keys(manifest.dependencies ?? {})]);
-    const forTests = new Set(Object.keys(root.devDependencies ?? {}));
+    const forTests = new Set([...Object.keys(root.devDependencies ?? {}), ...Object.keys(manifest.devDependencies ?? {})]);
+    const isTest = (file: string): boolean => folder === 'test' || file.endsWith('.test.ts') || file.includes('/testing/');
     const undeclared = globSync(`${folder}/${folder === 'test' ? '**' : 'src/**'}/*.ts`, {
       exclude: ['**/node_modules/**', '**/dist/**', '**/gen/**'],
     })
       .flatMap((file) => packagesOf(file).map((name) => ({ file, name })))
-      .filter(
-        ({ file, name }) => !declared.has(name) && !(forTests.has(name) && (file.endsWith('.test.ts') || folder === 'test')),
-      )
+      .filter(({ file, name }) => !declared.has(name) && !(isTest(file) && forTests.has(name)))
       .map(({ file, name }) => `${file}: ${name}`);
     expect(undeclared).toEqual([]);
   });
