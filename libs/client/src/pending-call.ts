@@ -45,49 +45,64 @@ export interface PendingCall {
 
 /** Calls that wait, in the order in which they go out: those that went out before stand first. */
 export class CallQueue {
-  #again: PendingCall[] = [];
-  #fresh: PendingCall[] = [];
-  #againHead = 0;
-  #freshHead = 0;
+  readonly #again = new Line();
+  readonly #fresh = new Line();
 
   push(call: PendingCall): void {
-    if (call.failures > 0) this.#again.push(call);
-    else this.#fresh.push(call);
+    (call.failures > 0 ? this.#again : this.#fresh).push(call);
   }
 
   /** The next one that still waits, without taking it out. */
   peek(): PendingCall | undefined {
-    for (; this.#againHead < this.#again.length; this.#againHead++) {
-      if (this.#again[this.#againHead]!.state === 'waiting') return this.#again[this.#againHead];
-    }
-    for (; this.#freshHead < this.#fresh.length; this.#freshHead++) {
-      if (this.#fresh[this.#freshHead]!.state === 'waiting') return this.#fresh[this.#freshHead];
-    }
-    return undefined;
+    return this.#again.peek() ?? this.#fresh.peek();
   }
 
   /** Takes out what `peek` answered last. */
   shift(): void {
-    if (this.#againHead < this.#again.length) this.#againHead++;
-    else this.#freshHead++;
-    if (this.#againHead === this.#again.length && this.#againHead > 0) {
-      this.#again = [];
-      this.#againHead = 0;
-    }
-    // What was taken must not be held for as long as others come.
-    if (this.#freshHead === this.#fresh.length || this.#freshHead >= takenMax) {
-      this.#fresh = this.#fresh.slice(this.#freshHead);
-      this.#freshHead = 0;
-    }
+    (this.#again.peek() === undefined ? this.#fresh : this.#again).shift();
   }
 
   /** All that still wait. */
   waiting(): PendingCall[] {
-    return [...this.#again.slice(this.#againHead), ...this.#fresh.slice(this.#freshHead)].filter(
-      (call) => call.state === 'waiting',
-    );
+    return [...this.#again.waiting(), ...this.#fresh.waiting()];
   }
 }
 
-/** Calls that were taken out and are still held, before the rest is copied. */
-const takenMax = 1024;
+/** First in, first out; calls that no longer wait are passed over. */
+class Line {
+  #calls: (PendingCall | undefined)[] = [];
+  #head = 0;
+
+  push(call: PendingCall): void {
+    this.#calls.push(call);
+  }
+
+  peek(): PendingCall | undefined {
+    for (; this.#head < this.#calls.length; this.#drop()) {
+      const call = this.#calls[this.#head];
+      if (call?.state === 'waiting') return call;
+    }
+    this.#calls.length = 0;
+    this.#head = 0;
+    return undefined;
+  }
+
+  shift(): void {
+    this.#drop();
+    if (this.#head < takenMax) return;
+    this.#calls = this.#calls.slice(this.#head);
+    this.#head = 0;
+  }
+
+  waiting(): PendingCall[] {
+    return this.#calls.filter((call) => call?.state === 'waiting') as PendingCall[];
+  }
+
+  /** What was taken must not be held: the array may live for long. */
+  #drop(): void {
+    this.#calls[this.#head++] = undefined;
+  }
+}
+
+/** Places of calls that were taken, before the rest is moved to the front. */
+const takenMax = 4096;

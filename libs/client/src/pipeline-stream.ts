@@ -5,8 +5,8 @@ import { status, type ClientDuplexStream, type ServiceError, type StatusObject }
 import type { Channel } from './channel.ts';
 import { EnvCliError } from './error.ts';
 import { failureOfCall } from './failure.ts';
-import type { PendingCall } from './pending-call.ts';
 import { decodePipelineResponse, encodePipelineRequest, type EncodedCall } from './pipeline-codec.ts';
+import { Unanswered } from './unanswered.ts';
 
 /** What a stream tells its owner. */
 export interface PipelineStreamEvents {
@@ -20,8 +20,8 @@ export interface PipelineStreamEvents {
 /** One `Environments.Pipeline` stream to one member. */
 export class PipelineStream {
   readonly channel: Channel;
-  /** Calls that went out and were not answered, in the order in which they went. Those given up by their callers are among them. */
-  readonly unanswered = new Map<number, PendingCall>();
+  /** Calls that went out and were not answered. */
+  readonly unanswered = new Unanswered();
   /** Bytes that were given to gRPC and did not go out yet: what a slow connection holds back. */
   unsentBytes = 0;
   /** When the member was last heard of while it owed an answer, by `performance.now()`. */

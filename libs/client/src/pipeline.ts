@@ -11,6 +11,7 @@ import { CallQueue, type Answered, type Answers, type PendingCall } from './pend
 import { callOverheadBytes, type CallKind, type EncodedCall } from './pipeline-codec.ts';
 import { PipelineStream } from './pipeline-stream.ts';
 import type { Session } from './session.ts';
+import { unansweredMax } from './unanswered.ts';
 
 /** What the API allows, and what this client allows itself. */
 export const pipelineLimits = {
@@ -19,7 +20,7 @@ export const pipelineLimits = {
   /** Bytes of a message's calls (`PipelineRequest.calls`). */
   messageBytesMax: 3 * 1024 * 1024,
   /** Calls of a stream that are unanswered (`PipelineRequest.calls`). */
-  unansweredMax: 16_384,
+  unansweredMax,
   /** Bytes that gRPC holds because the connection does not take them; further messages wait here. */
   unsentBytesMax: 4 * 1024 * 1024,
   /** Calls that wait to go out, beyond which a new one is refused with CLIENT_OVERLOADED. */
@@ -57,7 +58,6 @@ export class Pipeline {
   #waitingBytes = 0;
   #current: PipelineStream | null = null;
   readonly #streams = new Set<PipelineStream>();
-  #nextId = 1;
   #session: Session | null = null;
   #opening = false;
   #reaching = false;
@@ -122,7 +122,7 @@ export class Pipeline {
     });
     const sent = [...this.#streams].flatMap((stream) => {
       stream.abandon();
-      return [...stream.unanswered.values()];
+      return stream.unanswered.inOrder();
     });
     for (const call of [...sent, ...resting, ...this.#writes.waiting(), ...this.#reads.waiting()]) {
       this.#fail(call, closedError());
@@ -207,8 +207,7 @@ export class Pipeline {
       bytes += size;
       queue.shift();
       this.#leaveQueue(call, 'sent');
-      const id = this.#nextId++;
-      stream.unanswered.set(id, call);
+      const id = stream.unanswered.add(call);
       batch.push({ id, kind: call.kind, request: call.request, session: this.#placeOf(call) });
     }
     return batch;
@@ -283,9 +282,7 @@ export class Pipeline {
     const again: PendingCall[] = [];
     let began: number | null = Infinity;
     for (const result of response.results) {
-      const id = Number(result.id);
-      const call = stream.unanswered.get(id);
-      stream.unanswered.delete(id);
+      const call = stream.unanswered.take(Number(result.id));
       if (call === undefined || call.state === 'settled') continue;
       if (result.result.case !== 'error' && began !== null) began = call.began === null ? null : Math.min(began, call.began);
       if (!this.#onResult(stream, call, result, response.header)) again.push(call);
@@ -363,7 +360,7 @@ export class Pipeline {
     this.#members.failed(stream.channel);
     const remedy = remedyOf(error);
     const again: PendingCall[] = [];
-    for (const call of stream.unanswered.values()) {
+    for (const call of stream.unanswered.inOrder()) {
       if (call.state === 'settled') continue;
       if (call.kind === 'write') call.uncertain = true;
       call.failures++;

@@ -1,5 +1,8 @@
 import { assert } from '@env-cli/support';
 
+/** Writes of a session that may be unanswered: as many answers as a cluster keeps for one by default. */
+export const sessionWindowMax = 4096;
+
 /**
  * A client session: writes are numbered in it, so that one that is sent twice happens once.
  *
@@ -9,7 +12,8 @@ import { assert } from '@env-cli/support';
 export class Session {
   /** 16 random bytes. */
   readonly id: Uint8Array;
-  readonly #incomplete = new Set<number>();
+  /** 1 for a number whose answer is awaited, at its remainder. */
+  readonly #incomplete = new Uint8Array(sessionWindowMax);
   #first = 1;
   #next = 1;
 
@@ -30,16 +34,13 @@ export class Session {
   /** The number of a new write. */
   take(): number {
     assert(this.hasRoom, 'a write gets its number when there is room for it');
-    this.#incomplete.add(this.#next);
+    this.#incomplete[this.#next % sessionWindowMax] = 1;
     return this.#next++;
   }
 
   /** Says that a number's answer came, or that nobody waits for it any more: it will not be sent again. */
   complete(sequence: number): void {
-    this.#incomplete.delete(sequence);
-    while (this.#first < this.#next && !this.#incomplete.has(this.#first)) this.#first++;
+    this.#incomplete[sequence % sessionWindowMax] = 0;
+    while (this.#first < this.#next && this.#incomplete[this.#first % sessionWindowMax] === 0) this.#first++;
   }
 }
-
-/** Writes of a session that may be unanswered: as many answers as a cluster keeps for one by default. */
-export const sessionWindowMax = 4096;
