@@ -11,6 +11,8 @@ export class ClusterTwin implements OutboxSource, ReportSink {
   readonly reports: DeliveryReport[] = [];
   /** While it is set, reads and proposals reject with it. */
   failure: Error | null = null;
+  /** Awaited before reports are applied. */
+  beforeReports: () => Promise<void> = () => Promise.resolve();
   /** What `snapshot` answers for an environment instead of its variables. */
   readonly unreadable = new Map<string, { readonly problem: string; readonly refusals: readonly VariableRefusal[] }>();
   readonly #mirrors = new Map<number, MirrorInForce>();
@@ -114,6 +116,7 @@ export class ClusterTwin implements OutboxSource, ReportSink {
 
   async propose(term: number, reports: readonly DeliveryReport[]): Promise<void> {
     await this.#reading();
+    await this.beforeReports();
     this.reports.push(...reports);
     if (term !== this.term) return;
     for (const report of reports) this.#apply(report);

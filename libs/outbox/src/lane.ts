@@ -234,7 +234,13 @@ export class Lane {
       // A place among those that begin is free again.
       wake();
     }
+    // Looked at once more because its row was seen while it was being reported: without a row there is nothing to do.
+    const asked = earlier !== null || this.#compared.has(environment);
     if (job === null) return null;
+    if (job.cause !== 'due' && !asked) {
+      budget.release(job.valueBytes);
+      return null;
+    }
     const begunMs = host.nowMs();
     const { cause, kind, revision, enqueuedIndex, failedBefore } = job;
     const attempts = earlier?.revision === revision ? earlier.attempts + 1 : 1;

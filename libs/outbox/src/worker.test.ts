@@ -149,6 +149,26 @@ describe('what is committed reaches the target', () => {
     expect(events.map(({ revision }) => revision)).toEqual([1, 51]);
   });
 
+  test('a row that is seen again while its report is under way costs no second look at the target', async () => {
+    const world = newWorld();
+    world.cluster.define(1);
+    const { events } = await world.lead();
+    const applied = Promise.withResolvers<void>();
+    world.cluster.beforeReports = () => applied.promise;
+    world.cluster.write('prod', { A: '' });
+    await world.host.pass(200);
+    world.cluster.write('dev', { A: '1' });
+    await world.host.pass(200);
+    applied.resolve();
+    await world.settled();
+    await world.host.pass(1_000);
+    expect(events.map(({ environment, outcome }) => [environment, outcome])).toEqual([
+      ['prod', 'failed'],
+      ['dev', 'delivered'],
+    ]);
+    expect(world.cloud.calls.filter((call) => call === 'read prod--A')).toHaveLength(1);
+  });
+
   test('a paused mirror delivers nothing, and goes on where it stood', async () => {
     const world = newWorld();
     world.cluster.define(1, { paused: true });
