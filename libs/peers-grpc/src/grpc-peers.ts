@@ -88,6 +88,7 @@ export class GrpcPeers implements Peers {
   readonly #reported = new Map<string, number>();
   #members: readonly { readonly memberId: number; readonly address: string }[] = [];
   #port = 0;
+  #closed = false;
 
   private constructor(options: GrpcPeersOptions, host: PeersHost) {
     this.#options = options;
@@ -212,7 +213,12 @@ export class GrpcPeers implements Peers {
     }
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   async close(): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#timer);
     for (const links of this.#links.values()) closeLinks(links);
     this.#links.clear();

@@ -44,7 +44,7 @@ export class ApplyThread implements ThreadService<StateReport> {
   #transactions = 0;
   #transactSeconds = 0;
   #installing: string | null = null;
-  #failed = false;
+  #halted = false;
   #appliedIndex = 0;
   /** Set while the consensus thread does not know of all that is applied. */
   #word: NodeJS.Timeout | null = null;
@@ -91,7 +91,9 @@ export class ApplyThread implements ThreadService<StateReport> {
       onFailure: (failure) => host.fail(failure),
       ...(start.mapBytes === null ? {} : { mapBytes: start.mapBytes }),
     };
-    return new ApplyThread(start, host, options, await openState(start.dataDir, options));
+    const thread = new ApplyThread(start, host, options, await openState(start.dataDir, options));
+    host.atEnd(() => thread.#abandon());
+    return thread;
   }
 
   get report(): StateReport {
@@ -108,11 +110,9 @@ export class ApplyThread implements ThreadService<StateReport> {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
-    this.#delay.close();
-    if (this.#failed) return this.#store.abandon();
     while (!this.#loop.idle) this.#loop.turn();
     this.#tellApplied();
+    this.#halt();
     await this.#store.stop();
     for (const port of [this.#start.consensus, this.#start.api]) port.close();
   }
@@ -131,11 +131,11 @@ export class ApplyThread implements ThreadService<StateReport> {
   }
 
   #turn(): void {
-    if (this.#failed) return;
+    if (this.#halted) return;
     try {
       this.#loop.turn();
     } catch (error) {
-      this.#fail(error);
+      this.#host.fail(error);
       return;
     }
     if (this.#installing === null || !this.#loop.idle) return;
@@ -180,7 +180,7 @@ export class ApplyThread implements ThreadService<StateReport> {
     try {
       await installSnapshot(this.#start.dataDir, path, this.#storeOptions);
     } catch (error) {
-      if (!(error instanceof DataDirectoryRefused)) return this.#fail(error);
+      if (!(error instanceof DataDirectoryRefused)) return this.#host.fail(error);
       this.#toConsensus({ kind: 'install-refused', problem: error.message });
       return undefined;
     }
@@ -195,15 +195,25 @@ export class ApplyThread implements ThreadService<StateReport> {
       this.#start.api.postMessage(toApi);
       this.#toConsensus({ kind: 'installed', state });
     } catch (error) {
-      this.#fail(error);
+      this.#host.fail(error);
     }
     return undefined;
   }
 
-  #fail(error: unknown): void {
-    if (this.#failed) return;
-    this.#failed = true;
-    this.#host.fail(error);
+  /** Nothing is done any more, and nothing told. */
+  #halt(): void {
+    this.#halted = true;
+    clearInterval(this.#timer);
+    if (this.#word !== null) clearTimeout(this.#word);
+    this.#word = null;
+    this.#delay.close();
+  }
+
+  async #abandon(): Promise<void> {
+    this.#halt();
+    // Not within the call that failed: it may stand in the middle of a transaction.
+    await new Promise((resolve) => setImmediate(resolve));
+    await this.#store.abandon();
   }
 
   #toConsensus(message: ApplyToConsensus): void {

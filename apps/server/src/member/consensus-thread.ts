@@ -43,7 +43,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
   readonly #ticker: NodeJS.Timeout;
   /** Entries that a turn of the replica handed out, for one message. */
   #toApply: Entry[] = [];
-  #failed = false;
+  #halted = false;
 
   private constructor(parts: Parts) {
     const { start, host, log, peers, neighbours, raft } = parts;
@@ -103,11 +103,13 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     const neighbours = new Neighbours({ clusterId, memberId, diskId, apiAddress, featureLevelMax });
     const door = new PeerDoor(neighbours, host);
     const peers = await GrpcPeers.listen({ listen: start.listen, nowMs: processMs, random: Math.random }, door);
+    host.atEnd(() => peers.close());
     const founding = files.founding ?? (await found(start, host, files, peers, door));
     const members = state.members.length > 0 ? state.members : readFounding(founding).members;
     neighbours.know(members, state.featureLevel);
     const raft = await startRaft(start, log, founding, members);
     const thread = new ConsensusThread({ start, host, log, figures, peers, neighbours, raft });
+    host.atEnd(() => thread.#halt());
     door.open({
       founding,
       replica: thread.#replica,
@@ -134,10 +136,8 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
 
   async close(): Promise<void> {
     this.#replica.stop();
-    clearInterval(this.#ticker);
-    this.#delay.close();
     this.#turn();
-    this.#failed = true;
+    this.#halt();
     await this.#snapshots.close();
     await this.#peers.close();
     await this.#log.close();
@@ -152,11 +152,11 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
   }
 
   #turn(): void {
-    if (this.#failed) return;
+    if (this.#halted) return;
     try {
       this.#replica.turn();
     } catch (error) {
-      this.#fail(error);
+      this.#host.fail(error);
       return;
     }
     if (this.#toApply.length > 0) {
@@ -220,10 +220,11 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     };
   }
 
-  #fail(error: unknown): void {
-    if (this.#failed) return;
-    this.#failed = true;
-    this.#host.fail(error);
+  /** Nothing is done any more, and nothing told. */
+  #halt(): void {
+    this.#halted = true;
+    clearInterval(this.#ticker);
+    this.#delay.close();
   }
 }
 

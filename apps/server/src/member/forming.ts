@@ -12,11 +12,11 @@ const reportMs = 10_000;
 /**
  * Asks the initial members until the cluster's first entry is known, and answers it.
  *
- * Rejects when another member says that this one's disk is not the one that the cluster was founded with.
+ * Rejects when the peers are closed, and when another member says that this one's disk is not the one that the cluster was founded with.
  */
 export async function form(formation: Formation, peers: GrpcPeers, report: (message: string) => void): Promise<Uint8Array> {
   let reportedMs = performance.now();
-  for (;;) {
+  while (!peers.closed) {
     if (formation.founding !== null) return formation.founding;
     const rounds = formation.peers.map(async (member) => {
       const answer = await peers.hello(member, answerMs).catch(() => null);
@@ -33,4 +33,5 @@ export async function form(formation: Formation, peers: GrpcPeers, report: (mess
     }
     await new Promise((resolve) => setTimeout(resolve, roundMs));
   }
+  throw new MemberRefused('stopped', 'the member was stopped before its cluster was formed');
 }

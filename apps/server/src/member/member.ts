@@ -109,6 +109,9 @@ export interface Member {
   /** Calls `listener` when this member begins or ends to lead. Returns what ends it. */
   onLeadership(listener: (leading: { readonly term: number } | null) => void): () => void;
 
+  /** What the newest applied `mark-hashes` found on this member: equal on all members at an equal index. Null before the first since its start. */
+  stateHashes?(): { readonly index: number; readonly bytes: Uint8Array } | null;
+
   /** Figures of the other threads for /metrics: names without the `env_cli_` prefix, values in base units. */
   metrics(): Promise<Readonly<Record<string, number>>>;
 

@@ -7,6 +7,9 @@ import { type LogContents, planStart } from '@env-cli/replica';
 import { MemberRefused } from './member-refused.ts';
 import type { ConsensusStart, StateReport } from './thread-messages.ts';
 
+/** Bytes of one entry: the largest command (4 MiB, `Limits`) and what goes around it. Below the largest frame between members (6 MiB). */
+const entryBytesMax = 5 * 1024 * 1024;
+
 /** The configuration that a state holds. Before the first change of it, every member votes. */
 export function configurationOf(state: StateReport, members: readonly MemberIdentity[]): Configuration {
   if (state.membership !== null) return decodeConfiguration(state.membership);
@@ -36,7 +39,7 @@ export async function startRaft(
   }
   if (plan.kind === 'reset-log') await new Promise<void>((done) => log.reset(plan.index, plan.term, done));
   return new Raft(
-    { id: memberId as MemberId, electionTicks, random: (boundExclusive) => randomInt(boundExclusive) },
+    { id: memberId as MemberId, electionTicks, entryBytesMax, random: (boundExclusive) => randomInt(boundExclusive) },
     plan.initial,
   );
 }

@@ -69,6 +69,7 @@ export async function startMember(options: MemberOptions, log: (log: ThreadLog) 
   } catch (error) {
     await Promise.all(started.map((worker) => worker.terminate()));
     directory.close();
+    options.signal?.throwIfAborted();
     throw error;
   } finally {
     options.signal?.removeEventListener('abort', abort);

@@ -130,4 +130,4 @@ export type WorkerEvent<Opened> =
   | { readonly kind: 'closed' };
 
 /** What whoever started a worker tells it, on the worker's own port. */
-export type WorkerOrder = { readonly kind: 'close' } | { readonly kind: 'metrics'; readonly id: number };
+export type WorkerOrder = { readonly kind: 'close' | 'abandon' } | { readonly kind: 'metrics'; readonly id: number };

@@ -69,6 +69,7 @@ export class ThreadedMember implements Member {
   #view: MemberView;
   #leadingTerm: number | null = null;
   #lastCounter = 0;
+  #hashes: { readonly index: number; readonly bytes: Uint8Array } | null = null;
   #state: 'running' | 'stopping' | 'ended' = 'running';
   /** Called when nothing waits any more. */
   #drained: (() => void) | null = null;
@@ -138,6 +139,10 @@ export class ThreadedMember implements Member {
     return this.#leadershipListeners.add(listener);
   }
 
+  stateHashes(): { readonly index: number; readonly bytes: Uint8Array } | null {
+    return this.#hashes;
+  }
+
   async metrics(): Promise<Readonly<Record<string, number>>> {
     const [consensus, apply] = await Promise.all([this.#parts.consensus.metrics(), this.#parts.apply.metrics()]);
     return {
@@ -192,7 +197,8 @@ export class ThreadedMember implements Member {
       this.#replace(message.state);
       return;
     }
-    const { results, index, term, revision } = message;
+    const { results, index, term, revision, hashes } = message;
+    this.#hashes = hashes ?? this.#hashes;
     if (results !== null) forEachResult(results, (counter, at, result) => this.#pending.applied(counter, at, result));
     this.#pending.termApplied(term);
     this.#view = { ...this.#view, appliedIndex: Math.max(index, this.#view.appliedIndex) };

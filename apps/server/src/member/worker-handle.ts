@@ -12,6 +12,9 @@ export interface WorkerHandleOptions {
   readonly onFailed: (message: string, diskFull: boolean) => void;
 }
 
+/** The longest that is waited for a thread to let go of what it has. */
+const abandonMs = 2_000;
+
 /** A thread of the member, as the thread that started it sees it. */
 export class WorkerHandle<Opened> {
   readonly #worker: Worker;
@@ -61,9 +64,16 @@ export class WorkerHandle<Opened> {
     await this.terminate();
   }
 
-  /** Ends it as a crash would. */
+  /** Ends it as a crash would, but for its sockets, which it closes. */
   async terminate(): Promise<void> {
     this.#closing = true;
+    if (!this.#ended) this.#order({ kind: 'abandon' });
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, abandonMs);
+    });
+    await Promise.race([this.#closed.promise, tooLong]);
+    clearTimeout(timer);
     await this.#worker.terminate();
   }
 
@@ -85,6 +95,7 @@ export class WorkerHandle<Opened> {
         return this.#fail(event.message, event.diskFull);
       case 'closed':
         this.#ended = true;
+        this.#opened.reject(new Error(`the thread ${this.#options.name} was ended before it had begun`));
         return this.#closed.resolve();
     }
   }
