@@ -163,6 +163,14 @@ describe('a report removes what it is about, and nothing newer', () => {
     expect(due(member, mirror)).toEqual(['a deliver 1']);
   });
 
+  test('a report of the other kind removes nothing: what is to be delivered is not done by a withdrawal', () => {
+    const member = TestMember.bootstrapped();
+    const mirror = create(member, 'm');
+    set(member, 'a');
+    report(member, mirror, 'a', 'withdrawn');
+    expect(due(member, mirror)).toEqual(['a deliver 1']);
+  });
+
   test('a repair that took no row removes none', () => {
     const member = TestMember.bootstrapped();
     const mirror = create(member, 'm');

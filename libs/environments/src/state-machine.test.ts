@@ -186,6 +186,25 @@ test('the same log gives the same rows and answers, byte by byte, wherever trans
   );
 });
 
+test('work in the background sees what earlier entries of its transaction wrote', () => {
+  const about = { mirror: 1, environment: 'a', revision: 1 as Revision, enqueuedIndex: 100, term: 1 };
+  const bodies: CommandBody[] = [
+    writeOf([setOf('a', input('A', '1'))]),
+    { kind: 'create-mirror', definition: mirrorOf('m') },
+    { kind: 'delivery-failed', ...about, status: 'TARGET_ERROR', detail: none },
+    { kind: 'retry-mirror', mirror: 'm', environment: null },
+    { kind: 'delivered', ...about, contentHash: none, remoteVersion: none, detail: none },
+    writeOf([setOf('b', input('A', '1'))]),
+    { kind: 'update-mirror', definition: mirrorOf('m', { prefix: 'x' }) },
+    { kind: 'compact', revision: 2 as Revision },
+    { kind: 'delete-mirror', mirror: 'm', abandon: true },
+  ];
+  for (let length = 1; length <= bodies.length; length++) {
+    const log = [first, ...bodies.slice(0, length).map((wish) => entryOf(bytesOf(wish)))];
+    expect(rowsOf(applied(log, () => 'none').tables)).toEqual(rowsOf(applied(log, () => 'restart').tables));
+  }
+});
+
 test('the hashes that apply keeps are those of the rows', () => {
   fc.assert(
     fc.property(logs, (log) => {
