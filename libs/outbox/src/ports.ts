@@ -108,7 +108,7 @@ export interface Host {
 export interface OutboxObserver {
   /** A delivery, a withdrawal or the repair of a drift ended. */
   attempted(event: AttemptEvent): void;
-  /** A mirror stopped by itself, and will not go on until somebody acts. */
+  /** A mirror, or the withdrawals of one (the delete brake), stopped by itself, and will not go on until somebody acts. */
   alarm(event: { readonly mirror: MirrorInForce; readonly reason: string }): void;
   /** Something that passes by itself went wrong beside the deliveries: a read of the state, a proposal, a scan. */
   trouble(event: { readonly mirror: MirrorInForce | null; readonly doing: string; readonly error: unknown }): void;
