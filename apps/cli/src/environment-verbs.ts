@@ -37,7 +37,6 @@ function addReads(program: Command, frame: Frame): void {
     'env-cli get payments/prod --revision 12',
   ]);
   does(get, frame, async (at, { one, many }) => {
-    frame.attempted = { environment: one(0) };
     return await (await import('./verbs/get.ts')).get(at, one(0), many(1));
   });
 
@@ -64,7 +63,6 @@ function addReads(program: Command, frame: Frame): void {
   );
   examples(history, ['env-cli history payments/prod', 'env-cli history payments/prod --limit 5 -o json']);
   does<{ limit: number }>(history, frame, async (at, { one }, flags) => {
-    frame.attempted = { environment: one(0) };
     await (await import('./verbs/history.ts')).history(at, one(0), flags);
   });
 
@@ -80,7 +78,6 @@ function addReads(program: Command, frame: Frame): void {
     'env-cli diff payments/staging@9 payments/prod@14',
   ]);
   does(diff, frame, async (at, { one, many }) => {
-    frame.attempted = { environment: one(0) };
     await (await import('./verbs/diff.ts')).diff(at, one(0), many(1));
   });
 
@@ -117,7 +114,6 @@ function addWrites(program: Command, frame: Frame): void {
     values,
   );
   does<SetFlags>(set, frame, async (at, { one, many }, flags) => {
-    frame.attempted = { environment: one(0), ifRevision: flags.ifRevision, mayCreate: true };
     await (await import('./verbs/write.ts')).set(at, one(0), many(1), flags);
   });
 
@@ -125,7 +121,6 @@ function addWrites(program: Command, frame: Frame): void {
   outputOption(writingOptions(unset), 'table', 'json');
   examples(unset, ['env-cli unset payments/prod OLD_URL OLD_KEY']);
   does<WriteFlags>(unset, frame, async (at, { one, many }, flags) => {
-    frame.attempted = { environment: one(0), ifRevision: flags.ifRevision };
     await (await import('./verbs/write.ts')).unset(at, one(0), many(1), flags);
   });
 
@@ -140,7 +135,6 @@ function addWrites(program: Command, frame: Frame): void {
     values,
   );
   does<SetFlags & { label?: Record<string, string>; description?: string }>(create, frame, async (at, { one, many }, flags) => {
-    frame.attempted = { environment: one(0) };
     await (await import('./verbs/write.ts')).create(at, one(0), many(1), flags);
   });
 
@@ -148,7 +142,6 @@ function addWrites(program: Command, frame: Frame): void {
   outputOption(writingOptions(remove), 'table', 'json');
   examples(remove, ['env-cli delete payments/old', 'env-cli delete payments/old --if-revision 12']);
   does<WriteFlags>(remove, frame, async (at, { one }, flags) => {
-    frame.attempted = { environment: one(0), ifRevision: flags.ifRevision };
     await (await import('./verbs/write.ts')).remove(at, one(0), flags);
   });
 }
@@ -183,7 +176,6 @@ function addFiles(program: Command, frame: Frame): void {
 Nothing is expanded. An error in any line names it, and nothing is written.`,
   );
   does<ImportFlags>(importVerb, frame, async (at, { one }, flags) => {
-    frame.attempted = { environment: one(1), ifRevision: flags.ifRevision, mayCreate: true };
     await (await import('./verbs/write.ts')).importFile(at, one(0), one(1), flags);
   });
 
@@ -195,7 +187,6 @@ Nothing is expanded. An error in any line names it, and nothing is written.`,
     'eval "$(env-cli export payments/dev --reveal -o shell)"',
   ]);
   does(exportVerb, frame, async (at, { one }) => {
-    frame.attempted = { environment: one(0) };
     await (await import('./verbs/export.ts')).exportEnvironment(at, one(0));
   });
 
@@ -211,7 +202,6 @@ Nothing is expanded. An error in any line names it, and nothing is written.`,
 127: there is no such command; 126: it cannot be started.`,
   );
   does(run, frame, async (at, { one, many }) => {
-    frame.attempted = { environment: one(0) };
     return await (await import('./verbs/run.ts')).run(at, one(0), many(1));
   });
 }

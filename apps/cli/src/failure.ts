@@ -22,6 +22,8 @@ export interface Attempted {
   /** The environment that was asked for. */
   readonly environment?: string;
   readonly ifRevision?: number | undefined;
+  /** The variables of the write's one operation, in their order. */
+  readonly variables?: readonly string[];
   /** The verb would have created the environment with `--create`. */
   readonly mayCreate?: boolean;
 }
@@ -60,6 +62,8 @@ type Text = (error: EnvCliError, attempted: Attempted, now: Date) => string;
 
 /** Reasons of which this program can say more than the cluster: it knows its own verbs. */
 const texts: Partial<Record<Reason, Text>> = {
+  INVALID_FIELD: fieldText,
+  TOO_LARGE: fieldText,
   CONDITION_FAILED: conditionText,
   ENVIRONMENT_NOT_FOUND: (error, attempted) => {
     const next = attempted.mayCreate === true ? 'Add --create to create it, or see' : 'See';
@@ -80,6 +84,19 @@ const texts: Partial<Record<Reason, Text>> = {
   COMPACTED: ({ details: { metadata } }) =>
     `revision ${metadata['asked'] ?? ''} is no longer kept; the oldest that can be read is ${metadata['oldest'] ?? 'newer'}.`,
 };
+
+/** The cluster names a place in the request; whoever called this program wrote arguments. */
+function fieldText(error: EnvCliError, { environment, variables = [] }: Attempted): string {
+  const [violation] = error.details.violations;
+  if (violation === undefined) return saidByMember(error) ? sentences(error.message) : sentences(error.message, error.next);
+  const { field, description } = violation;
+  const index = /^operations\[0\]\.(?:\w+\.)?variables\[(?<index>\d+)\]/.exec(field)?.groups?.['index'];
+  const variable = index === undefined ? undefined : variables[Number(index)];
+  if (variable !== undefined)
+    return sentences(`'${variable}'${field.endsWith('.name') ? '' : ` (${field.split('.').at(-1)})`}: ${description}`);
+  const place = environment !== undefined && /^(name|operations\[0\]\.environment)$/.test(field) ? `'${environment}'` : field;
+  return sentences(`${place}: ${description}`);
+}
 
 function environmentOf({ details }: EnvCliError, { environment = '' }: Attempted): string {
   return details.metadata['environment'] ?? environment;

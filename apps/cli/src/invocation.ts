@@ -1,5 +1,6 @@
 import { connect, type Client, type ReadOptions, type View } from '@env-cli/client';
 
+import type { Attempted } from './failure.ts';
 import type { Io } from './io.ts';
 import type { Settings } from './settings.ts';
 import type { Style } from './style.ts';
@@ -12,6 +13,8 @@ export interface Invocation {
   readonly style: Style;
   /** The form of the output that was asked for. */
   readonly output: string;
+  /** What the verb is about, for the text of an error. Each verb says so before it asks the cluster. */
+  about: Attempted;
 }
 
 /** Does `work` with a client, and ends the client afterwards in any case. */

@@ -24,7 +24,7 @@ Exit codes: 0 ok, 1 refused, 2 usage, 3 not found, 4 conflict, 5 unavailable or 
 
 /** Runs the program: arguments without the program's own name. Answers the exit code; rejects only with a fault of its own. */
 export async function runProgram(args: readonly string[], io: Io): Promise<number> {
-  const frame: Frame = { io, attempted: {}, exitCode: exitCodes.ok };
+  const frame: Frame = { io, at: null, exitCode: exitCodes.ok };
   try {
     await programFor(frame).parseAsync([...args], { from: 'user' });
     return frame.exitCode;
@@ -32,7 +32,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     // Whoever reads has enough: `env-cli list | head`.
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return exitCodes.ok;
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    const failure = failureOf(error, frame.attempted, io.now());
+    const failure = failureOf(error, frame.at?.about ?? {}, io.now());
     await say(io, `${styleFor(io.stderr, io).red('env-cli:')} ${failure.text}`).catch(() => undefined);
     return failure.exitCode;
   }

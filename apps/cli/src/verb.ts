@@ -1,6 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 
-import type { Attempted } from './failure.ts';
 import type { Invocation } from './invocation.ts';
 import type { Io } from './io.ts';
 import { durationMs, readSettings, wholeNumber, type Flags } from './settings.ts';
@@ -9,8 +8,8 @@ import { styleFor } from './style.ts';
 /** What the verbs of one call share. */
 export interface Frame {
   readonly io: Io;
-  /** What the verb was about, for the text of an error. */
-  attempted: Attempted;
+  /** The call, once the arguments were read. */
+  at: Invocation | null;
   exitCode: number;
 }
 
@@ -40,7 +39,9 @@ export function does<F extends object>(
       settings: readSettings(flags, io.env),
       style: styleFor(io.stdout, io),
       output: flags.output ?? 'table',
+      about: {},
     };
+    frame.at = at;
     frame.exitCode =
       (await work(
         at,

@@ -182,7 +182,7 @@ describe('a watch that cannot go on ends with the reason, after what had come wa
 
   test('a member that cannot be reached, before it began', async () => {
     const watched = await WatchedMember.start();
-    const client = await connect(watched.member.address, { ...quick, connectTimeoutMs: 30 });
+    const client = await connect(watched.member.address, { ...quick, connectTimeoutMs: 1000 });
     ended.push(() => client.close());
     watched.member.stop();
     const watch = client.environments.watch({ name: 'a' });

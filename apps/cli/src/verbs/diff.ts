@@ -48,6 +48,7 @@ function sideOf(text: string): { readonly name: string; readonly revision: numbe
 /** `env-cli diff`: what would turn the left into the right. */
 export async function diff(at: Invocation, first: string, others: readonly string[]): Promise<void> {
   const { name, ...sides } = sidesOf(first, others);
+  at.about = { environment: name };
   const options: DiffOptions = { ...readOptions(at), ...sides };
   const answer = await withClient(at, (client) => client.environments.diff(name, options));
   if (at.output === 'json') {

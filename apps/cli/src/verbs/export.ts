@@ -4,6 +4,7 @@ import { print } from '../io.ts';
 
 /** `env-cli export ENVIRONMENT`: all variables, or an error; never a part. */
 export async function exportEnvironment(at: Invocation, environment: string): Promise<void> {
+  at.about = { environment };
   const { environment: found } = await withClient(at, (client) => client.environments.get(environment, readOptions(at)));
   await print(at.io, exportText(revealed(environment, found.variables), at.output as ExportFormat));
 }

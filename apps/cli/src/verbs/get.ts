@@ -16,6 +16,7 @@ const columns: readonly Column[] = [
 
 /** `env-cli get ENVIRONMENT [NAME…]`: one name answers the bare value. */
 export async function get(at: Invocation, environment: string, names: readonly string[]): Promise<void> {
+  at.about = { environment };
   const answer = await withClient(at, (client) => client.environments.get(environment, { ...readOptions(at), variables: names }));
   const { variables } = answer.environment;
   const missing = names.filter((name) => !variables.some((variable) => variable.name === name));

@@ -21,6 +21,7 @@ const pageSizeMax = 1000;
 
 /** `env-cli history ENVIRONMENT`: the newest first, `limit` at most. */
 export async function history(at: Invocation, environment: string, { limit }: { readonly limit: number }): Promise<void> {
+  at.about = { environment };
   const changes: Change[] = [];
   let compacted = false;
   let more = false;

@@ -17,6 +17,7 @@ const notStarted = 126;
 
 /** `env-cli run ENVIRONMENT -- COMMAND…`: answers the exit code of the command. */
 export async function run(at: Invocation, environment: string, command: readonly string[]): Promise<number> {
+  at.about = { environment };
   const { environment: found } = await withClient(at, (client) => client.environments.get(environment, readOptions(at, 'full')));
   const variables = revealed(environment, found.variables);
   const zero = variables.find(({ value }) => value.includes('\0'));

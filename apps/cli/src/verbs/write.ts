@@ -27,6 +27,7 @@ export interface SetFlags extends WriteFlags {
 /** `env-cli set ENVIRONMENT NAME=value…`. */
 export async function set(at: Invocation, environment: string, assignments: readonly string[], flags: SetFlags): Promise<void> {
   const values = await readAssignments(assignments, at.io, { literal: flags.literal === true });
+  at.about = { environment, ifRevision: flags.ifRevision, mayCreate: true, variables: Object.keys(values) };
   const variables = updatesOf(values, flags);
   const options = setOptions(flags);
   const answer = await withClient(at, (client) => client.environments.set(environment, variables, options));
@@ -37,6 +38,7 @@ export async function set(at: Invocation, environment: string, assignments: read
 export async function unset(at: Invocation, environment: string, names: readonly string[], flags: WriteFlags): Promise<void> {
   const assignment = names.find((name) => name.includes('='));
   if (assignment !== undefined) throw usageError(`'${assignment}' is no name: unset takes names alone`);
+  at.about = { environment, ifRevision: flags.ifRevision };
   const answer = await withClient(at, (client) => client.environments.unset(environment, names, setOptions(flags)));
   await confirm(at, answer, `${environment} is at revision ${answer.revision}`);
 }
@@ -49,6 +51,7 @@ export async function create(
   flags: SetFlags & { readonly label?: Readonly<Record<string, string>>; readonly description?: string },
 ): Promise<void> {
   const values = await readAssignments(assignments, at.io, { literal: flags.literal === true });
+  at.about = { environment, variables: Object.keys(values) };
   const { label = {}, description = '', reason = '' } = flags;
   const answer = await withClient(at, (client) =>
     client.environments.create(environment, { variables: updatesOf(values, flags), labels: label, description, reason }),
@@ -58,6 +61,7 @@ export async function create(
 
 /** `env-cli delete ENVIRONMENT`. */
 export async function remove(at: Invocation, environment: string, flags: WriteFlags): Promise<void> {
+  at.about = { environment, ifRevision: flags.ifRevision };
   const answer = await withClient(at, (client) => client.environments.delete(environment, setOptions(flags)));
   await confirm(at, answer, `${environment} was deleted at revision ${answer.revision}; its history stays until it is compacted`);
 }
@@ -87,6 +91,7 @@ export async function importFile(at: Invocation, file: string, environment: stri
       flags.secret === true || secretNames.includes(name) ? { value, secret: true } : value,
     ]),
   );
+  at.about = { environment, ifRevision: flags.ifRevision, mayCreate: true, variables: Object.keys(values) };
   const options = setOptions(flags);
   const answer = await withClient(at, ({ environments }) =>
     flags.replace === true
