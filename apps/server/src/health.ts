@@ -1,4 +1,4 @@
-import { Cluster, Environments, Health, Mirrors, reflected, Sessions } from '@env-cli/wire';
+import { Cluster, Environments, ErrorInfoSchema, Health, Mirrors, reflected, Sessions } from '@env-cli/wire';
 import type { Server } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
@@ -22,9 +22,9 @@ export class HealthService {
 /** The empty name stands for the whole server. */
 const names = ['', ...apiServices.map((service) => service.typeName)];
 
-/** Lets tools such as grpcurl ask which services and messages there are. */
+/** Lets tools such as grpcurl ask which services and messages there are, those in the details of errors among them. */
 export function addReflection(server: Server): void {
-  const definition = Object.assign({}, ...[...apiServices, Health].map(reflected)) as ConstructorParameters<
+  const definition = Object.assign({}, ...[...apiServices, Health, ErrorInfoSchema].map(reflected)) as ConstructorParameters<
     typeof ReflectionService
   >[0];
   new ReflectionService(definition).addToServer(server);
