@@ -76,7 +76,10 @@ export class AcceptedStream {
   #greet(hello: Hello): void {
     const answer = this.#options.greet(hello);
     if ('refusal' in answer) {
-      this.#options.report(`${this.#options.call.getPeer()} is refused: ${answer.refusal.message}`);
+      // While a cluster forms, members meet that are not ready: nobody has to do anything.
+      if (answer.refusal.code !== 'not-formed') {
+        this.#options.report(`${this.#options.call.getPeer()} is refused: ${answer.refusal.message}`);
+      }
       this.write(encodeHelloAnswer(answer));
       this.close();
       return;

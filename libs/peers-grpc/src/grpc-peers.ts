@@ -242,7 +242,8 @@ export class GrpcPeers implements Peers {
         onOpen: (hello) => host.met(hello),
         onUnreachable: (to) => host.unreachable(to),
         onFailed: (reason, refusal) => {
-          this.#report(memberId, `member ${memberId} at ${address}: ${reason}`);
+          // While a cluster forms, members meet that are not ready: nobody has to do anything.
+          if (refusal?.code !== 'not-formed') this.#report(memberId, `member ${memberId} at ${address}: ${reason}`);
           if (refusal !== null) host.refusedBy(memberId, refusal);
         },
       }),
