@@ -2,6 +2,8 @@
 export interface Sink {
   /** Whether a person sees it. */
   readonly isTTY?: boolean;
+  /** Characters of a line, on a terminal. */
+  readonly columns?: number;
   write(text: string, done: (error?: Error | null) => void): boolean;
 }
 

@@ -415,6 +415,17 @@ describe('what a person sees', () => {
     expect(await run(['get', 'payments/prod'], { terminal: true, env: { NO_COLOR: '1' } })).toEqual(plain);
   });
 
+  test('a long value is cut to the width of the terminal, and whole where a program reads', async () => {
+    const value = 'x'.repeat(300);
+    twin.answers['Environments.Get'] = () => ({
+      environment: { name: 'e', variables: [{ name: 'LONG', value, valueBytes: 300n, modifyRevision: 9n }] },
+    });
+    const { stdout } = await run(['get', 'e'], { terminal: true, env: { NO_COLOR: '1' } });
+    expect(stdout).toBe(`NAME  VALUE${' '.repeat(41)}REVISION\nLONG  ${'x'.repeat(31)}… (300 bytes)${' '.repeat(9)}9\n`);
+    expect((await run(['get', 'e', 'LONG'], { terminal: true })).stdout).toBe(`${value}\n`);
+    expect((await run(['export', 'e'])).stdout).toBe(`LONG='${value}'\n`);
+  });
+
   test('cluster status asks every member itself, and shows those that do not answer', async () => {
     twin.answers['Cluster.Members'] = () => ({
       members: [

@@ -2,7 +2,7 @@ import type { Variable } from '@env-cli/client';
 
 import type { Style } from './style.ts';
 
-/** Characters of a value that a table shows. */
+/** Characters of a value that a line shows unless it says otherwise. */
 const valueCharactersMax = 120;
 
 /** A text as one line that cannot move the cursor or colour the terminal, whatever somebody has stored. */
@@ -15,13 +15,14 @@ export function oneLine(text: string): string {
 
 const escapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** The value of a variable for a table: a secret that is masked is its length. */
-export function shownValue({ value, valueBytes }: Variable, style: Style): string {
+/** The value of a variable on one line of `charactersMax` at most: a secret that is masked is its length. */
+export function shownValue({ value, valueBytes }: Variable, style: Style, charactersMax = valueCharactersMax): string {
   if (value === null) return style.dim(`(secret, ${count(valueBytes, 'byte')})`);
   const line = oneLine(value);
-  if (line.length <= valueCharactersMax) return line;
+  if (line.length <= charactersMax) return line;
+  const rest = `… (${count(valueBytes, 'byte')})`;
   // The cut may fall into the middle of a character.
-  return `${line.slice(0, valueCharactersMax).toWellFormed()}${style.dim(`… (${count(valueBytes, 'byte')})`)}`;
+  return `${line.slice(0, Math.max(0, charactersMax - rest.length)).toWellFormed()}${style.dim(rest)}`;
 }
 
 /** `1 byte`, `2 bytes`, `12,345 bytes`. */

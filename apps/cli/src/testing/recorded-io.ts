@@ -25,6 +25,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
   const io: Io = {
     stdout: {
       isTTY: options.terminal ?? false,
+      columns: 60,
       write: (text, done) => {
         stdout += text;
         try {

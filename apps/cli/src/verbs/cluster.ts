@@ -59,8 +59,11 @@ export async function status(at: Invocation): Promise<void> {
   );
   const reached = all.flatMap((each) => (each.status === null ? [] : [each.status]));
   const [first] = reached;
-  if (first !== undefined)
-    await say(at.io, `Cluster ${first.clusterId}, epoch ${first.epoch}, history kept from revision ${first.compactedRevision}.`);
+  if (first !== undefined) {
+    const kept =
+      first.compactedRevision === 0 ? 'all history is kept' : `history is kept from revision ${first.compactedRevision} on`;
+    await say(at.io, `Cluster ${first.clusterId}, epoch ${first.epoch}; ${kept}.`);
+  }
   if (!reached.some(({ role }) => role === 'leader'))
     await say(at.io, 'No member leads: writes and strong reads wait until a majority of the members runs.');
 }

@@ -1,3 +1,5 @@
+import type { Variable } from '@env-cli/client';
+
 import { exportText, revealed, type ExportFormat } from '../export-text.ts';
 import { readOptions, withClient, type Invocation } from '../invocation.ts';
 import { print } from '../io.ts';
@@ -31,9 +33,10 @@ export async function get(at: Invocation, environment: string, names: readonly s
     }
     await print(at.io, `${variable.value}\n`);
   } else {
+    const valueMax = valueCharactersMax(at, variables);
     const rows = variables.map((variable) => [
       cell(variable.name),
-      shownValue(variable, at.style),
+      shownValue(variable, at.style, valueMax),
       variable.type ?? '',
       String(variable.modifyRevision),
       cell(variable.comment),
@@ -45,4 +48,21 @@ export async function get(at: Invocation, environment: string, names: readonly s
       exitCodes.notFound,
       `${environment} has no variable ${missing.join(', ')}. See 'env-cli get ${environment}' for those it has.`,
     );
+}
+
+/** Characters below which a value is not cut, however narrow the terminal. */
+const valueCharactersMin = 24;
+
+/** What a line has left for the value beside the other columns. */
+function valueCharactersMax({ io: { stdout } }: Invocation, variables: readonly Variable[]): number | undefined {
+  if (stdout.isTTY !== true || stdout.columns === undefined) return undefined;
+  const revisions = 'REVISION'.length;
+  const types = widest(variables.map(({ type }) => (type === null ? 0 : type.length + 2)));
+  const comments = widest(variables.map(({ comment }) => (comment === '' ? 0 : comment.length + 2)));
+  const others = widest(variables.map(({ name }) => name.length)) + 2 + types + revisions + 2 + comments;
+  return Math.max(valueCharactersMin, stdout.columns - others);
+}
+
+function widest(lengths: readonly number[]): number {
+  return Math.max(0, ...lengths);
 }
