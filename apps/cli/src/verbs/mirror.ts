@@ -126,7 +126,11 @@ export async function status(at: Invocation, name: string): Promise<void> {
   if (rows.length > 0) await print(at.io, table(statusColumns, rows, at.style));
   const pending =
     last.pendingCount === 0 ? 'nothing is to be delivered' : `${count(last.pendingCount, 'environment')} to be delivered`;
-  await say(at.io, `Mirror ${name}: ${pending}; everything is delivered up to revision ${last.deliveredRevision}.`);
+  const upTo =
+    last.deliveredRevision === 0
+      ? 'not everything could be delivered'
+      : `everything is delivered up to revision ${last.deliveredRevision}`;
+  await say(at.io, `Mirror ${name}: ${pending}; ${upTo}.`);
 }
 
 /** A line an environment, and one a variable that is not as it should be. */

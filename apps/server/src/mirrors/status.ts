@@ -131,7 +131,8 @@ function keptStatus(due: DueEnvironment | null, row: DeliveryRow | null): Delive
 
 /** Up to which revision everything is delivered; 0 when that is not known. */
 function deliveredUpTo({ tables, progress }: Snapshot, mirror: MirrorRow): Revision | 0 {
-  if (mirror.phases.length > 0) return 0;
+  // What failed for good left the outbox: nothing says from which revision on the target lacks it.
+  if (mirror.phases.length > 0 || mirror.failedCount > 0) return 0;
   if (mirror.pendingCount === 0) return progress.revision;
   const waiting = readOutbox(tables, mirror.id, '', waitingScanMax);
   if (waiting.length < mirror.pendingCount) return 0;
