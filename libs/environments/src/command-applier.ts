@@ -34,6 +34,7 @@ export class CommandApplier {
 
   /** `bytes`: the length of the encoded command. `term`: of the entry that carries it. */
   apply(command: Command, bytes: number, term: number, work: WorkMeter): CommandResult {
+    work.begin();
     const refusal = this.#refusalAtTheDoor(command, bytes, work);
     if (refusal !== null) return { kind: 'refused', refusal };
     if (command.session === null) return this.#execute(command, term, work);

@@ -3,6 +3,7 @@ import { equalBytes, unreachable } from '@env-cli/support';
 
 import type { Condition } from './operation.ts';
 import type { CurrentEnvironment, CurrentVariable, Refusal } from './refusal.ts';
+import { rowsOfBytes, type WorkMeter } from './work-meter.ts';
 
 /** Bytes of a plain value that a refusal tells. */
 const toldBytesMax = 1024;
@@ -12,10 +13,13 @@ export function failedCondition(
   transaction: StateTransaction,
   namespace: string,
   conditions: readonly Condition[],
+  work: WorkMeter,
 ): Refusal | null {
   for (let place = 0; place < conditions.length; place++) {
     const condition = conditions[place]!;
     const row = transaction.environments.get(namespace, condition.environment);
+    const tooMuch = work.charge(rowsOfBytes(row?.content?.length ?? 0));
+    if (tooMuch !== null) return tooMuch;
     const variable = 'variable' in condition ? (row?.live?.cursorAt(condition.variable) ?? null) : null;
     if (holds(condition, row, variable)) continue;
     return {

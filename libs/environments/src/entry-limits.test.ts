@@ -103,6 +103,23 @@ describe('no entry writes, removes or looks at more than 1,000 rows', () => {
   });
 });
 
+/** An environment of two million bytes. */
+function twoMillionBytes(name: string) {
+  return setOf(name, ...Array.from({ length: 20 }, (_, place) => input(`V${place}`, 'x'.repeat(100_000))));
+}
+
+describe('large records count as many rows', () => {
+  test('so that one entry rewrites a bounded number of bytes', () => {
+    const member = TestMember.bootstrapped();
+    const names = Array.from({ length: 16 }, (_, place) => `e/${place}`);
+    for (const name of names) member.apply(writeOf([twoMillionBytes(name)]));
+    const small = names.map((name) => bytesOf(writeOf([setOf(name, input('V0', 'y'))])));
+    const counts = kinds(member.entry(small).outcomes.map(({ result }) => result));
+    // 31 rows to read two million bytes, and 29 to write 1.9: 13 times in 800.
+    expect(counts).toEqual({ applied: 13, 'entry-full': 3 });
+  });
+});
+
 describe('the packer never underrates a command', () => {
   const session1 = { session: session(1), sequence: 1, firstIncomplete: 1 };
   const cases: [string, CommandBody, Partial<Command>][] = [
@@ -114,6 +131,11 @@ describe('the packer never underrates a command', () => {
     ],
     ['a write of one, twice', writeOf([setOf('a', input('A', '1')), setOf('a', input('B', '1'))]), {}],
     ['a deletion', writeOf([{ kind: 'delete', environment: 'old' }]), {}],
+    [
+      'a write with a condition',
+      writeOf([setOf('a', input('A', '1'))], [{ kind: 'environment-exists', environment: 'old' }]),
+      {},
+    ],
     ['a session', { kind: 'open-session', session: session(9) }, {}],
     ['an end of a session', { kind: 'close-session', session: session(1) }, {}],
     [

@@ -25,7 +25,7 @@ export interface Limits {
   readonly reasonBytesMax: number;
   /** Bytes of a principal's name. Defaults to 256. */
   readonly principalBytesMax: number;
-  /** Conditions of a write. Defaults to 1,024. */
+  /** Conditions of a write. Defaults to 500. */
   readonly conditionsMax: number;
   /** Operations of a write. Defaults to 1,024. */
   readonly operationsMax: number;
@@ -62,7 +62,7 @@ export const defaultLimits: Limits = {
   descriptionBytesMax: 4096,
   reasonBytesMax: 1024,
   principalBytesMax: 256,
-  conditionsMax: 1024,
+  conditionsMax: 500,
   operationsMax: 1024,
   writeBytesMax: 1024 * 1024,
   sessionsMax: 100_000,
@@ -78,7 +78,7 @@ export const defaultLimits: Limits = {
 export const entryLimits = {
   /** Commands of an entry. */
   commandsMax: 256,
-  /** Rows that an entry writes, removes or scans, all its commands and the background work together. */
+  /** Rows that an entry reads, writes, removes or scans, all its commands and the background work together. */
   rowsMax: 1000,
   /** Of these, rows for its commands. */
   commandRowsMax: 800,

@@ -3,17 +3,19 @@ import { unreachable } from '@env-cli/support';
 
 import { currentEnvironment } from './conditions.ts';
 import { flaw, refusalAt, tooLarge } from './flaw.ts';
-import type { Limits } from './limits.ts';
+import { entryLimits, type Limits } from './limits.ts';
 import type { Operation, VariableInput } from './operation.ts';
 import { refusalOfRevision } from './position.ts';
 import type { Refusal } from './refusal.ts';
 import { problemOfType } from './variable-type-rules.ts';
+import type { WorkMeter } from './work-meter.ts';
 
 /** What operations work with. */
 export interface OperationContext {
   readonly transaction: StateTransaction;
   readonly limits: Limits;
   readonly operation: Operation;
+  readonly work: WorkMeter;
   /** As in `operations[2]`. */
   readonly field: () => string;
 }
@@ -139,10 +141,10 @@ const none = new Uint8Array(0);
 function restore(
   draft: EnvironmentDraft,
   operation: Extract<Operation, { readonly kind: 'restore' }>,
-  { transaction, field }: OperationContext,
+  { transaction, work, field }: OperationContext,
 ): Refusal | null {
   const { progress, tables } = transaction;
-  const refusal = refusalOfRevision(operation.revision, progress);
+  const refusal = refusalOfRevision(operation.revision, progress) ?? work.charge(entryLimits.restoreRows);
   if (refusal !== null) return refusal;
   const past = environmentAt(tables, draft.namespace, draft.name, draft.row, operation.revision, progress.floor);
   if (past === null) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { HashScrub, MemoryTables, type Revision, type TableName, tableNames } from '@env-cli/keyspace';
+import { HashScrub, MemoryTables, readHashBytes, type Revision, type TableName, tableNames } from '@env-cli/keyspace';
 import { hexOf } from '@env-cli/support';
 import * as fc from 'fast-check';
 
@@ -216,6 +216,7 @@ test('the hashes that apply keeps are those of the rows', () => {
       const { hashes } = outcomes.at(-1)!;
       expect(hashes).toMatchObject({ index: log.length + 1 });
       expect(hexOf(hashes!.bytes).slice(0, -16)).toBe(hexOf(step.bytes));
+      expect(hexOf(readHashBytes(tables))).toBe(hexOf(step.bytes));
     }),
     { numRuns: 60 },
   );

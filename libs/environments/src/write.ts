@@ -8,7 +8,7 @@ import type { Limits } from './limits.ts';
 import { carryOut } from './operations.ts';
 import type { Refusal } from './refusal.ts';
 import type { CommandResult } from './result.ts';
-import { restoreRowsOf, type WorkMeter } from './work-meter.ts';
+import { rowsOfBytes, type WorkMeter } from './work-meter.ts';
 
 /** An environment that a write changes. */
 interface Changed {
@@ -20,6 +20,8 @@ interface Changed {
 export class Writer {
   readonly #transaction: StateTransaction;
   readonly #mirrors: MirrorState;
+  /** The environments of the write that is carried out, in the order in which its operations name them. */
+  readonly #drafts = new Map<string, EnvironmentDraft>();
 
   constructor(transaction: StateTransaction, mirrors: MirrorState) {
     this.#transaction = transaction;
@@ -28,37 +30,25 @@ export class Writer {
 
   write(command: Command, body: WriteBody, limits: Limits, work: WorkMeter): CommandResult {
     const { progress } = this.#transaction;
-    const condition = failedCondition(this.#transaction, command.namespace, body.conditions);
-    if (condition !== null) return { kind: 'refused', refusal: condition };
-    const restoreRows = restoreRowsOf(body);
-    const beforehand = restoreRows === 0 ? null : work.refusalOf(restoreRows);
-    if (beforehand !== null) return { kind: 'refused', refusal: beforehand };
-    const drafts = new Map<string, EnvironmentDraft>();
-    const refusal = this.#carryOut(command, body, limits, drafts);
-    if (refusal !== null) return { kind: 'refused', refusal };
+    const refusedBy =
+      failedCondition(this.#transaction, command.namespace, body.conditions, work) ?? this.#carryOut(command, body, limits, work);
+    if (refusedBy !== null) return { kind: 'refused', refusal: refusedBy };
     const changed: Changed[] = [];
-    for (const draft of drafts.values()) {
+    for (const draft of this.#drafts.values()) {
       const net = draft.net();
       if (net !== null) changed.push({ draft, net });
     }
-    const outgrown = refusalOfGrowth(body, changed, limits);
-    if (outgrown !== null) return { kind: 'refused', refusal: outgrown };
-    if (changed.length === 0) {
-      work.spend(restoreRows);
-      return { kind: 'unchanged', revision: progress.revision };
-    }
+    if (changed.length === 0) return { kind: 'unchanged', revision: progress.revision };
     const due = changed.map(({ net }) => this.#dueOf(net));
-    // A record, a change, and an outbox row for each mirror that is concerned.
-    const rows = due.reduce((sum, enqueued) => sum + 2 + enqueued.length, restoreRows);
-    const full = work.refusalOf(rows);
-    if (full !== null) return { kind: 'refused', refusal: full };
-    work.spend(rows);
+    const refusal = refusalOfGrowth(body, changed, limits) ?? work.charge(rowsOf(changed, due));
+    if (refusal !== null) return { kind: 'refused', refusal };
     this.#transaction.commit(changed);
     for (const enqueued of due) this.#mirrors.enqueueAll(enqueued, progress.revision);
     return { kind: 'applied', revision: progress.revision };
   }
 
-  #carryOut(command: Command, body: WriteBody, limits: Limits, drafts: Map<string, EnvironmentDraft>): Refusal | null {
+  /** Carries the operations out on drafts. */
+  #carryOut(command: Command, body: WriteBody, limits: Limits, work: WorkMeter): Refusal | null {
     const { progress } = this.#transaction;
     const stamp = {
       revision: (progress.revision + 1) as Revision,
@@ -66,15 +56,18 @@ export class Writer {
       principal: command.principal,
       reason: command.reason,
     };
+    this.#drafts.clear();
     for (let place = 0; place < body.operations.length; place++) {
       const operation = body.operations[place]!;
-      let draft = drafts.get(operation.environment);
+      let draft = this.#drafts.get(operation.environment);
       if (draft === undefined) {
         draft = this.#transaction.draft(command.namespace, operation.environment, stamp);
-        drafts.set(operation.environment, draft);
+        const tooMuch = work.charge(rowsOfBytes(draft.row?.content?.length ?? 0));
+        if (tooMuch !== null) return tooMuch;
+        this.#drafts.set(operation.environment, draft);
       }
       const field = (): string => `operations[${place}]`;
-      const refusal = carryOut(draft, { transaction: this.#transaction, limits, operation, field });
+      const refusal = carryOut(draft, { transaction: this.#transaction, limits, operation, work, field });
       if (refusal !== null) return refusal;
     }
     return null;
@@ -89,6 +82,14 @@ export class Writer {
       () => (kind === 'deleted' ? null : decodeLabels(parts.labelsAfter)),
     );
   }
+}
+
+/** Rows that the changes of a write cost, beside the reading: a record and a change for each, and the outbox rows. */
+function rowsOf(changed: readonly Changed[], due: readonly (readonly Enqueued[])[]): number {
+  let rows = 0;
+  for (const { net } of changed) rows += rowsOfBytes(net.content?.length ?? 0);
+  for (const enqueued of due) rows += enqueued.length;
+  return rows;
 }
 
 /** Why the environments that a write leaves are too large, or null. */

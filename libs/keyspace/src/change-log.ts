@@ -70,8 +70,9 @@ export interface ChangeBatch {
   readonly more: boolean;
 }
 
-/** Rows that are read at once: a read that stops for its bytes has read few in vain. */
-const rowsAtOnceMax = 64;
+/** Rows that are read at once: few, and then as many as are likely to fit, for a change may hold megabytes. */
+const firstRowsAtOnce = 8;
+const rowsAtOnceMax = 256;
 
 /**
  * The changes behind `after`, whole revisions only: at least one revision if there is any, however large it is.
@@ -82,8 +83,8 @@ export function readChangesAfter(tables: ReadTables, after: Revision, newest: Re
   const changes: ChangeReader[] = [];
   let bytes = 0;
   let from = changeKey(after + 1, 0);
-  for (;;) {
-    const rows = tables.range('changes', { from, limit: rowsAtOnceMax });
+  for (let rowsAtOnce = firstRowsAtOnce; ;) {
+    const rows = tables.range('changes', { from, limit: rowsAtOnce });
     for (const row of rows) {
       const position = changePosition(row.key);
       const last = changes.at(-1);
@@ -94,7 +95,9 @@ export function readChangesAfter(tables: ReadTables, after: Revision, newest: Re
       changes.push(new ChangeReader(position, row.value));
       bytes += row.value.length;
     }
-    if (rows.length < rowsAtOnceMax) return { changes, upTo: newest, more: false };
+    if (rows.length < rowsAtOnce) return { changes, upTo: newest, more: false };
     from = keyAfter(rows.at(-1)!.key);
+    const likely = Math.ceil(Math.max(limit.bytesMax - bytes, 0) / (bytes / changes.length));
+    rowsAtOnce = Math.min(rowsAtOnceMax, Math.max(1, Math.min(likely, limit.rowsMax)));
   }
 }

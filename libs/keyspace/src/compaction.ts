@@ -4,6 +4,11 @@ import type { HashedTables } from './hashed-tables.ts';
 import { changeKey, changePosition } from './keys.ts';
 import type { Progress } from './progress.ts';
 
+/** Changes that are read at once. */
+const rowsAtOnce = 16;
+/** Bytes of changes after which an entry sweeps no more: a change may hold megabytes. */
+const sweptBytesMax = 4 * 1024 * 1024;
+
 /**
  * Deletes the next rows that lie at or below the floor: changes, and the tombstones whose deletion they are. Answers how many
  * rows it removed, at most `rowsMax`.
@@ -15,19 +20,27 @@ export function sweepChanges(tables: HashedTables, rows: EnvironmentRows, progre
   if (progress.sweptRevision >= progress.floor) return 0;
   let removed = 0;
   // A change may take its tombstone along: two rows.
-  const changesMax = Math.floor(rowsMax / 2);
-  const found = tables.range('changes', { to: changeKey(progress.floor + 1, 0), limit: changesMax });
-  for (const { key, value } of found) {
-    const change = new ChangeReader(changePosition(key), value);
-    tables.remove('changes', key, value);
-    removed++;
-    if (change.kind !== 'deleted') continue;
-    const tombstone = rows.get(change.namespace, change.name)?.tombstone;
-    // The name may live again, or have been deleted again since: then this is not its deletion.
-    if (tombstone?.deleteRevision !== change.revision) continue;
-    rows.removeTombstone(change.namespace, change.name);
-    removed++;
+  for (let changes = Math.floor(rowsMax / 2), bytes = 0; changes > 0 && bytes < sweptBytesMax;) {
+    const limit = Math.min(changes, rowsAtOnce);
+    const found = tables.range('changes', { to: changeKey(progress.floor + 1, 0), limit });
+    for (const { key, value } of found) {
+      tables.remove('changes', key, value);
+      bytes += value.length;
+      removed += 1 + removeTombstone(rows, new ChangeReader(changePosition(key), value));
+    }
+    if (found.length < limit) {
+      progress.sweptRevision = progress.floor;
+      break;
+    }
+    changes -= limit;
   }
-  if (found.length < changesMax) progress.sweptRevision = progress.floor;
   return removed;
+}
+
+/** Removes the tombstone that a deletion left, unless the name lives again or was deleted again since. Answers how many rows that is. */
+function removeTombstone(rows: EnvironmentRows, change: ChangeReader): number {
+  if (change.kind !== 'deleted') return 0;
+  if (rows.get(change.namespace, change.name)?.tombstone?.deleteRevision !== change.revision) return 0;
+  rows.removeTombstone(change.namespace, change.name);
+  return 1;
 }

@@ -20,6 +20,7 @@ export {
   type MemberIdentity,
   metaKeys,
   readClusterIdentity,
+  readHashBytes,
   readMembers,
   readMembership,
   readProgress,

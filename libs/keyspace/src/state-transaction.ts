@@ -12,6 +12,8 @@ import { finish as finishLane, hashRow } from './row-hash.ts';
 import { type SessionCache, Sessions } from './sessions.ts';
 import type { ReadTables, Tables } from './tables.ts';
 
+const { imul } = Math;
+
 type MetaRow = Exclude<keyof typeof metaKeys, 'progress' | 'hashes'>;
 
 /**
@@ -121,7 +123,7 @@ export class StateTransaction {
 
   #link(word: number): void {
     const { progress } = this;
-    const low = Math.imul(progress.chainLow ^ word, 0xcc9e2d51);
+    const low = imul(progress.chainLow ^ word, 0xcc9e2d51);
     progress.chainLow = (low << 15) | (low >>> 17);
     progress.chainHigh = finishLane((progress.chainHigh + progress.chainLow) | 0);
   }
