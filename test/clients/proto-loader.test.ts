@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
@@ -13,7 +14,11 @@ afterAll(() => cluster.close());
 test('a service that loads the published .proto files when it runs writes and reads', () => {
   const { stdout, stderr } = spawnSync(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', 'test/clients/proto-loader-client.ts', cluster.member(1).apiAddress],
+    [
+      '--disable-warning=ExperimentalWarning',
+      fileURLToPath(import.meta.resolve('./proto-loader-client.ts')),
+      cluster.member(1).apiAddress,
+    ],
     { encoding: 'utf8' },
   );
   expect(stderr).toBe('');

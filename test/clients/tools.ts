@@ -9,6 +9,9 @@ const cache = resolve('.cache');
 const grpcurlVersion = 'v1.9.3';
 const pythonPackages = ['grpcio==1.76.0', 'grpcio-tools==1.76.0', 'googleapis-common-protos==1.72.0'] as const;
 
+/** The Go that builds, when it is another than the first on the path. */
+const goProgram: string = process.env['GO'] ?? 'go';
+
 /** A tool, or why it cannot be had here. */
 export type Tool = { readonly path: string } | { readonly missing: string };
 
@@ -16,8 +19,8 @@ export type Tool = { readonly path: string } | { readonly missing: string };
 export function grpcurl(): Tool {
   const path = join(cache, 'go', 'bin', 'grpcurl');
   if (existsSync(path)) return { path };
-  if (!has('go')) return { missing: 'there is no Go to build grpcurl with' };
-  const built = spawnSync('go', ['install', `github.com/fullstorydev/grpcurl/cmd/grpcurl@${grpcurlVersion}`], {
+  if (!has(goProgram)) return { missing: 'there is no Go to build grpcurl with' };
+  const built = spawnSync(goProgram, ['install', `github.com/fullstorydev/grpcurl/cmd/grpcurl@${grpcurlVersion}`], {
     env: { ...process.env, GOBIN: join(cache, 'go', 'bin'), CGO_ENABLED: '0' },
     encoding: 'utf8',
   });

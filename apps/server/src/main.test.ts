@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Environments, Health } from '@env-cli/wire';
 
+import { setting } from './testing/operations.ts';
 import { freePorts, Program } from './testing/program.ts';
 import { TestClient } from './testing/serving.ts';
 
@@ -133,8 +134,7 @@ async function http(path: string, method = 'GET'): Promise<[number, string]> {
 }
 
 function set(value: string) {
-  const action = { case: 'set', value: { createIfAbsent: true, variables: [{ name: 'KEY', value, secret: true }] } } as const;
-  return client.call(Environments, 'write', { operations: [{ environment: 'a', action }] });
+  return client.call(Environments, 'write', { operations: [setting('a', { KEY: value }, true)] });
 }
 
 describe('a member that runs', () => {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ChangeKind, Consistency, Environments, View } from '@env-cli/wire';
 
 import { CallFailed, Serving, TestClient } from '../testing/serving.ts';
+import { creating, setting } from '../testing/operations.ts';
 import { TwinMember } from '../testing/twin-member.ts';
 
 let serving: Serving;
@@ -19,17 +20,12 @@ afterAll(async () => {
   assert.deepEqual(serving.faults, []);
 });
 
-const variables = (values: Readonly<Record<string, string>>, secret?: boolean) =>
-  Object.entries(values).map(([name, value]) => ({ name, value, ...(secret === undefined ? {} : { secret }) }));
-
 function create(environment: string, values: Readonly<Record<string, string>>, labels: Record<string, string> = {}) {
-  const action = { case: 'create', value: { variables: variables(values), labels, description: '' } } as const;
-  return client.call(Environments, 'write', { operations: [{ environment, action }] });
+  return client.call(Environments, 'write', { operations: [creating(environment, values, labels)] });
 }
 
 function set(environment: string, values: Readonly<Record<string, string>>, secret?: boolean) {
-  const action = { case: 'set', value: { variables: variables(values, secret), createIfAbsent: true } } as const;
-  return client.call(Environments, 'write', { operations: [{ environment, action }] });
+  return client.call(Environments, 'write', { operations: [setting(environment, values, secret)] });
 }
 
 async function failureOf(call: Promise<unknown>): Promise<CallFailed> {
@@ -155,15 +151,10 @@ describe('a secret is shown to those alone who ask for it in full', () => {
       environment: 'secrets',
       demand: { case: 'variable', value: { name: 'KEY', demand: { case: 'value', value: 'hunter3' } } },
     } as const;
-    const action = { case: 'set', value: { variables: variables({ KEY: 'hunter4' }) } } as const;
-    const written = await client.call(Environments, 'write', {
-      conditions: [condition],
-      operations: [{ environment: 'secrets', action }],
-    });
+    const request = { conditions: [condition], operations: [setting('secrets', { KEY: 'hunter4' })] };
+    const written = await client.call(Environments, 'write', request);
     expect(written.changed).toBe(true);
-    const failure = await failureOf(
-      client.call(Environments, 'write', { conditions: [condition], operations: [{ environment: 'secrets', action }] }),
-    );
+    const failure = await failureOf(client.call(Environments, 'write', request));
     expect([failure.code, failure.reason]).toEqual(['FAILED_PRECONDITION', 'CONDITION_FAILED']);
     expect(
       JSON.stringify(failure.details, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Environments, type PipelineResponse, type PipelineResult, Sessions } from '@env-cli/wire';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Environments, type PipelineCallSchema, type PipelineResponse, type PipelineResult, Sessions } from '@env-cli/wire';
 
 import { infoOf, Serving, TestClient, type CallFailed, type TestStream } from '../testing/serving.ts';
+import { setting } from '../testing/operations.ts';
 import { TwinMember } from '../testing/twin-member.ts';
 
 type PipelineStream = TestStream<typeof Environments.method.pipeline.input, typeof Environments.method.pipeline.output>;
@@ -27,13 +29,14 @@ afterEach(async () => {
   assert.deepEqual(serving.faults, []);
 });
 
-function setCall(id: number, environment: string, value: string) {
-  const action = { case: 'set', value: { createIfAbsent: true, variables: [{ name: 'A', value, secret: false }] } } as const;
-  return { id: BigInt(id), call: { case: 'write', value: { operations: [{ environment, action }] } } } as const;
+type CallInit = MessageInitShape<typeof PipelineCallSchema>;
+
+function setCall(id: number, environment: string, value: string): CallInit {
+  return { id: BigInt(id), call: { case: 'write', value: { operations: [setting(environment, { A: value }, false)] } } };
 }
 
-function getCall(id: number, name: string, options: object = {}) {
-  return { id: BigInt(id), call: { case: 'get', value: { name, options } } } as const;
+function getCall(id: number, name: string, options: object = {}): CallInit {
+  return { id: BigInt(id), call: { case: 'get', value: { name, options } } };
 }
 
 /** Takes answers until there are so many; also the messages that they came in. */
@@ -112,12 +115,10 @@ test('a call that fails says why, and the others go on', async () => {
 test('a write that is sent again in its session happens once', async () => {
   const sessionId = new Uint8Array(16).fill(9);
   await client.call(Sessions, 'open', { sessionId });
-  const inSession = (id: number, value: string) => {
-    const { call } = setCall(id, 'once', value);
-    return {
-      id: BigInt(id),
-      call: { case: 'write', value: { ...call.value, session: { sessionId, sequence: 1n, firstIncomplete: 1n } } },
-    } as const;
+  const session = { sessionId, sequence: 1n, firstIncomplete: 1n };
+  const inSession = (id: number, value: string): CallInit => {
+    const operations = [setting('once', { A: value }, false)];
+    return { id: BigInt(id), call: { case: 'write', value: { operations, session } } };
   };
   pipeline.send({ calls: [inSession(1, 'x')] });
   const { results: first } = await answers(1);

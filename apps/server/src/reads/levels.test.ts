@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Consistency, Environments, Mirrors } from '@env-cli/wire';
 
 import { CallFailed, Serving, TestClient } from '../testing/serving.ts';
+import { setting } from '../testing/operations.ts';
 import { TwinMember } from '../testing/twin-member.ts';
 
 let leader: TwinMember;
@@ -31,8 +32,7 @@ afterEach(async () => {
 });
 
 async function write(value: string): Promise<{ revision: bigint; token: string }> {
-  const action = { case: 'set', value: { createIfAbsent: true, variables: [{ name: 'A', value }] } } as const;
-  const { revision, header } = await toLeader.call(Environments, 'write', { operations: [{ environment: 'e', action }] });
+  const { revision, header } = await toLeader.call(Environments, 'write', { operations: [setting('e', { A: value })] });
   return { revision, token: header!.token };
 }
 
@@ -138,8 +138,7 @@ test('a token from beyond all that the leader has is refused at the deadline', a
   const toElsewhere = new TestClient(elsewhere.address);
   let token = '';
   for (const value of ['1', '2', '3']) {
-    const action = { case: 'set', value: { createIfAbsent: true, variables: [{ name: 'A', value }] } } as const;
-    token = (await toElsewhere.call(Environments, 'write', { operations: [{ environment: 'e', action }] })).header!.token;
+    token = (await toElsewhere.call(Environments, 'write', { operations: [setting('e', { A: value })] })).header!.token;
   }
   toElsewhere.close();
   await elsewhere.close();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import type { VariableInput } from '@env-cli/environments';
 import { WriteRequestSchema } from '@env-cli/wire';
 
 import { Refused } from '../errors/refused.ts';
@@ -23,9 +24,10 @@ const set = (environment: string, name: string, secret?: boolean) =>
   }) as const;
 
 function hashesOf(init: MessageInitShape<typeof WriteRequestSchema>): (boolean | string)[] {
-  return bodyOf(init)
-    .operations.flatMap((operation) => ('variables' in operation ? operation.variables : []))
-    .map((variable) => (typeof variable === 'string' ? variable : variable.hash !== null));
+  return bodyOf(init).operations.flatMap((operation) => {
+    const variables: readonly (VariableInput | string)[] = 'variables' in operation ? operation.variables : [];
+    return variables.map((variable) => (typeof variable === 'string' ? variable : variable.hash !== null));
+  });
 }
 
 describe('a value is hashed exactly when its variable is a secret as the operations before it leave it', () => {

@@ -5,6 +5,7 @@ import { type Change, ChangeKind, Cluster, Environments, type WatchResponse } fr
 import * as fc from 'fast-check';
 
 import { type CallFailed, infoOf, Serving, TestClient, type TestStream } from '../testing/serving.ts';
+import { setting } from '../testing/operations.ts';
 import { TwinMember } from '../testing/twin-member.ts';
 
 type WatchTestStream = TestStream<typeof Environments.method.watch.input, typeof Environments.method.watch.output>;
@@ -29,8 +30,7 @@ afterEach(async () => {
 });
 
 async function set(environment: string, value: string): Promise<bigint> {
-  const action = { case: 'set', value: { createIfAbsent: true, variables: [{ name: 'A', value }] } } as const;
-  return (await client.call(Environments, 'write', { operations: [{ environment, action }] })).revision;
+  return (await client.call(Environments, 'write', { operations: [setting(environment, { A: value })] })).revision;
 }
 
 async function label(environment: string, labels: Record<string, string>): Promise<void> {
@@ -124,11 +124,7 @@ describe('a watch sees what concerns it', () => {
   test('masked, unless it asks for secrets in full', async () => {
     await begin(1, { ...everything });
     await begin(2, { ...everything, view: 2 });
-    const action = {
-      case: 'set',
-      value: { createIfAbsent: true, variables: [{ name: 'KEY', value: 'hunter2', secret: true }] },
-    } as const;
-    await client.call(Environments, 'write', { operations: [{ environment: 'a', action }] });
+    await client.call(Environments, 'write', { operations: [setting('a', { KEY: 'hunter2' }, true)] });
     const shown: (readonly [bigint, string | undefined])[] = [];
     while (shown.length < 2) {
       const { watchId, event } = await watch.find((message) => message.event.case === 'changes');
@@ -205,7 +201,7 @@ describe('a watch ends', () => {
     await begin(1, everything);
     member.replaceStateWith(member);
     const { event, resumeToken } = await watch.find((message) => message.event.case === 'ended');
-    expect(infoOf((event.value as { status: never }).status)?.reason).toBe('STATE_REPLACED');
+    expect(event.case === 'ended' ? infoOf(event.value.status!)?.reason : event.case).toBe('STATE_REPLACED');
     await begin(2, { ...everything, resumeToken });
     await set('a', '2');
     expect((await changesOf(2, 1)).map(({ revision }) => revision)).toEqual([2n]);
@@ -243,13 +239,7 @@ test('a stream is refused whose client uses the number of a running watch', asyn
 test('all changes of a revision arrive together', async () => {
   await begin(1, everything);
   const names = Array.from({ length: 30 }, (_, at) => `e/${String(at).padStart(2, '0')}`);
-  const operations = names.map((environment) => {
-    const action = {
-      case: 'set',
-      value: { createIfAbsent: true, variables: [{ name: 'A', value: 'x'.repeat(30_000) }] },
-    } as const;
-    return { environment, action };
-  });
+  const operations = names.map((environment) => setting(environment, { A: 'x'.repeat(30_000) }));
   await client.call(Environments, 'write', { operations });
   const { event, revision } = await watch.find((message) => message.event.case === 'changes');
   expect(event.case === 'changes' ? event.value.changes.map(({ environment }) => environment) : []).toEqual(names);
