@@ -16,6 +16,7 @@ export interface GoPrograms {
 }
 
 const source = 'test/bench/etcd';
+/** Packages by program. */
 const packages = {
   etcd: 'go.etcd.io/etcd/server/v3',
   benchmark: 'go.etcd.io/etcd/v3/tools/benchmark',
