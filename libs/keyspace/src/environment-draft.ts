@@ -7,6 +7,7 @@ import { encodeLabels, type Label, sortedLabels } from './label.ts';
 import { type MergedVariables, VariableMerge } from './merge-variables.ts';
 import type { Revision } from './revision.ts';
 import { cursorOn, type VariableCursor, writeVariable } from './variable-bytes.ts';
+import { VariableFinder } from './variable-finder.ts';
 import type { Variable } from './variable.ts';
 
 /** What a write says of itself in each of its changes. */
@@ -28,7 +29,7 @@ export interface NetChange {
 
 const none = new Uint8Array(0);
 /** Bytes that writers hand out as views share so much memory. */
-const chunkBytes = 16 * 1024;
+const chunkBytes = 64 * 1024;
 const writer = new ByteWriter(chunkBytes);
 const variablesWriter = new ByteWriter(chunkBytes);
 const changesWriter = new ByteWriter(chunkBytes);
@@ -43,6 +44,7 @@ export class EnvironmentDraft {
   /** What the operations work on: the environment before the write, until one of them deletes it. */
   #base: EnvironmentReader | null;
   #exists: boolean;
+  #finder: VariableFinder | null = null;
   #keepOthers = true;
   readonly #overlay = new Map<string, Uint8Array | null>();
   #labels: Map<string, string> | null = null;
@@ -66,7 +68,9 @@ export class EnvironmentDraft {
   variable(name: string): VariableCursor | null {
     const set = this.#overlay.get(name);
     if (set !== undefined) return set === null ? null : cursorOn(set);
-    return this.#keepOthers ? (this.#base?.cursorAt(name) ?? null) : null;
+    if (!this.#keepOthers || this.#base === null) return null;
+    this.#finder ??= new VariableFinder(this.#base);
+    return this.#finder.find(name);
   }
 
   create(): void {

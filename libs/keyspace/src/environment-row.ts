@@ -41,7 +41,7 @@ export function encodeEnvironmentRow(writer: ByteWriter, scratch: ByteWriter, ro
   writer
     .u8(format)
     .u8(row.content === null ? tombstoneKind : liveKind)
-    .bytes(scratch.cut());
+    .bytes(scratch.lend());
   return writer.raw(row.content ?? encodeTombstone(scratch, row.tombstone!)).cut();
 }
 

@@ -7,7 +7,7 @@ import { cursorOn, type VariableCursor } from './variable-bytes.ts';
 /** The variables of an environment after a change, and what the change did to each. */
 export interface MergedVariables {
   readonly count: number;
-  /** One after the other, sorted by name. */
+  /** One after the other, sorted by name: a view that the next merge overwrites. */
   readonly variables: Uint8Array;
   readonly changeCount: number;
   /** As `writeVariableChange` writes them, sorted by name. */
@@ -59,7 +59,7 @@ export class VariableMerge {
     this.#copyRun();
     return {
       count: this.#count,
-      variables: this.#variables.cut(),
+      variables: this.#variables.lend(),
       changeCount: this.#changeCount,
       changes: this.#changes.cut(),
     };

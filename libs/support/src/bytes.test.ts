@@ -61,6 +61,13 @@ test('what was cut stays as it was, whatever is written afterwards', () => {
   );
 });
 
+test('what was lent is what was written, until the next write', () => {
+  const writer = new ByteWriter(4);
+  const lent = writer.raw(Uint8Array.of(1, 2, 3)).lend();
+  expect([[...lent], writer.length]).toEqual([[1, 2, 3], 0]);
+  expect([...writer.u8(9).take()]).toEqual([9]);
+});
+
 test('texts are written alike on the short way and on the long one', () => {
   for (const text of ['', 'a', 'é', 'aé', 'a'.repeat(127), `${'a'.repeat(126)}é`, 'a'.repeat(128), 'é'.repeat(127)]) {
     expect(new ByteWriter().text(text).take()).toEqual(new ByteWriter().bytes(encodeUtf8(text)).take());

@@ -143,6 +143,13 @@ export class ByteWriter {
     return cut;
   }
 
+  /** What was written, as a view that the next write overwrites: for whoever copies it at once. The writer is empty afterwards. */
+  lend(): Uint8Array<ArrayBuffer> {
+    const lent = this.#bytes.subarray(this.#start, this.#length);
+    this.#length = this.#start;
+    return lent;
+  }
+
   #reserve(bytes: number): void {
     if (this.#length + bytes <= this.#bytes.length) return;
     const needed = this.#length - this.#start + bytes;
