@@ -77,6 +77,7 @@ const texts: Partial<Record<Reason, Text>> = {
     `there is no mirror ${details.metadata['mirror'] ?? ''}. See 'env-cli mirror list' for those that exist.`,
   UNREACHABLE: ({ message }) =>
     `${message}. Check that the cluster runs ('npm start' starts one here), or name it with --endpoint or ENV_CLI_ENDPOINT.`,
+  DEADLINE_EXCEEDED: ({ message }) => `${sentences(message)} See 'env-cli cluster status', or allow more time with --timeout.`,
   OUTCOME_UNKNOWN: (error, attempted) => {
     const name = environmentOf(error, attempted);
     return `${error.message}. Look before you write again${name === '' ? '' : `: 'env-cli history ${name}'`}.`;

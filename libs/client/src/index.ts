@@ -8,12 +8,12 @@ export type { Change, ChangeKind, VariableChange } from './change.ts';
 export type { Condition, Operation, Updates, VariableUpdate } from './operation.ts';
 export type { Listing, Page } from './listing.ts';
 export type { Watch, WatchEvent } from './watch.ts';
+export type { Environments } from './environments.ts';
 export type {
   BatchGetAnswer,
   CreateOptions,
   DiffAnswer,
   DiffOptions,
-  Environments,
   GetAnswer,
   HistoryOptions,
   HistoryPage,
@@ -23,7 +23,7 @@ export type {
   WatchRequest,
   WriteAnswer,
   WriteOneOptions,
-} from './environments.ts';
+} from './environment-calls.ts';
 export type {
   DeliveryState,
   DriftPolicy,

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 
 import { connect, type Client, type ClientOptions } from './client.ts';
 import type { EnvCliError } from './error.ts';
-import { pipelineLimits } from './pipeline.ts';
+import { pipelineLimits } from './waiting-calls.ts';
 import { sessionWindowMax } from './session.ts';
 import { answerFor, refusal, serviceError, TwinMember, TwinState, type TwinScript } from './testing/twin.ts';
 
@@ -394,6 +394,29 @@ describe('the bounds of a call', () => {
     expect(new Set((await Promise.all(reads)).map(({ reason }) => reason))).toEqual(new Set(['CANCELLED']));
     expect(await write).toMatchObject({ reason: 'CANCELLED', outcomeUnknown: false });
     expect(twin.messages).toEqual([]);
+  });
+
+  test('writes that are given up make room in the session for those behind them', async () => {
+    const state = new TwinState();
+    const reached = Promise.withResolvers<void>();
+    let ignored = 0;
+    const twin = await member(state, {
+      pipeline: (stream, request, self) => {
+        if (ignored === sessionWindowMax) self.answerAll(stream, request);
+        else ignored += request.calls.length;
+        if (ignored === sessionWindowMax) reached.resolve();
+      },
+    });
+    const client = await clientOf([twin]);
+    const abort = new AbortController();
+    const first = Array.from({ length: sessionWindowMax }, () =>
+      failure(client.environments.set('a', { X: '1' }, { signal: abort.signal })),
+    );
+    const behind = client.environments.set('a', { X: '2' });
+    await reached.promise;
+    abort.abort();
+    expect((await behind).changed).toBe(true);
+    expect((await Promise.all(first)).every(({ reason, outcomeUnknown }) => reason === 'CANCELLED' && outcomeUnknown)).toBe(true);
   });
 
   test.each([0, -1, Number.NaN])('a timeout of %p is refused', async (timeoutMs) => {

@@ -7,29 +7,11 @@ import type { Channel } from './channel.ts';
 import { EnvCliError } from './error.ts';
 import { failureOfStatus, remedyOf } from './failure.ts';
 import { closedError, type Members } from './members.ts';
-import { CallQueue, type Answered, type Answers, type PendingCall } from './pending-call.ts';
+import type { Answered, Answers, PendingCall } from './pending-call.ts';
 import { callOverheadBytes, type CallKind, type EncodedCall } from './pipeline-codec.ts';
 import { PipelineStream } from './pipeline-stream.ts';
 import type { Session } from './session.ts';
-import { unansweredMax } from './unanswered.ts';
-
-/** What the API allows, and what this client allows itself. */
-export const pipelineLimits = {
-  /** Calls of a message (`PipelineRequest.calls`). */
-  messageCallsMax: 1024,
-  /** Bytes of a message's calls (`PipelineRequest.calls`). */
-  messageBytesMax: 3 * 1024 * 1024,
-  /** Calls of a stream that are unanswered (`PipelineRequest.calls`). */
-  unansweredMax,
-  /** Bytes that gRPC holds because the connection does not take them; further messages wait here. */
-  unsentBytesMax: 4 * 1024 * 1024,
-  /** Calls that wait to go out, beyond which a new one is refused with CLIENT_OVERLOADED. */
-  waitingCallsMax: 262_144,
-  /** Bytes of the calls that wait to go out, beyond which a new one is refused with CLIENT_OVERLOADED. */
-  waitingBytesMax: 128 * 1024 * 1024,
-  /** Silence of a member that owes an answer, in milliseconds, after which another is asked. */
-  silenceMsMax: 5000,
-} as const;
+import { pipelineLimits, WaitingCalls } from './waiting-calls.ts';
 
 export interface PipelineOptions {
   readonly backoff: BackoffOptions;
@@ -52,17 +34,13 @@ export interface PipelineOptions {
 export class Pipeline {
   readonly #members: Members;
   readonly #options: PipelineOptions;
-  readonly #reads = new CallQueue();
-  readonly #writes = new CallQueue();
-  #waitingCalls = 0;
-  #waitingBytes = 0;
+  readonly #waiting = new WaitingCalls();
   #current: PipelineStream | null = null;
   readonly #streams = new Set<PipelineStream>();
   #session: Session | null = null;
   #opening = false;
   #reaching = false;
   #flushDue = false;
-  #writesTurn = true;
   /** Streams in a row that broke before they answered anything. */
   #broken = 0;
   readonly #timers = new Map<NodeJS.Timeout, readonly PendingCall[]>();
@@ -87,7 +65,7 @@ export class Pipeline {
    */
   call<K extends CallKind>(kind: K, request: Uint8Array, bounds: Bounds, began: number | null): Promise<Answered<Answers[K]>> {
     return new Promise((resolve, reject) => {
-      const refusal = this.#refusalOf(request);
+      const refusal = this.#closed ? closedError() : this.#waiting.refusalOf(request);
       if (refusal !== null) {
         reject(refusal);
         return;
@@ -124,34 +102,15 @@ export class Pipeline {
       stream.abandon();
       return stream.unanswered.inOrder();
     });
-    for (const call of [...sent, ...resting, ...this.#writes.waiting(), ...this.#reads.waiting()]) {
+    for (const call of [...sent, ...resting, ...this.#waiting.all()]) {
       this.#fail(call, closedError());
     }
     this.#streams.clear();
     this.#current = null;
   }
 
-  #refusalOf(request: Uint8Array): EnvCliError | null {
-    if (this.#closed) return closedError();
-    const size = request.length + callOverheadBytes;
-    const { messageBytesMax, waitingCallsMax, waitingBytesMax } = pipelineLimits;
-    if (size > messageBytesMax) {
-      const message = `the request has ${size} bytes, and one of a pipeline may have ${messageBytesMax}`;
-      return new EnvCliError({ reason: 'TOO_LARGE', message });
-    }
-    if (this.#waitingCalls >= waitingCallsMax || this.#waitingBytes + request.length > waitingBytesMax) {
-      const message = `${this.#waitingCalls} calls of ${this.#waitingBytes} bytes wait to go out; at most ${waitingCallsMax} of ${waitingBytesMax} may`;
-      return new EnvCliError({ reason: 'CLIENT_OVERLOADED', message });
-    }
-    return null;
-  }
-
   #enqueue(call: PendingCall): void {
-    call.state = 'waiting';
-    call.waitingSinceMs = performance.now();
-    this.#waitingCalls++;
-    this.#waitingBytes += call.request.length;
-    (call.kind === 'write' ? this.#writes : this.#reads).push(call);
+    this.#waiting.enter(call);
     this.#flushSoon();
   }
 
@@ -166,7 +125,7 @@ export class Pipeline {
   }
 
   #flush(): void {
-    if (this.#waitingCalls === 0) return;
+    if (this.#waiting.size === 0) return;
     const channel = this.#members.current;
     if (channel === null) {
       void this.#reach();
@@ -197,32 +156,16 @@ export class Pipeline {
 
   #takeBatch(stream: PipelineStream): EncodedCall[] {
     const batch: EncodedCall[] = [];
-    let bytes = 0;
+    let bytesLeft = pipelineLimits.messageBytesMax;
+    if (this.#session === null && this.#waiting.needsSession) this.#openSession();
     while (batch.length < pipelineLimits.messageCallsMax && stream.unanswered.size < pipelineLimits.unansweredMax) {
-      const queue = this.#nextQueue();
-      const call = queue?.peek();
-      if (queue === null || call === undefined) break;
-      const size = call.request.length + callOverheadBytes;
-      if (bytes + size > pipelineLimits.messageBytesMax) break;
-      bytes += size;
-      queue.shift();
-      this.#leaveQueue(call, 'sent');
+      const call = this.#waiting.next(bytesLeft, this.#session?.hasRoom === true);
+      if (call === undefined) break;
+      bytesLeft -= call.request.length + callOverheadBytes;
       const id = stream.unanswered.add(call);
       batch.push({ id, kind: call.kind, request: call.request, session: this.#placeOf(call) });
     }
     return batch;
-  }
-
-  /** Reads and writes take turns, unless one of them has nothing, or the writes have no session or no room in it. */
-  #nextQueue(): CallQueue | null {
-    const reads = this.#reads.peek() !== undefined;
-    const write = this.#writes.peek();
-    if (write !== undefined && this.#session === null) this.#openSession();
-    // A write that has its number already needs no room.
-    const writes = write !== undefined && (write.place !== null || this.#session?.hasRoom === true);
-    if (!reads && !writes) return null;
-    this.#writesTurn = writes && (!reads || !this.#writesTurn);
-    return this.#writesTurn ? this.#writes : this.#reads;
   }
 
   #placeOf(call: PendingCall): EncodedCall['session'] {
@@ -230,12 +173,6 @@ export class Pipeline {
     call.place ??= { session: this.#session!, sequence: this.#session!.take() };
     const { session, sequence } = call.place;
     return { sessionId: session.id, sequence, firstIncomplete: session.firstIncomplete };
-  }
-
-  #leaveQueue(call: PendingCall, state: 'sent' | 'settled'): void {
-    call.state = state;
-    this.#waitingCalls--;
-    this.#waitingBytes -= call.request.length;
   }
 
   /** Connects for the calls that wait; those that waited for too long fail. */
@@ -247,7 +184,7 @@ export class Pipeline {
       await this.#members.channel(boundsFrom(connectTimeoutMs, undefined));
     } catch (error) {
       const enough = performance.now() - connectTimeoutMs;
-      for (const call of [...this.#writes.waiting(), ...this.#reads.waiting()]) {
+      for (const call of this.#waiting.all()) {
         if (call.waitingSinceMs <= enough) this.#fail(call, call.last ?? (error as EnvCliError));
       }
     } finally {
@@ -271,7 +208,7 @@ export class Pipeline {
     try {
       this.#session = await this.#options.openSession(boundsFrom(this.#options.timeoutMs, undefined));
     } catch (error) {
-      for (const call of this.#writes.waiting()) {
+      for (const call of this.#waiting.writes()) {
         if (call.waitingSinceMs <= began) this.#fail(call, error as EnvCliError);
       }
     }
@@ -288,8 +225,8 @@ export class Pipeline {
       if (!this.#onResult(stream, call, result, response.header)) again.push(call);
     }
     if (response.header !== undefined) this.#options.heard(response.header, began === Infinity ? -1 : began);
-    this.#rest(again);
-    if (this.#waitingCalls > 0) this.#flushSoon();
+    if (again.length > 0) this.#rest(again);
+    if (this.#waiting.size > 0) this.#flushSoon();
   }
 
   /** Takes an answer. False: the call is to go out again. */
@@ -369,12 +306,12 @@ export class Pipeline {
       else again.push(call);
     }
     if (wasCurrent) this.#broken++;
-    this.#rest(again, this.#broken);
+    // Also when all of its calls were given up: others may have waited for room on it.
+    if (again.length > 0 || this.#waiting.size > 0) this.#rest(again, this.#broken);
   }
 
   /** Lets calls go out again after a while. */
   #rest(calls: readonly PendingCall[], failuresMin = 0): void {
-    if (calls.length === 0) return;
     let failures = Math.max(1, failuresMin);
     let afterMs = 0;
     for (const call of calls) {
@@ -388,6 +325,7 @@ export class Pipeline {
       for (const call of calls) {
         if (call.state === 'resting') this.#enqueue(call);
       }
+      this.#flushSoon();
     }, waitMs);
     this.#timers.set(timer, calls);
   }
@@ -411,10 +349,12 @@ export class Pipeline {
   }
 
   #settle(call: PendingCall): void {
-    if (call.state === 'waiting') this.#leaveQueue(call, 'settled');
+    if (call.state === 'waiting') this.#waiting.leave(call, 'settled');
     call.state = 'settled';
     call.unbind();
     this.#newNumber(call);
+    // Its number may have been what others wait for.
+    if (this.#waiting.size > 0) this.#flushSoon();
   }
 
   /** A member whose process is stopped, or that hangs, keeps its connection and says nothing. */

@@ -111,6 +111,8 @@ export class Twin {
     const name = `${method.parent.typeName.split('.').at(-1)}.${method.name}`;
     return (call: ServerUnaryCall<any, object>, callback: sendUnaryData<object>): void => {
       const answer = this.#answer(name, method.input, call.request);
+      // What never comes is never answered.
+      if (answer instanceof Promise) return;
       if (answer instanceof TwinRefusal) {
         const metadata = new Metadata();
         metadata.set('grpc-status-details-bin', Buffer.from(toBinary(StatusSchema, answer.status())));
