@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { encodeEntryData } from '@env-cli/environments';
 import { MemoryTables, type Tables } from '@env-cli/keyspace';
@@ -109,6 +111,30 @@ describe('entries go into the state', () => {
     expect(() => drain(loop)).toThrow(/in order, each once/);
   });
 });
+
+test('what is applied is let go of, also under a load that never lets the loop come to rest', async () => {
+  const collect = garbageCollector();
+  entryMs = 3;
+  const loop = loopOn(tables);
+  loop.apply([entry(1)]);
+  const applied: WeakRef<Entry>[] = [];
+  for (let index = 2; index <= 200; index++) {
+    const next = entry(index);
+    applied.push(new WeakRef(next));
+    loop.apply([next]);
+    loop.turn();
+    expect(loop.idle).toBe(false);
+  }
+  // An object that a WeakRef was made of, or asked for, lives on to the end of the turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  expect(applied.filter((reference) => reference.deref() !== undefined).length).toBeLessThan(10);
+});
+
+function garbageCollector(): () => void {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+}
 
 describe('a transaction that fails', () => {
   test('leaves nothing behind, and tells nothing: the state goes on from where it was after a start', () => {

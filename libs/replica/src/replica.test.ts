@@ -147,6 +147,15 @@ describe('a write whose fate is not plain', () => {
     expect([...leader.heard.refused]).toEqual([[2, 'deadline-exceeded']]);
   });
 
+  test('is told at once when its deadline passed while it waited beside others that went', async () => {
+    const batch = leader.batch(3);
+    batch.deadlinesMs[1] = cluster.nowMs - 1;
+    leader.replica.propose(batch);
+    await cluster.settle();
+    expect([...leader.heard.results.keys()]).toEqual([1, 3]);
+    expect([...leader.heard.refused]).toEqual([[2, 'deadline-exceeded']]);
+  });
+
   test('is refused when too many wait, and the limit is on commands', async () => {
     cluster = new VirtualCluster({ limits: { waitingCommandsMax: 10 } });
     leader = await cluster.elect();
@@ -260,6 +269,33 @@ describe('after a pause', () => {
     sleeper.replica.received(leader.id, { kind: 'heartbeat', term, round: 1_000_000, commit: 0 as Index });
     await cluster.pass(9);
     expect(sleeper.heard.view).toMatchObject({ role: 'follower', term, leader: leader.id });
+  });
+});
+
+describe('a leader whose disk hangs', () => {
+  test('gives its reign up, so that the others go on without it', async () => {
+    leader.syncing = false;
+    leader.replica.propose(leader.batch(1));
+    await cluster.pass(120);
+    expect(cluster.leader).not.toBe(leader);
+    expect(leader.reports).toEqual([expect.stringContaining('no longer leads')]);
+    cluster.leader.replica.propose(cluster.leader.batch(1));
+    await cluster.pass(2);
+    expect(cluster.leader.heard.results.size).toBe(1);
+    leader.syncing = true;
+    await cluster.pass(5);
+    expect(leader.revision).toBe(cluster.leader.revision);
+  });
+
+  test('keeps it while its writes end, however slowly', async () => {
+    leader.syncing = false;
+    for (let time = 0; time < 10; time++) {
+      leader.replica.propose(leader.batch(1));
+      await cluster.pass(30);
+      leader.log.sync();
+      await cluster.settle();
+    }
+    expect(cluster.leader).toBe(leader);
   });
 });
 

@@ -38,6 +38,12 @@ export interface ReplicaOptions {
   readonly limits?: Partial<ReplicaLimits>;
 }
 
+/**
+ * Election timeouts that a leader waits for a write of its log to end before it leaves its reign to a member whose disk works. Its
+ * heartbeats wait for no disk, so nobody else would find out; and long enough that no disk which is merely busy ends a reign.
+ */
+const diskPatienceElections = 8;
+
 /** A core message, or a write of the log that became durable. */
 type Input = Message | { readonly kind: 'durable'; readonly effect: StoreEffect | ResetEffect };
 
@@ -86,6 +92,9 @@ export class Replica {
   #proposed: Proposed[] = [];
   /** Writes of entries that are not durable. While there is one, commands gather for the next. */
   #writesOpen = 0;
+  /** All writes that are not durable, and when the log last was idle, or ended one. */
+  #logWritesOpen = 0;
+  #logMovedMs = 0;
   /** The core holds as many uncommitted bytes as it may: nothing is proposed before something moved. */
   #saturated = false;
   #backgroundDue = false;
@@ -291,6 +300,8 @@ export class Replica {
       return;
     }
     const { effect } = input;
+    this.#logWritesOpen--;
+    this.#logMovedMs = this.#turnMs;
     if (effect.kind === 'store' && effect.entries.length > 0) this.#writesOpen--;
     for (const { to, message } of effect.messages) this.#ports.peers.send(to, message);
     this.#step({ kind: 'stored', sequence: effect.sequence });
@@ -309,6 +320,7 @@ export class Replica {
       case 'store':
         return this.#store(effect);
       case 'reset':
+        this.#logWriteBegins();
         return log.reset(effect.index, effect.term, () => this.#note({ kind: 'durable', effect }));
       case 'load': {
         const { id, from, to, bytesMax } = effect;
@@ -342,6 +354,7 @@ export class Replica {
   }
 
   #store(effect: StoreEffect): void {
+    this.#logWriteBegins();
     if (effect.entries.length > 0) {
       this.#writesOpen++;
       for (const entry of effect.entries) this.#tail.appended(entry.index, entry.data.length);
@@ -349,6 +362,20 @@ export class Replica {
     this.#ports.log.append({ hardState: effect.hardState, entries: effect.entries }, () =>
       this.#note({ kind: 'durable', effect }),
     );
+  }
+
+  #logWriteBegins(): void {
+    if (this.#logWritesOpen++ === 0) this.#logMovedMs = this.#turnMs;
+  }
+
+  /** A leader whose own disk hangs goes on beating, and its followers go on hearing it, until nothing more can be proposed. */
+  #leaveIfDiskHangs(nowMs: number): void {
+    const hungMs = nowMs - this.#logMovedMs;
+    if (this.#role !== 'leader' || this.#logWritesOpen === 0 || hungMs <= diskPatienceElections * this.#pauseMs) return;
+    this.#ports.report(
+      `member ${this.#memberId} has waited ${Math.round(hungMs)} ms for its disk to finish a write of the log: it no longer leads, so that the others can go on. Check that disk`,
+    );
+    this.#step({ kind: 'step-down' });
   }
 
   #roleChanged(role: Role, term: Term, leader: MemberId | null): void {
@@ -405,6 +432,8 @@ export class Replica {
   #proposeWaiting(nowMs: number): void {
     // What came while the last write syncs goes out with the next: no timer, and the batch is as large as the disk is slow.
     if (this.#writesOpen > 0 || this.#saturated) return;
+    // Before they are packed: what is passed over there is answered nowhere else.
+    this.#expire(nowMs);
     let any = false;
     for (let packed = this.#queue.pack(nowMs); packed !== null; packed = this.#queue.pack(nowMs)) {
       any = true;
@@ -482,6 +511,7 @@ export class Replica {
   /** With each tick: what waited too long goes, what may be asked again is. */
   #swept(nowMs: number): void {
     this.#saturated = false;
+    this.#leaveIfDiskHangs(nowMs);
     const sinceBeforeMs = nowMs - this.#leaderWaitMs;
     this.#expire(nowMs);
     const leaderless = this.#leader === null;
