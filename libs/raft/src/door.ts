@@ -75,6 +75,9 @@ export type Effect =
   /**
    * The snapshot that `from` sent is wanted: the loop lets the apply thread finish what it was given, builds the new state, switches
    * to it durably and says `snapshot-installed`, or `snapshot-refused`. Entries are neither accepted nor applied meanwhile.
+   *
+   * Not before every write that was asked for is durable, the `store` of this step too: a state must not be of a term of which its log
+   * has not heard.
    */
   | { readonly kind: 'install-snapshot'; readonly from: MemberId; readonly index: Index; readonly indexTerm: Term }
   /** The snapshot that `from` sent is old, not needed or comes while another is installed: its file can go. */

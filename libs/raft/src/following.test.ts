@@ -113,6 +113,12 @@ describe('a snapshot is installed only if it brings what the log cannot', () => 
   });
 });
 
+test('a snapshot that comes with a later term is installed behind the write of that term', () => {
+  const member = new TestMember({ log: [1], term: 1 });
+  member.holdDisk = true;
+  expect(member.receive(B, header(9, 3, 4)).map((effect) => effect.kind)).toEqual(['store', 'install-snapshot', 'role']);
+});
+
 /** A follower that has begun to install a snapshot of 9. */
 function installing(): TestMember {
   const member = new TestMember({ log: [1, 2, 2, 2], term: 3, random: () => 9 });

@@ -70,7 +70,8 @@ export function onSnapshot(member: Member, from: MemberId, { index, indexTerm }:
   if (!known && index > log.commitIndex) {
     // The own log ends before the snapshot, or disagrees with it: none of it behind the snapshot can be committed.
     member.installing = { from, index, term: indexTerm };
-    return out.push({ kind: 'install-snapshot', from, index, indexTerm });
+    // Behind the write of the term that this very message may have brought.
+    return out.pushLast({ kind: 'install-snapshot', from, index, indexTerm });
   }
   // It would take the state back, or bring what the log brings anyhow: the entries behind it are kept.
   if (known) log.commitTo(index);

@@ -12,6 +12,7 @@ const noEntries: readonly Entry[] = [];
 export class StepOutput {
   readonly #log: LogView;
   #effects: Effect[] = [];
+  #last: Effect | null = null;
   #promises: Envelope[] = [];
   #entries = noEntries;
   #hardState: HardState;
@@ -24,6 +25,11 @@ export class StepOutput {
 
   push(effect: Effect): void {
     this.#effects.push(effect);
+  }
+
+  /** The effect stands behind the `store` of its step: whoever carries it out can wait for what that writes. One a step. */
+  pushLast(effect: Effect): void {
+    this.#last = effect;
   }
 
   send(to: MemberId, message: NoticeMessage): void {
@@ -48,6 +54,18 @@ export class StepOutput {
 
   /** Puts what this step has to write, or to wait for, into one `store`. */
   conclude(term: HardState['term'], votedFor: HardState['votedFor']): void {
+    this.#writeOrSend(term, votedFor);
+    if (this.#last !== null) this.#effects.push(this.#last);
+    this.#last = null;
+  }
+
+  take(): Effect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  #writeOrSend(term: HardState['term'], votedFor: HardState['votedFor']): void {
     const changed = term !== this.#hardState.term || votedFor !== this.#hardState.votedFor;
     if (changed) this.#hardState = { term, votedFor };
     const entries = this.#entries;
@@ -61,12 +79,6 @@ export class StepOutput {
     const sequence = this.#log.writes.begin(first, (first + entries.length - 1) as Index);
     const hardState = changed ? this.#hardState : null;
     this.#effects.push({ kind: 'store', sequence, hardState, entries, messages: this.#takePromises() });
-  }
-
-  take(): Effect[] {
-    const effects = this.#effects;
-    this.#effects = [];
-    return effects;
   }
 
   /** The list that is handed out is never added to again: a later step's promise must not leave with an earlier write. */
