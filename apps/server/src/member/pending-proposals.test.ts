@@ -58,6 +58,18 @@ test('what was proposed here is not settled by a later reign: its leader knew', 
   expect(await heard()).toEqual([]);
 });
 
+test('what waits when the state is replaced may be applied in it: its outcome is unknown, whatever follows', async () => {
+  await wait(1);
+  await wait(2);
+  pending.forwarded([1], 5);
+  pending.stateReplaced();
+  pending.termApplied(6);
+  expect(await heard()).toEqual([
+    [1, 'outcome-unknown'],
+    [2, 'outcome-unknown'],
+  ]);
+});
+
 test('without a word until shortly after its deadline the outcome is unknown', async () => {
   await wait(1, 1_000);
   pending.sweep(1_100);

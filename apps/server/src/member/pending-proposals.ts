@@ -62,6 +62,15 @@ export class PendingProposals {
     }
   }
 
+  /**
+   * The state was replaced by one that came whole. What was applied on the way to it was told to nobody here: each of these may be
+   * among it, and that an entry of a later term follows proves nothing any more.
+   */
+  stateReplaced(): void {
+    this.refuseAll('outcome-unknown');
+    this.#forwardedTermMin = Number.POSITIVE_INFINITY;
+  }
+
   /** Ends what waits in vain. */
   sweep(nowMs: number): void {
     for (const [counter, { deadlineMs }] of this.#pending) {

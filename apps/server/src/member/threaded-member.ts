@@ -195,6 +195,7 @@ export class ThreadedMember implements Member {
   #fromApply(message: ApplyToApi): void {
     if (message.kind === 'state-replaced') {
       this.#replace(message.state);
+      if (this.#pending.size === 0) this.#drained?.();
       return;
     }
     const { results, index, term, revision, hashes } = message;
@@ -229,6 +230,7 @@ export class ThreadedMember implements Member {
 
   #replace(state: StateReport): void {
     if (this.#state === 'ended') return;
+    this.#pending.stateReplaced();
     const former = this.#reader;
     this.#reader = openReader(this.#parts, state.path);
     this.#gate.use(this.#reader);
