@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { NotDelivering } from '@env-cli/outbox';
 import { BrokenInvariant } from '@env-cli/support';
 
 import { Api } from '../api.ts';
@@ -28,7 +29,7 @@ const readinessMs = 100;
 /** A worker that does nothing: mirrors are turned off on this member. */
 const noWorker: MirrorWorker & FigureSource & { stop(): Promise<void> } = {
   status: () => null,
-  plan: () => Promise.reject(Object.assign(new Error('mirrors are turned off'), { name: 'NotDelivering' })),
+  plan: () => Promise.reject(new NotDelivering('mirrors are turned off on this member')),
   figures: () => Promise.resolve({}),
   stop: () => Promise.resolve(),
 };

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { list } from '@env-cli/environments';
 import { type MirrorRow, type PlanAction as LibraryAction, readDeliveries } from '@env-cli/mirroring';
-import { type PlannedEnvironment, TargetError } from '@env-cli/outbox';
+import { NotDelivering, type PlannedEnvironment, TargetError } from '@env-cli/outbox';
 import { type MirrorsPlanRequest, PlanAction, type PlanItemSchema } from '@env-cli/wire';
 
 import { Refused } from '../errors/refused.ts';
@@ -79,8 +79,7 @@ export function planItemsOf(planned: readonly PlannedEnvironment[]): MessageInit
 /** Why there is no plan, as a refusal. */
 export function planRefusal(error: unknown, mirror: string): unknown {
   if (error instanceof TargetError) return new Refused({ code: 'mirror-target-unreadable', mirror, problem: error.message });
-  // A class of its own says that this member does not deliver, a state that cannot be read that it cannot now.
-  if (error instanceof Error && (error.name === 'NotDelivering' || error.name === 'SourceUnavailable')) {
+  if (error instanceof NotDelivering || (error instanceof Error && error.name === 'SourceUnavailable')) {
     return new Refused({ code: 'mirror-worker-away', mirror });
   }
   return error;

@@ -7,6 +7,9 @@ import { CallFailed, Serving, TestClient } from '../testing/serving.ts';
 import { setting } from '../testing/operations.ts';
 import { TwinMember } from '../testing/twin-member.ts';
 
+/** How long a call may take: the member gives up by itself, whatever the client's clock says. */
+const defaultDeadlineMs = 300;
+
 let leader: TwinMember;
 let follower: TwinMember;
 let atLeader: Serving;
@@ -17,8 +20,8 @@ let toFollower: TestClient;
 beforeEach(async () => {
   leader = TwinMember.alone();
   follower = leader.follower(2);
-  atLeader = await Serving.of(leader);
-  atFollower = await Serving.of(follower);
+  atLeader = await Serving.of(leader, { defaultDeadlineMs });
+  atFollower = await Serving.of(follower, { defaultDeadlineMs });
   leader.leaderApiAddress = atLeader.address;
   follower.leaderApiAddress = atLeader.address;
   toLeader = new TestClient(atLeader.address);
@@ -82,7 +85,7 @@ describe('a follower that is behind', () => {
     ['a read that states no level', () => ({})],
     ['a read at a revision that it does not have yet', () => ({ consistency: Consistency.EVENTUAL, revision: 2n })],
   ])('waits for half of the time for %s, then hands it to the leader', async (_why, options) => {
-    expect(await readAtFollower(options(), { deadlineMs: 400 })).toEqual(['new', 1n]);
+    expect(await readAtFollower(options())).toEqual(['new', 1n]);
   });
 
   test('answers a read of one’s own writes itself once it has caught up', async () => {
@@ -93,14 +96,14 @@ describe('a follower that is behind', () => {
 
   test('hands on no read that was handed to it', async () => {
     const failure = await failureOf(
-      toFollower.call(Environments, 'get', { name: 'e' }, { deadlineMs: 300, metadata: { 'env-cli-forwarded-by': '3' } }),
+      toFollower.call(Environments, 'get', { name: 'e' }, { metadata: { 'env-cli-forwarded-by': '3' } }),
     );
     expect([failure.code, failure.reason]).toEqual(['UNAVAILABLE', 'FORWARDED_TWICE']);
   });
 
   test('says which leader it did not reach', async () => {
     follower.leaderApiAddress = '127.0.0.1:1';
-    const failure = await failureOf(readAtFollower({ consistency: Consistency.STRONG }, { deadlineMs: 400 }));
+    const failure = await failureOf(readAtFollower({ consistency: Consistency.STRONG }));
     expect([failure.code, failure.reason, failure.facts['leader']]).toEqual(['UNAVAILABLE', 'LEADER_UNREACHED', '127.0.0.1:1']);
   });
 
@@ -128,7 +131,7 @@ describe('a follower that is behind', () => {
 
 test('a refusal of the leader reaches the client as the leader said it', async () => {
   await write('x');
-  const failure = await failureOf(toFollower.call(Environments, 'get', { name: 'none' }, { deadlineMs: 400 }));
+  const failure = await failureOf(toFollower.call(Environments, 'get', { name: 'none' }));
   expect([failure.code, failure.reason, failure.facts['environment']]).toEqual(['NOT_FOUND', 'ENVIRONMENT_NOT_FOUND', 'none']);
 });
 
@@ -142,7 +145,7 @@ test('a token from beyond all that the leader has is refused at the deadline', a
   }
   toElsewhere.close();
   await elsewhere.close();
-  const failure = await failureOf(toLeader.call(Environments, 'get', { name: 'e', options: { token } }, { deadlineMs: 200 }));
+  const failure = await failureOf(toLeader.call(Environments, 'get', { name: 'e', options: { token } }));
   expect([failure.code, failure.reason]).toEqual(['OUT_OF_RANGE', 'TOKEN_AHEAD']);
 });
 
@@ -162,7 +165,7 @@ describe('without a leader', () => {
     ['a strong read', { consistency: Consistency.STRONG }, 'NO_LEADER'],
     ['a read within a lag', { consistency: Consistency.EVENTUAL, maxLag: { seconds: 1n, nanos: 0 } }, 'TOO_STALE'],
   ])('%s is not, and may be tried again', async (_why, options, reason) => {
-    const failure = await failureOf(readAtFollower(options, { deadlineMs: 400 }));
+    const failure = await failureOf(readAtFollower(options));
     expect([failure.code, failure.reason]).toEqual(['UNAVAILABLE', reason]);
   });
 });

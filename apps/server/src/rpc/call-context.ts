@@ -20,7 +20,7 @@ export interface GrpcCall {
 }
 
 /** How much earlier than the client the member gives up, so that its answer still arrives: at most so long, … */
-const deadlineMarginMs = 20;
+const deadlineMarginMs = 100;
 /** … and at most this share of the time that is left. */
 const deadlineMarginShare = 0.1;
 

@@ -117,6 +117,7 @@ export function infoOf(failure: Status) {
 }
 
 export interface CallSettings {
+  /** Defaults to none: the member's own default holds. */
   readonly deadlineMs?: number;
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -136,7 +137,7 @@ export class TestClient {
     service: S,
     method: M,
     request: MessageInitShape<MethodsOf<S>[M]['input']>,
-    { deadlineMs = 5_000, metadata = {} }: CallSettings = {},
+    { deadlineMs, metadata = {} }: CallSettings = {},
   ): Promise<MessageShape<MethodsOf<S>[M]['output']>> {
     const desc = service.method[method] as DescMethod;
     const definition = grpcService(service)[desc.name]!;
@@ -149,7 +150,7 @@ export class TestClient {
         definition.responseDeserialize,
         create(desc.input as DescMessage, request as never),
         sent,
-        { deadline: Date.now() + deadlineMs },
+        deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs },
         (error, answer) => (error === null ? resolve(answer as never) : reject(new CallFailed(error))),
       );
     });

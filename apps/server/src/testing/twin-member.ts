@@ -95,8 +95,8 @@ export class TwinMember implements Member {
   }
 
   /** Applies what is committed, up to an index or to the end. */
-  catchUp(upTo = this.#log.entries.length): void {
-    while (this.#appliedIndex < upTo) {
+  catchUp(upTo = Number.POSITIVE_INFINITY): void {
+    while (this.#appliedIndex < Math.min(upTo, this.#log.entries.length)) {
       const index = this.#appliedIndex + 1;
       const transaction = this.#machine.begin(this.tables);
       const { outcomes } = transaction.apply({ index, term: 1, kind: 'command', data: this.#log.entries[index - 1]! });

@@ -59,26 +59,31 @@ export class Writes {
     return this.#propose(context, proposalOf(context, body, frame), rules);
   }
 
-  /** Begins a write. Whoever gets the promise looks at it later than it may be rejected. */
+  /** Begins a write. Never throws: what is wrong with it is what its promise rejects with. */
   #begun(context: CallContext, request: WriteRequest, marks: SecretMarks, rules: ClusterRules): Promise<Done> {
-    const done = this.#begin(context, request, marks, rules);
+    let done: Promise<Done>;
+    try {
+      const body = writeBodyOf(request, { marks, hashKey: rules.hashKey });
+      const frame = { namespace: namespaceOf(request), session: sessionUseOf(request.session), reason: request.reason };
+      done = this.#propose(context, proposalOf(context, body, frame), rules);
+    } catch (error) {
+      done = Promise.reject(error);
+    }
+    // Whoever gets the promise looks at it later than it may be rejected.
     done.catch(() => undefined);
     return done;
   }
 
-  async #begin(context: CallContext, request: WriteRequest, marks: SecretMarks, rules: ClusterRules): Promise<Done> {
-    const body = writeBodyOf(request, { marks, hashKey: rules.hashKey });
-    const frame = { namespace: namespaceOf(request), session: sessionUseOf(request.session), reason: request.reason };
-    return this.#propose(context, proposalOf(context, body, frame), rules);
+  /** Throws when the proposal breaks a rule that needs no state. */
+  #propose(context: CallContext, proposal: Proposal, { limits }: ClusterRules): Promise<Done> {
+    checkProposal(proposal, limits);
+    return this.#attempt(context, proposal, 1);
   }
 
-  async #propose(context: CallContext, proposal: Proposal, { limits }: ClusterRules): Promise<Done> {
-    checkProposal(proposal, limits);
-    for (let attempt = 1; ; attempt++) {
-      const applied = await this.#member.propose(proposal, context.deadline);
-      if (attempt < attemptsMax && foundNoRoom(applied)) continue;
-      return doneOf(applied, proposal.session?.sequence ?? 0);
-    }
+  async #attempt(context: CallContext, proposal: Proposal, attempt: number): Promise<Done> {
+    const applied = await this.#member.propose(proposal, context.deadline);
+    if (attempt < attemptsMax && foundNoRoom(applied)) return this.#attempt(context, proposal, attempt + 1);
+    return doneOf(applied, proposal.session?.sequence ?? 0);
   }
 
   #read<T>(context: CallContext, work: (tables: ReadTables) => T): Promise<T> {

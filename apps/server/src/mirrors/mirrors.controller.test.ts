@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { statusOfAll } from '@env-cli/mirroring';
+import { type LiveStatus, NotDelivering, TargetError } from '@env-cli/outbox';
+import {
+  DeliveryState,
+  DriftPolicy,
+  Environments,
+  FileFormat,
+  Mirrors,
+  type MirrorSchema,
+  PlanAction,
+  WithdrawalPolicy,
+} from '@env-cli/wire';
+
+import { setting } from '../testing/operations.ts';
+import { CallFailed, Serving, TestClient } from '../testing/serving.ts';
+import { TwinMember } from '../testing/twin-member.ts';
+import type { MirrorWorker } from './mirror-worker.ts';
+import { MemberReportSink } from './report-sink.ts';
+
+let member: TwinMember;
+let serving: Serving;
+let client: TestClient;
+/** What the worker says. */
+let live: Map<string, LiveStatus>;
+let planned: MirrorWorker['plan'];
+
+beforeEach(async () => {
+  member = TwinMember.alone();
+  live = new Map();
+  planned = (_mirror, environments) =>
+    Promise.resolve(environments.map((environment) => ({ environment, items: [], refusedBecause: null })));
+  const worker: MirrorWorker = {
+    status: (_mirror, environment) => live.get(environment) ?? null,
+    plan: (id, environments) => planned(id, environments),
+  };
+  serving = await Serving.of(member, { worker });
+  client = new TestClient(serving.address);
+});
+afterEach(async () => {
+  client.close();
+  await serving.close();
+  assert.deepEqual(serving.faults, []);
+});
+
+function mirror(
+  name: string,
+  directory: string,
+  more: MessageInitShape<typeof MirrorSchema> = {},
+): MessageInitShape<typeof MirrorSchema> {
+  return { name, target: { provider: { case: 'file', value: { directory } } }, ...more };
+}
+
+function create(name: string, directory: string, more: MessageInitShape<typeof MirrorSchema> = {}) {
+  return client.call(Mirrors, 'create', { mirror: mirror(name, directory, more) });
+}
+
+async function write(environment: string, value = 'x'): Promise<number> {
+  return Number((await client.call(Environments, 'write', { operations: [setting(environment, { A: value })] })).revision);
+}
+
+/** Reports, as the worker would, that a mirror's target holds what is due. */
+async function deliver(environment: string, revision: number, kind: 'delivered' | 'failed' = 'delivered'): Promise<void> {
+  const { due } = await import('./outbox-source.ts').then(({ MemberOutboxSource }) =>
+    new MemberOutboxSource(member).snapshot(1, environment),
+  );
+  await new MemberReportSink(member).propose(1, [
+    {
+      kind,
+      mirror: 1,
+      environment,
+      revision: revision as never,
+      enqueuedIndex: due?.enqueuedIndex ?? 0,
+      contentHash: new Uint8Array(32),
+      remoteVersion: '',
+      status: statusOfAll(
+        kind === 'delivered' ? 'SYNCED' : 'BLOCKED_BY_POLICY',
+        kind === 'delivered' ? '' : 'the file is somebody else’s',
+      ),
+    },
+  ]);
+}
+
+async function failureOf(call: Promise<unknown>): Promise<CallFailed> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof CallFailed) return error;
+    throw error;
+  }
+  throw new Error('the call was answered');
+}
+
+describe('a mirror', () => {
+  test('is kept as it was defined, with what was left open filled in', async () => {
+    const { mirror: made } = await create('files', '/tmp/a/', { prefix: 'pay/', selector: 'b = 2 , a' });
+    expect(made).toMatchObject({
+      namespace: 'default',
+      name: 'files',
+      prefix: 'pay/',
+      selector: 'b=2,a',
+      target: { provider: { value: { directory: '/tmp/a', format: FileFormat.DOTENV } } },
+      withdrawal: WithdrawalPolicy.DELETE,
+      drift: DriftPolicy.OVERWRITE,
+      deleteBrakePercent: 50,
+    });
+    const { mirrors } = await client.call(Mirrors, 'list', {});
+    expect(mirrors).toEqual([made]);
+  });
+
+  test('is changed without naming its target again, which cannot be another', async () => {
+    await create('files', '/tmp/a');
+    const { mirror: changed } = await client.call(Mirrors, 'update', {
+      mirror: { name: 'files', prefix: 'x', drift: DriftPolicy.REPORT },
+    });
+    expect(changed).toMatchObject({
+      prefix: 'x',
+      drift: DriftPolicy.REPORT,
+      target: { provider: { value: { directory: '/tmp/a' } } },
+    });
+    const failure = await failureOf(client.call(Mirrors, 'update', { mirror: mirror('files', '/tmp/b') }));
+    expect([failure.code, failure.reason]).toEqual(['FAILED_PRECONDITION', 'MIRROR_TARGET_FIXED']);
+  });
+
+  test('is gone once it is deleted and holds nothing any more', async () => {
+    await create('files', '/tmp/a');
+    await client.call(Mirrors, 'delete', { name: 'files' });
+    expect((await client.call(Mirrors, 'list', {})).mirrors).toEqual([]);
+  });
+
+  test.each([
+    ['of a name that is taken', () => create('files', '/tmp/b'), 'MIRROR_EXISTS'],
+    ['whose folder lies in that of another', () => create('other', '/tmp/a/within'), 'MIRROR_OVERLAPS'],
+    ['whose folder is not absolute', () => create('other', 'a'), 'INVALID_FIELD'],
+    ['without a target', () => client.call(Mirrors, 'create', { mirror: { name: 'other' } }), 'INVALID_FIELD'],
+    ['without anything', () => client.call(Mirrors, 'create', {}), 'INVALID_FIELD'],
+    ['with a selector that is none', () => create('other', '/tmp/b', { selector: '=' }), 'INVALID_FIELD'],
+    ['with a brake above 100', () => create('other', '/tmp/b', { deleteBrakePercent: 101 }), 'INVALID_FIELD'],
+    ['with a policy that there is not', () => create('other', '/tmp/b', { drift: 9 }), 'INVALID_FIELD'],
+    ['that does not exist is not deleted', () => client.call(Mirrors, 'delete', { name: 'none' }), 'MIRROR_NOT_FOUND'],
+    ['that does not exist has no status', () => client.call(Mirrors, 'status', { name: '../x' }), 'MIRROR_NOT_FOUND'],
+    ['that does not exist has no plan', () => client.call(Mirrors, 'plan', { name: 'none' }), 'MIRROR_NOT_FOUND'],
+    ['that does not exist is not waited for', () => client.call(Mirrors, 'wait', { names: ['none'] }), 'MIRROR_NOT_FOUND'],
+    [
+      'is not waited for at a revision of the future',
+      () => client.call(Mirrors, 'wait', { revision: 99n }),
+      'REVISION_IN_FUTURE',
+    ],
+    ['has no list of the past', () => client.call(Mirrors, 'list', { options: { revision: 1n } }), 'INVALID_FIELD'],
+  ])('%s', async (_why, call, reason) => {
+    await create('files', '/tmp/a');
+    expect((await failureOf(call())).reason).toBe(reason);
+  });
+});
+
+describe('the status of a mirror', () => {
+  test('says what waits, what is there and what failed, by what the cluster holds', async () => {
+    await create('files', '/tmp/a');
+    const [a, b] = [await write('a'), await write('b')];
+    await write('c');
+    await deliver('a', a);
+    await deliver('b', b, 'failed');
+    const { environments, pendingCount, deliveredRevision } = await client.call(Mirrors, 'status', { name: 'files' });
+    expect(
+      environments.map(({ environment, state, deliveredRevision: held, pendingRevision, error }) => [
+        environment,
+        state,
+        Number(held),
+        Number(pendingRevision),
+        error,
+      ]),
+    ).toEqual([
+      ['a', DeliveryState.SYNCED, 1, 0, ''],
+      ['b', DeliveryState.BLOCKED_BY_POLICY, 0, 2, 'the file is somebody else’s'],
+      ['c', DeliveryState.PENDING, 0, 3, ''],
+    ]);
+    // What failed for good tells nothing of what the target holds.
+    expect([pendingCount, deliveredRevision]).toEqual([1n, 0n]);
+  });
+
+  test('says up to which revision everything is there', async () => {
+    await create('files', '/tmp/a');
+    await deliver('a', await write('a'));
+    expect((await client.call(Mirrors, 'status', { name: 'files' })).deliveredRevision).toBe(1n);
+    await write('b');
+    await write('c');
+    expect((await client.call(Mirrors, 'status', { name: 'files' })).deliveredRevision).toBe(1n);
+  });
+
+  test('and what the worker knows beyond that', async () => {
+    await create('files', '/tmp/a');
+    await write('a');
+    live.set('a', { status: statusOfAll('TARGET_ERROR', 'the disk is full'), attempts: 3, nextAttemptInMs: 5_000 });
+    const { environments } = await client.call(Mirrors, 'status', { name: 'files' });
+    expect(environments[0]).toMatchObject({
+      state: DeliveryState.TARGET_ERROR,
+      error: 'the disk is full',
+      attempts: 3,
+      pendingRevision: 1n,
+    });
+    expect(Number(environments[0]!.nextAttemptTime!.seconds)).toBeGreaterThan(Date.now() / 1_000);
+  });
+
+  test('comes in pages', async () => {
+    await create('files', '/tmp/a');
+    for (const name of ['a', 'b', 'c']) await write(name);
+    const first = await client.call(Mirrors, 'status', { name: 'files', pageSize: 2 });
+    const second = await client.call(Mirrors, 'status', { name: 'files', pageSize: 2, pageToken: first.nextPageToken });
+    expect([first, second].map(({ environments }) => environments.map(({ environment }) => environment))).toEqual([
+      ['a', 'b'],
+      ['c'],
+    ]);
+    expect(second.nextPageToken).toBe('');
+  });
+});
+
+describe('a plan', () => {
+  test('is made of the environments that are selected, and shows no value', async () => {
+    await create('files', '/tmp/a', { prefix: 'pay/' });
+    await write('pay/a', 'hunter2');
+    await write('other');
+    planned = (_mirror, environments) =>
+      Promise.resolve(
+        environments.map((environment) => ({
+          environment,
+          items: [{ key: `${environment}.env`, action: 'create', step: 'write', valueBytes: 7, note: '' }],
+          refusedBecause: null,
+        })),
+      );
+    const { items, truncated } = await client.call(Mirrors, 'plan', { name: 'files' });
+    expect(items).toMatchObject([{ environment: 'pay/a', key: 'pay/a.env', action: PlanAction.CREATE, valueBytes: 7n }]);
+    expect(truncated).toBe(false);
+  });
+
+  test('says of what it can do nothing why', async () => {
+    await create('files', '/tmp/a');
+    planned = (_mirror, environments) =>
+      Promise.resolve(environments.map((environment) => ({ environment, items: [], refusedBecause: 'it is sealed' })));
+    const { items } = await client.call(Mirrors, 'plan', { name: 'files', environment: 'a' });
+    expect(items).toMatchObject([{ environment: 'a', key: '', note: 'it is sealed' }]);
+  });
+
+  test.each([
+    ['the worker is not at work', () => new NotDelivering('not here'), 'UNAVAILABLE', 'MIRROR_WORKER_AWAY'],
+    [
+      'the target cannot be read',
+      () => new TargetError('refused', 'no such folder'),
+      'FAILED_PRECONDITION',
+      'MIRROR_TARGET_UNREADABLE',
+    ],
+  ])('is refused when %s', async (_why, error, code, reason) => {
+    await create('files', '/tmp/a');
+    planned = () => Promise.reject(error());
+    const failure = await failureOf(client.call(Mirrors, 'plan', { name: 'files' }));
+    expect([failure.code, failure.reason]).toEqual([code, reason]);
+  });
+});
+
+describe('waiting for mirrors', () => {
+  test('ends once all of them hold the revision', async () => {
+    await create('files', '/tmp/a');
+    const revision = await write('a');
+    const waiting = client.call(Mirrors, 'wait', { revision: BigInt(revision) });
+    await deliver('a', revision);
+    expect((await waiting).behind).toEqual([]);
+  });
+
+  test('says at the end of its time which do not', async () => {
+    await create('files', '/tmp/a');
+    await write('a');
+    const { behind } = await client.call(Mirrors, 'wait', { timeout: { seconds: 0n, nanos: 50_000_000 } });
+    expect(behind).toEqual(['files']);
+  });
+
+  test('ends with the deadline of its call, and still says which do not', async () => {
+    await create('files', '/tmp/a');
+    await write('a');
+    const { behind } = await client.call(Mirrors, 'wait', {}, { deadlineMs: 1_000 });
+    expect(behind).toEqual(['files']);
+  });
+});
