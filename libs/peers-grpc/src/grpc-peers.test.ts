@@ -246,6 +246,26 @@ describe('two members', () => {
   });
 });
 
+describe('a snapshot is given up, so that its sender need not keep its log for ever', () => {
+  const size = 3_000_000;
+  const source = { size, readAt: (offset: number, max: number) => Promise.resolve(new Uint8Array(Math.min(max, size - offset))) };
+  const header = { kind: 'snapshot', term: 4 as Term, index: 900 as Index, indexTerm: 3 as Term } as const;
+  const sentBy = (sender: GrpcPeers): Promise<string | null> =>
+    new Promise((done) => sender.sendSnapshot(2 as MemberId, { header, id: id(1), sizeBytes: size }, source, done));
+
+  beforeEach(async () => {
+    const listening = { listen: { host: '127.0.0.1', port: 0 }, nowMs: () => performance.now(), random: () => 0.5 };
+    await peers[0].close();
+    peers[0] = await GrpcPeers.listen({ ...listening, snapshotSilenceMsMax: 300 }, hosts[0]);
+    acquaint();
+  });
+
+  test('when the disk of the receiver hangs, which answers pings all the same', async () => {
+    hosts[1].snapshotOffered = () => Promise.resolve({ receivedBytes: 0, append: () => new Promise<void>(() => undefined) });
+    expect(await sentBy(peers[0])).toMatch(/done nothing with it for 300 ms/);
+  });
+});
+
 describe('whoever does not belong is refused and told of, and nobody stops', () => {
   test('a member of another cluster, on both sides', async () => {
     hosts[1].clusterId = id(8);

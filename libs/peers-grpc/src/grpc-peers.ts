@@ -53,9 +53,12 @@ export interface GrpcPeersOptions {
   readonly random: () => number;
   /** Bytes a second of each snapshot that goes out. Defaults to 64 MiB. */
   readonly snapshotBytesPerSecondMax?: number;
+  /** Milliseconds after which a snapshot of which the receiver writes nothing is given up. Defaults to 60,000. */
+  readonly snapshotSilenceMsMax?: number;
 }
 
 const snapshotBytesPerSecondMaxDefault = 64 * 1024 * 1024;
+const snapshotSilenceMsMaxDefault = 60_000;
 
 /** Commands of one forwarded batch. */
 const forwardCommandsMax = 16_384;
@@ -183,13 +186,15 @@ export class GrpcPeers implements Peers {
   ): { cancel(): void } | null {
     const address = this.#links.get(to)?.messages.address;
     if (address === undefined) return null;
-    const { snapshotBytesPerSecondMax = snapshotBytesPerSecondMaxDefault } = this.#options;
+    const { snapshotBytesPerSecondMax = snapshotBytesPerSecondMaxDefault, snapshotSilenceMsMax = snapshotSilenceMsMaxDefault } =
+      this.#options;
     return new SnapshotSending({
       address,
       offer,
       source,
       done,
       bytesPerSecondMax: snapshotBytesPerSecondMax,
+      silenceMsMax: snapshotSilenceMsMax,
       hello: () => this.#host.hello(to),
       refuse: (hello) => this.#host.refuse(hello),
     });

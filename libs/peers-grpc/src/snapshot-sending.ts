@@ -19,6 +19,8 @@ export interface SnapshotSendingOptions {
   readonly source: SnapshotSource;
   /** The most that goes out in a second: what is left of the link and the disk belongs to the log. */
   readonly bytesPerSecondMax: number;
+  /** Milliseconds without a byte written by the receiver after which it is given up. */
+  readonly silenceMsMax: number;
   /** Once: null when the receiver installed it, or did not need it. */
   readonly done: (problem: string | null) => void;
 }
@@ -32,19 +34,30 @@ const windowBytesMax = 4 * 1024 * 1024;
 const triesMax = 5;
 const retryMs = 500;
 
+/** Milliseconds that a receiver may take to install what has arrived: ten million environments take minutes. */
+const installMsMax = 30 * 60 * 1000;
+
 /** Sends one snapshot to one member, on a connection of its own, at a bounded rate, from where an earlier try ended. */
 export class SnapshotSending {
   readonly #options: SnapshotSendingOptions;
   #stream: DialedStream | null = null;
   #tries = 0;
   #takenBytes = 0;
+  /** On any stream: what is sent again is no progress. */
+  #mostTakenBytes = -1;
   #sentBytes = 0;
   #sending = false;
   #ended = false;
   #timer: NodeJS.Timeout | null = null;
+  /**
+   * The sender keeps its log from this snapshot on until the receiver has it. A receiver whose disk hangs goes on answering pings:
+   * without a limit it would fill the sender's disk.
+   */
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(options: SnapshotSendingOptions) {
     this.#options = options;
+    this.#waitFor(options.silenceMsMax);
     this.#dial();
   }
 
@@ -52,6 +65,7 @@ export class SnapshotSending {
   cancel(): void {
     this.#ended = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    clearTimeout(this.#patience);
     this.#stream?.close('the snapshot is no longer wanted');
   }
 
@@ -79,7 +93,12 @@ export class SnapshotSending {
         return this.#end(reply.problem);
       case 'have':
         if (reply.offset > this.#options.source.size) return this.#end('the receiver has more than there is');
-        if (reply.offset > this.#takenBytes) this.#tries = 1;
+        if (reply.offset > this.#mostTakenBytes) {
+          this.#mostTakenBytes = reply.offset;
+          this.#tries = 1;
+        }
+        if (reply.offset > this.#takenBytes)
+          this.#waitFor(reply.offset === this.#options.source.size ? installMsMax : this.#options.silenceMsMax);
         this.#takenBytes = reply.offset;
         this.#sentBytes = Math.max(this.#sentBytes, reply.offset);
         void this.#send();
@@ -132,6 +151,11 @@ export class SnapshotSending {
     this.#takenBytes = 0;
     this.#sentBytes = 0;
     this.#timer = setTimeout(() => this.#dial(), retryMs * this.#tries);
+  }
+
+  #waitFor(milliseconds: number): void {
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => this.#end(`the receiver has done nothing with it for ${milliseconds} ms`), milliseconds);
   }
 
   #end(problem: string | null): undefined {
