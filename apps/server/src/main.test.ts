@@ -1,12 +1,13 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Environments, Health } from '@env-cli/wire';
+import { DeliveryState, Environments, Health, Mirrors, PlanAction } from '@env-cli/wire';
 
 import { setting } from './testing/operations.ts';
 import { freePorts, Program } from './testing/program.ts';
@@ -179,6 +180,19 @@ describe('a member that runs', () => {
     }
     const names = text.match(/^# TYPE \S+/gm);
     expect(new Set(names).size).toBe(names?.length);
+  });
+
+  test('keeps a folder equal to what was committed: a new cluster comes with a mirror', async () => {
+    await client.call(Environments, 'write', { operations: [setting('payments/prod', { GREETING: 'hello' })] });
+    expect((await client.call(Mirrors, 'wait', { names: ['files'] })).behind).toEqual([]);
+    expect(parseEnv(readFileSync(join(folder, 'mirror', 'payments', 'prod.env'), 'utf8'))).toEqual({ GREETING: 'hello' });
+    const { environments } = await client.call(Mirrors, 'status', { name: 'files' });
+    expect(environments.map(({ environment, state }) => [environment, state])).toContainEqual([
+      'payments/prod',
+      DeliveryState.SYNCED,
+    ]);
+    const { items } = await client.call(Mirrors, 'plan', { name: 'files', environment: 'payments/prod' });
+    expect(items.map(({ key, action }) => [key, action])).toEqual([['payments/prod.env', PlanAction.UNCHANGED]]);
   });
 
   test('lives through random bytes on every port', async () => {

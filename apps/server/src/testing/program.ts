@@ -4,7 +4,10 @@ import { existsSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const programs = {
+  member: fileURLToPath(new URL('../../dist/main.js', import.meta.url)),
+  cluster: fileURLToPath(new URL('../../dist/local-cluster.js', import.meta.url)),
+} as const;
 
 /** So many ports of this machine that nobody listened on a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
@@ -15,7 +18,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** `env-cli-server` as a process. */
+/** `env-cli-server`, or what `npm start` runs, as a process. */
 export class Program {
   readonly child: ChildProcess;
   readonly exited: Promise<number | null>;
@@ -23,7 +26,8 @@ export class Program {
   said = '';
   readonly #ready: Promise<void>;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, which: keyof typeof programs = 'member') {
+    const program = programs[which];
     if (!existsSync(program)) throw new Error(`${program} is not there: build first (npm run build)`);
     this.child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -34,6 +38,14 @@ export class Program {
     }
     this.exited = once(this.child, 'close').then(([code]) => code as number | null);
     this.#ready = once(this.child, 'message').then(() => undefined);
+  }
+
+  /** Resolves when it has said something; rejects with what it said when it ends before. */
+  async says(words: string): Promise<void> {
+    while (!this.said.includes(words)) {
+      const more = Promise.race([once(this.child.stdout!, 'data'), once(this.child.stderr!, 'data'), this.exited]);
+      if (typeof (await more) === 'number') throw new Error(`the program ended: ${this.said}`);
+    }
   }
 
   /** Resolves when it says that calls may be sent to it; rejects with what it said when it ends before. */

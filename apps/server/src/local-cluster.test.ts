@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Environments } from '@env-cli/wire';
+
+import { setting } from './testing/operations.ts';
+import { freePorts, Program } from './testing/program.ts';
+import { TestClient } from './testing/serving.ts';
+
+let folder: string;
+/** The first of three ports that follow one another, thrice. */
+let bases: number[];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'env-cli-cluster-'));
+  const [base = 0] = await freePorts(1);
+  // Below the ports that the system hands out by itself, so that nobody takes one meanwhile.
+  bases = [0, 3, 6].map((offset) => 20_000 + (base % 9_000) + offset);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function start(): Program {
+  const [api, peers, metrics] = bases;
+  return new Program(
+    [`--data-dir=${folder}`, `--api-port=${api}`, `--peer-port=${peers}`, `--metrics-port=${metrics}`],
+    {},
+    'cluster',
+  );
+}
+
+test('npm start runs three members, says where they are, and stops them on Ctrl-C; the data stays', async () => {
+  const first = start();
+  await first.says('Ctrl-C stops the cluster');
+  expect(first.said).toContain(`API      127.0.0.1:${bases[0]}, 127.0.0.1:${bases[0]! + 1}, 127.0.0.1:${bases[0]! + 2}`);
+  const client = new TestClient(`127.0.0.1:${bases[0]! + 1}`);
+  await client.call(Environments, 'write', { operations: [setting('a', { A: '1' })] });
+  expect(await first.stop('SIGINT')).toBe(0);
+
+  const second = start();
+  await second.says('Ctrl-C stops the cluster');
+  expect((await client.call(Environments, 'get', { name: 'a' })).environment?.variables[0]?.value).toBe('1');
+  client.close();
+  expect(await second.stop('SIGTERM')).toBe(0);
+}, 90_000);
+
+test('a port in use is told by its number, and nothing is left running', async () => {
+  const taken: Server = createServer().listen(bases[0]! + 2, '127.0.0.1');
+  await once(taken, 'listening');
+  const program = start();
+  expect(await program.exited).toBe(3);
+  expect(program.said).toContain(
+    `member 3 | env-cli-server: 127.0.0.1:${bases[0]! + 2} (server.listen) is in use by another process`,
+  );
+  taken.close();
+}, 60_000);
+
+test('a flag that there is not is refused with those that there are', async () => {
+  const program = new Program(['--port=1'], {}, 'cluster');
+  expect(await program.exited).toBe(2);
+  expect(program.said).toContain('--api-port PORT');
+});
