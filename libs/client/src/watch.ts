@@ -145,7 +145,8 @@ export class Watch implements AsyncIterableIterator<WatchEvent> {
         const changes = event.value.changes.map(changeOf).filter((change) => change.revision > this.#revision);
         const last = changes.at(-1);
         if (last === undefined) break;
-        this.#revision = last.revision;
+        // A revision that is too large for one message comes in parts: it is complete with the one that has its number.
+        this.#revision = upTo;
         this.#push({ kind: 'changes', changes, revision: last.revision, resumeToken: this.#resumeToken }, bytes);
         break;
       }
