@@ -21,6 +21,8 @@ export const answerBytesMax = 3 * 1024 * 1024;
 
 /** Names of one BatchGet. */
 const batchNamesMax = 1_000;
+/** Environments of the past that one BatchGet rebuilds: each costs up to 64 changes that are undone. */
+const rebuiltMax = 100;
 /** Variables that one Get may pick. */
 const pickedVariablesMax = 4_096;
 const listSize = { default: 100, max: 1_000 } as const;
@@ -66,7 +68,7 @@ export function answerBatchGet(snapshot: Snapshot, demand: ReadDemand, request: 
   for (const [at, name] of names.entries()) environmentName(name, `names[${at}]`);
   const answer = batchGet(snapshot.tables, {
     namespace: namespaceOf(request),
-    names,
+    names: demand.revision === 0 ? names : names.slice(0, rebuiltMax),
     revision: revisionOf(demand),
     bytesMax: answerBytesMax,
   });

@@ -17,6 +17,7 @@ export function errorsPage(): string {
     '',
     '- `UNAVAILABLE` means that nothing was proposed: the call may be repeated, also a write without a session.',
     '- `UNKNOWN` with `OUTCOME_UNKNOWN` means that a write may have happened. Repeated in the same session with the same number, it happens once.',
+    '- `RESOURCE_EXHAUSTED` without details was said by the transport: a request is larger than 4 MiB.',
     '- `DEADLINE_EXCEEDED` without details was said by the transport, on either side: the outcome of a write is unknown then as well.',
     '',
     '| reason | status | meaning, and what to do |',

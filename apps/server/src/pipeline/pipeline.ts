@@ -30,6 +30,8 @@ const callsMax = 1_024;
 const unansweredMax = 16_384;
 /** Bytes of answers that wait for their reader. Beyond it nothing more is read from the stream either. */
 const waitingBytesMax = 8 * 1024 * 1024;
+/** How long the reads of one stream may keep the thread. What is left is read a turn later, from a state of its own. */
+const turnMsMax = 10;
 /** Bytes behind which a message of answers takes in no further one. */
 const messageBytesMax = 1024 * 1024;
 
@@ -209,10 +211,11 @@ export class Pipeline {
 
   #answerSome(context: CallContext, calls: readonly ReadCall[], snapshot: Snapshot): number {
     const { appliedIndex, revision } = snapshot.progress;
+    const until = performance.now() + turnMsMax;
     let bytesLeft = answerBytesMax;
     let answered = 0;
     for (const call of calls) {
-      if (bytesLeft <= 0) break;
+      if (bytesLeft <= 0 || (answered > 0 && performance.now() > until)) break;
       answered++;
       try {
         const bytes = call.work(snapshot);

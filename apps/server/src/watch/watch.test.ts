@@ -246,6 +246,24 @@ test('all changes of a revision arrive together', async () => {
   expect(revision).toBe(1n);
 });
 
+test('a revision that is too large for a message comes in parts, and counts as seen with the last', async () => {
+  const names = ['a', 'b', 'c'];
+  const values = Object.fromEntries(Array.from({ length: 5 }, (_, at) => [`V${at}`, 'x'.repeat(250_000)]));
+  for (const name of names) await client.call(Environments, 'write', { operations: [setting(name, values)] });
+  await begin(1, everything);
+  const operations = names.map((environment) => ({ environment, action: { case: 'delete', value: {} } as const }));
+  await client.call(Environments, 'write', { operations });
+  const parts: [string[], bigint][] = [];
+  while (parts.flatMap(([environments]) => environments).length < names.length) {
+    const { event, revision } = await watch.find((message) => message.event.case === 'changes');
+    parts.push([event.case === 'changes' ? event.value.changes.map(({ environment }) => environment) : [], revision]);
+  }
+  expect(parts).toEqual([
+    [['a', 'b'], 3n],
+    [['c'], 4n],
+  ]);
+});
+
 test('a quiet watch is told how far it has seen, and never further', async () => {
   const quick = await Serving.of(member, { watchProgressIntervalMs: 20 });
   const other = new TestClient(quick.address);

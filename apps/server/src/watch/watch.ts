@@ -9,8 +9,10 @@ const pendingBytesMax = 256 * 1024;
 const pendingChangesMax = 1_024;
 /** Bytes behind which one message takes in no further revision. */
 const messageBytesMax = 512 * 1024;
+/** Bytes behind which it takes in no further change, also of the same revision: a client takes 4 MiB by default. */
+const messageBytesCeiling = 2.5 * 1024 * 1024;
 
-/** Changes that go out in one message: whole revisions. */
+/** Changes that go out in one message: whole revisions, or a part of one that is too large for a message. */
 export interface WatchBatch {
   readonly changes: readonly Encoded[];
   /** Everything up to here has been sent with it. */
@@ -125,7 +127,8 @@ export class Watch {
     let bytes = 0;
     let { revision } = first;
     for (const change of this.#pending) {
-      if (change.revision !== revision && bytes >= messageBytesMax) break;
+      const isFull = change.revision === revision ? bytes + change.bytes.length > messageBytesCeiling : bytes >= messageBytesMax;
+      if (isFull && count > 0) break;
       revision = change.revision;
       bytes += change.bytes.length;
       count++;
@@ -133,7 +136,9 @@ export class Watch {
     const changes = this.#pending.slice(0, count).map((change) => change.bytes);
     this.#pending = this.#pending.slice(count);
     this.#pendingBytes -= bytes;
-    this.#sent = revision;
+    // Everything before the next one that waits has been taken: not its own revision, of which a part may be.
+    const [next] = this.#pending;
+    if (next !== undefined) this.#sent = next.revision - 1;
     return { changes, revision: this.sent };
   }
 
