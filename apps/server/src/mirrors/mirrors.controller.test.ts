@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { statusOfAll } from '@env-cli/mirroring';
 import { type LiveStatus, NotDelivering, TargetError } from '@env-cli/outbox';
-import {
-  DeliveryState,
-  DriftPolicy,
-  Environments,
-  FileFormat,
-  Mirrors,
-  type MirrorSchema,
-  PlanAction,
-  WithdrawalPolicy,
-} from '@env-cli/wire';
+import { DeliveryState, DriftPolicy, Environments, FileFormat, Mirrors, PlanAction, WithdrawalPolicy } from '@env-cli/wire';
 
 import { setting } from '../testing/operations.ts';
 import { CallFailed, Serving, TestClient } from '../testing/serving.ts';
@@ -46,15 +36,19 @@ afterEach(async () => {
   assert.deepEqual(serving.faults, []);
 });
 
-function mirror(
-  name: string,
-  directory: string,
-  more: MessageInitShape<typeof MirrorSchema> = {},
-): MessageInitShape<typeof MirrorSchema> {
-  return { name, target: { provider: { case: 'file', value: { directory } } }, ...more };
+/** What a definition may say beside its name and folder. */
+interface More {
+  readonly prefix?: string;
+  readonly selector?: string;
+  readonly deleteBrakePercent?: number;
+  readonly drift?: DriftPolicy;
 }
 
-function create(name: string, directory: string, more: MessageInitShape<typeof MirrorSchema> = {}) {
+function mirror(name: string, directory: string, more: More = {}) {
+  return { name, target: { provider: { case: 'file', value: { directory } } }, ...more } as const;
+}
+
+function create(name: string, directory: string, more: More = {}) {
   return client.call(Mirrors, 'create', { mirror: mirror(name, directory, more) });
 }
 
@@ -139,7 +133,7 @@ describe('a mirror', () => {
     ['without anything', () => client.call(Mirrors, 'create', {}), 'INVALID_FIELD'],
     ['with a selector that is none', () => create('other', '/tmp/b', { selector: '=' }), 'INVALID_FIELD'],
     ['with a brake above 100', () => create('other', '/tmp/b', { deleteBrakePercent: 101 }), 'INVALID_FIELD'],
-    ['with a policy that there is not', () => create('other', '/tmp/b', { drift: 9 }), 'INVALID_FIELD'],
+    ['with a policy that there is not', () => create('other', '/tmp/b', { drift: 9 as DriftPolicy }), 'INVALID_FIELD'],
     ['that does not exist is not deleted', () => client.call(Mirrors, 'delete', { name: 'none' }), 'MIRROR_NOT_FOUND'],
     ['that does not exist has no status', () => client.call(Mirrors, 'status', { name: '../x' }), 'MIRROR_NOT_FOUND'],
     ['that does not exist has no plan', () => client.call(Mirrors, 'plan', { name: 'none' }), 'MIRROR_NOT_FOUND'],
