@@ -26,6 +26,9 @@ export function hexOf(bytes: Uint8Array): string {
 /** The largest integer that the formats carry: 2^53 − 1, the largest exact `number`. */
 export const integerMax = Number.MAX_SAFE_INTEGER;
 
+/** The length up to which a loop over bytes is quicker than a call into the host. */
+const shortBytesMax = 32;
+
 /**
  * Builds canonical bytes: integers big-endian (so that keys sort by number), lengths as LEB128 varints.
  *
@@ -82,6 +85,8 @@ export class ByteWriter {
 
   /** An integer of 0 … 2^53 − 1 in as few bytes as it takes (LEB128). */
   varint(value: number): this {
+    // Most are lengths, counts and codes: one byte.
+    if (value < 0x80 && value >= 0 && (value | 0) === value) return this.u8(value);
     assert(Number.isSafeInteger(value) && value >= 0, 'an integer that is written is one of 0 to 2^53 - 1');
     this.#reserve(8);
     let rest = value;
@@ -95,9 +100,16 @@ export class ByteWriter {
 
   /** Bytes without their length. */
   raw(bytes: Uint8Array): this {
-    this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+    const { length } = bytes;
+    this.#reserve(length);
+    if (length > shortBytesMax) {
+      this.#bytes.set(bytes, this.#length);
+    } else {
+      const own = this.#bytes;
+      const at = this.#length;
+      for (let i = 0; i < length; i++) own[at + i] = bytes[i]!;
+    }
+    this.#length += length;
     return this;
   }
 
