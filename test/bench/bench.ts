@@ -8,7 +8,7 @@ import { machine, noise, type Noise } from './machine.ts';
 import { summary, type Measurement, type Summary } from './measurement.ts';
 import { helpText, readBenchOptions, type BenchOptions } from './options.ts';
 import { startOurs } from './our-cluster.ts';
-import { texts, variableBytes } from './payload.ts';
+import { newTexts, variableBytes } from './payload.ts';
 import { profileOf } from './profile-run.ts';
 import { ratioOf, reportText, type BenchReport } from './report.ts';
 import { loadBySdk } from './sdk-load.ts';
@@ -38,7 +38,7 @@ async function roundOfEtcd(programs: GoPrograms, data: string, options: BenchOpt
   const needed = new Set(ourRuns.filter((run) => options.only.has(run.work)).map((run) => run.against));
   const cluster = await EtcdCluster.start(programs.etcd, join(data, 'etcd'));
   try {
-    await cluster.put(readKey, texts(1, variableBytes)[0]!);
+    await cluster.put(readKey, newTexts(1, variableBytes)[0]!);
     for (const run of etcdRuns.filter(({ id }) => needed.has(id))) {
       note(rounds, run, await loadEtcd(cluster, programs.benchmark, run, options.measureMs));
     }

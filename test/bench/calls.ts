@@ -1,5 +1,3 @@
-import { randomInt } from 'node:crypto';
-
 import type { Client } from '@env-cli/client';
 
 import {
@@ -8,7 +6,7 @@ import {
   hundredName,
   hundredsCount,
   smallVariableBytes,
-  texts,
+  newTexts,
   valuesCount,
   variableBytes,
 } from './payload.ts';
@@ -32,7 +30,7 @@ function maker(client: Client, operation: OperationName, clientIndex: number): (
   const { environments } = client;
   if (operation === 'write-100') {
     const names = Array.from({ length: hundredsCount }, (_, n) => hundredName(clientIndex, n));
-    const values = texts(valuesCount, smallVariableBytes).map((value) =>
+    const values = newTexts(valuesCount, smallVariableBytes).map((value) =>
       Object.fromEntries(Array.from({ length: variablesOfHundred }, (_, i) => [`VARIABLE_${i}`, value])),
     );
     return (n) =>
@@ -40,11 +38,9 @@ function maker(client: Client, operation: OperationName, clientIndex: number): (
   }
   const names = Array.from({ length: environmentsCount }, (_, n) => environmentName(clientIndex, n));
   if (operation === 'write') {
-    const values = texts(valuesCount, variableBytes).map((value) => ({ VALUE: value }));
-    // What stood there was written by an earlier load, with other values of the same list: begin elsewhere each time.
-    const shift = randomInt(valuesCount);
+    const values = newTexts(valuesCount, variableBytes).map((value) => ({ VALUE: value }));
     return (n) =>
-      environments.set(names[n % environmentsCount]!, values[(Math.floor(n / environmentsCount) + shift) % valuesCount]!, {
+      environments.set(names[n % environmentsCount]!, values[Math.floor(n / environmentsCount) % valuesCount]!, {
         createIfAbsent: true,
       });
   }

@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto';
+
 import { Random } from '../support/random.ts';
 
 /** Environments of each client. */
@@ -19,9 +21,9 @@ export function hundredName(clientIndex: number, n: number): string {
   return `hundred/p${clientIndex}/${String(n % hundredsCount).padStart(8, '0')}`;
 }
 
-/** So many different texts of `bytes` bytes, the same in every run. */
-export function texts(count: number, bytes: number): string[] {
-  const random = new Random(1);
+/** So many different texts of `bytes` bytes, and none of an earlier load: what stands in an environment already would be no change. */
+export function newTexts(count: number, bytes: number): string[] {
+  const random = new Random(randomInt(2 ** 31));
   const letter = (): string => String.fromCharCode(97 + Math.floor(random.fraction() * 26));
   return Array.from({ length: count }, () => Array.from({ length: bytes }, letter).join(''));
 }

@@ -1,9 +1,8 @@
-import { randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 
 import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 
-import { environmentName, environmentsCount, texts, valuesCount, variableBytes } from './payload.ts';
+import { environmentName, environmentsCount, newTexts, valuesCount, variableBytes } from './payload.ts';
 import type { OperationName } from './works.ts';
 
 /** A unary method, and a file of requests for it. */
@@ -21,9 +20,7 @@ export function unaryRequests(operation: Exclude<OperationName, 'write-100'>, fi
     'envcli.v1.Environments'
   ] as ServiceDefinition;
   const method = service[operation === 'write' ? 'Write' : 'Get']!;
-  const values = texts(valuesCount, variableBytes);
-  // What stands there was written by an earlier load, with values of the same list: begin elsewhere each time.
-  const shift = randomInt(valuesCount);
+  const values = newTexts(valuesCount, variableBytes);
   const message = (n: number): object =>
     operation === 'write'
       ? {
@@ -31,7 +28,7 @@ export function unaryRequests(operation: Exclude<OperationName, 'write-100'>, fi
             {
               environment: environmentName(0, n),
               // 61: so that neighbours differ, and the second message for an environment from its first.
-              set: { variables: [{ name: 'VALUE', value: values[(n * 61 + shift) % valuesCount] }], create_if_absent: true },
+              set: { variables: [{ name: 'VALUE', value: values[(n * 61) % valuesCount] }], create_if_absent: true },
             },
           ],
         }
