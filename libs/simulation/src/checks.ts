@@ -33,6 +33,8 @@ export class RaftChecks {
   /** The term of each committed entry, by index; what is committed stays. */
   readonly #committed: number[] = [0];
   #committedIndex = 0;
+  /** For each commit the index that it reached and the term of the leader that made it, ascending. */
+  readonly #commits: { readonly index: number; readonly inTerm: number }[] = [];
   /** The term and content of what was applied at an index, by whoever came first. */
   readonly #applied = new Map<number, string>();
   readonly #votes = new Map<string, MemberId>();
@@ -74,7 +76,7 @@ export class RaftChecks {
     }
     if (status.role === 'leader' && (!sameLife || before.role !== 'leader' || before.term !== status.term))
       this.#leads(member, status, termAt);
-    if (status.commitIndex > this.#committedIndex) this.#commits(member, status.commitIndex, termAt);
+    if (status.commitIndex > this.#committedIndex) this.#commit(member, status, termAt);
   }
 
   /** Entries that a member asks its log to store. */
@@ -119,8 +121,9 @@ export class RaftChecks {
       throw new Violation('election safety', `members ${known} and ${member.id} lead in term ${status.term}`);
     }
     this.#leaders.set(status.term, member.id);
-    // By log matching, whoever has the last committed entry has all before it.
-    const index = this.#committedIndex;
+    // What a leader of a later term committed is not its to have: its votes may just have been slow. By log matching, whoever
+    // has the last entry that was committed before has all of them.
+    const index = this.#commits.findLast(({ inTerm }) => inTerm < status.term)?.index ?? 0;
     if (index > status.previousIndex && termAt(index) !== this.#committed[index]) {
       throw new Violation(
         'leader completeness',
@@ -129,9 +132,10 @@ export class RaftChecks {
     }
   }
 
-  #commits(member: Watched, commitIndex: number, termAt: (index: number) => number): void {
+  #commit(member: Watched, { commitIndex, term: inTerm }: Status, termAt: (index: number) => number): void {
     for (let index = this.#committedIndex + 1; index <= commitIndex; index++) this.#committed[index] = termAt(index);
     this.#committedIndex = commitIndex;
+    this.#commits.push({ index: commitIndex, inTerm });
     const term = this.#committed[commitIndex]!;
     const holders = this.#members.filter((other) => {
       const durable = other.durableTermAt(commitIndex);

@@ -10,6 +10,7 @@ export const faultKinds = [
   'kill all',
   'pause',
   'cut one off',
+  'cut the leader off',
   'cut one way',
   'cut in two',
   'heal',
@@ -98,6 +99,12 @@ export class Faults {
       case 'cut one off':
         for (const other of this.#members) this.#part([one], [other]);
         return undefined;
+      case 'cut the leader off': {
+        // It does not know yet that it is deposed, and clients still ask it.
+        const leader = this.#members.find((member) => member.status?.role === 'leader');
+        if (leader !== undefined) for (const other of this.#members) this.#part([leader], [other]);
+        return undefined;
+      }
       case 'cut one way':
         for (const other of this.#members) if (this.#random.chance(0.5)) this.#network.cut(one.id, other.id);
         return undefined;
