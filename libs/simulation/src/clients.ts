@@ -4,6 +4,7 @@ import type { Index, MemberId } from '@env-cli/raft';
 import type { AppliedBatch, ProposalBatch } from '@env-cli/replica';
 import { encodeUtf8, hexOf } from '@env-cli/support';
 
+import { CertainlyLost, Forwarded } from './certainly-lost.ts';
 import { Violation } from './checks.ts';
 import type { Answers, SimulatedMember } from './member.ts';
 import type { Random } from './random.ts';
@@ -50,6 +51,7 @@ export class Clients {
   #stopped = false;
   #counter = 0;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #lost = new CertainlyLost();
   #readId = 0;
   readonly #reads = new Map<
     number,
@@ -83,12 +85,18 @@ export class Clients {
 
   /** The answers of one member, whichever process of it. */
   answersOf(id: MemberId): Answers {
-    const failAll = (counters: readonly number[]): void => {
-      for (const counter of counters) this.#answered(counter, 'failed');
-    };
+    const forwarded = new Forwarded();
     return {
-      refused: failAll,
-      forwarded: () => undefined,
+      refused: (counters, code) => {
+        for (const counter of counters) {
+          forwarded.answered(counter);
+          if (code !== 'outcome-unknown') this.#lost.told(counter, code);
+          this.#answered(counter, 'failed');
+        }
+      },
+      forwarded: (counters, term) => forwarded.sent(counters, term),
+      committed: (entries) => this.#lost.committed(entries),
+      stateReplaced: () => forwarded.forget(),
       readReady: (read, index) => {
         const waiting = this.#reads.get(read);
         if (waiting === undefined) return;
@@ -98,8 +106,13 @@ export class Clients {
       readRefused: (read) => {
         if (this.#reads.delete(read)) this.counts.readsFailed++;
       },
-      applied: (batch) => this.#applied(id, batch),
+      applied: (batch) => {
+        for (const { counter } of batch.results) forwarded.answered(counter);
+        for (const counter of forwarded.settledBy(batch.term)) this.#lost.told(counter, 'a later term was applied');
+        this.#applied(id, batch);
+      },
       died: () => {
+        forwarded.forget();
         for (const [counter, { member }] of this.#waiting) if (member.id === id) this.#answered(counter, 'failed');
         for (const [read, { member }] of this.#reads) if (member.id === id) this.#reads.delete(read);
       },
@@ -202,7 +215,9 @@ export class Clients {
   #readLater(): void {
     this.#timeline.after(this.#random.span(0, this.#settings.thinkMsMax), () => {
       if (!this.#stopped) this.#readLater();
-      const member = this.#random.pick(this.#members);
+      // Whoever takes itself for the leader is asked more often: one of two is deposed and does not know it.
+      const leading = this.#members.filter((one) => one.status?.role === 'leader');
+      const member = this.#random.pick(leading.length > 0 && this.#random.chance(0.5) ? leading : this.#members);
       if (!member.alive || !this.#random.chance(this.#settings.readProbability)) return;
       const id = ++this.#readId;
       this.#reads.set(id, { member, life: member.lives, floorRevision: this.#toldRevision, index: null });

@@ -73,6 +73,9 @@ export interface Answers {
   readReady(id: number, index: Index): void;
   readRefused(id: number, code: ReadRefusedCode): void;
   applied(batch: AppliedBatch): void;
+  /** Entries that this member was handed to apply. */
+  committed(entries: readonly Entry[]): void;
+  stateReplaced(): void;
   died(): void;
 }
 
@@ -220,6 +223,7 @@ export class SimulatedMember implements Watched, Listener {
           applier: {
             apply: (entries: readonly Entry[]) => {
               this.#world.checks.applied(this.id, entries);
+              this.#answers.committed(entries);
               this.#later(hopMs, () => applyLoop.apply(entries));
             },
           },
@@ -378,6 +382,7 @@ export class SimulatedMember implements Watched, Listener {
     this.#waitingInstall = null;
     state.replace(spool.rows);
     applyLoop.replaced(spool.index);
+    this.#answers.stateReplaced();
     trace(`member ${this.id} installs a snapshot at ${spool.index}`);
     this.#world.installed();
     replica.snapshotInstalled({ index: spool.index, term: spool.indexTerm, configuration, configurationIndex: 0 as Index });
