@@ -14,7 +14,7 @@ import { ratioOf, reportText, type BenchReport } from './report.ts';
 import { loadBySdk } from './sdk-load.ts';
 import { figure } from './text-table.ts';
 import { loadByUnary } from './unary-load.ts';
-import { etcdRuns, ourRuns, type EtcdRun, type OurRun } from './works.ts';
+import { etcdRuns, ourRuns, timesOf, type EtcdRun, type OurRun } from './works.ts';
 
 const cache = '.cache/bench';
 const results = '.results';
@@ -57,9 +57,10 @@ async function roundOfOurs(
   const ours = await startOurs(directory);
   try {
     for (const run of ourRuns.filter(({ work }) => options.only.has(work))) {
-      if (run.way === 'sdk') note(rounds, run, await loadBySdk(ours, run, options));
+      const times = timesOf(run, options);
+      if (run.way === 'sdk') note(rounds, run, await loadBySdk(ours, run, times));
       else if (programs !== null)
-        note(rounds, run, await loadByUnary(ours, run, options, { generator: programs.unary, directory: data }));
+        note(rounds, run, await loadByUnary(ours, run, times, { generator: programs.unary, directory: data }));
     }
   } finally {
     await ours.cluster.close();
@@ -103,7 +104,7 @@ function summaries<Run>(rounds: Rounds<Run>): { readonly run: Run; readonly summ
 async function profile(data: string, options: BenchOptions): Promise<void> {
   for (const run of ourRuns.filter(({ work, profiled }) => profiled && options.only.has(work))) {
     const directories = { data: join(data, 'ours'), profiles: join(results, 'profiles') };
-    say(`\n${await profileOf(run, options, directories)}`);
+    say(`\n${await profileOf(run, timesOf(run, options), directories)}`);
     rmSync(directories.data, { recursive: true, force: true });
   }
 }

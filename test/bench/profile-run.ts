@@ -6,7 +6,7 @@ import { startOurs } from './our-cluster.ts';
 import { figure, textTable } from './text-table.ts';
 import { loadBySdk, type Window } from './sdk-load.ts';
 import { ownerOf, sourcePlace } from './source-place.ts';
-import type { OurRun } from './works.ts';
+import type { OurRun, Times } from './works.ts';
 
 const samplingUs = 500;
 const hottestCount = 10;
@@ -15,7 +15,7 @@ const ownersCount = 9;
 /** Runs one load on members that are profiled, and answers the hottest functions of every thread of the leader and of a follower. */
 export async function profileOf(
   run: OurRun,
-  times: { readonly warmMs: number; readonly measureMs: number },
+  times: Times,
   directories: { readonly data: string; readonly profiles: string },
 ): Promise<string> {
   const directory = resolve(directories.profiles, run.id.replaceAll(' ', '-'));

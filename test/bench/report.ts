@@ -44,7 +44,7 @@ export function reportText({ machine, rounds, warmMs, measureMs, noises, etcd, o
     `Three members and the clients on one machine: ${machine.cores} cores (${machine.cpu}), ${machine.memoryGib} GiB, kernel ${machine.kernel}, Node ${machine.node}.`,
     'Loopback, no TLS, fsync on. Values of 256 B (W4: 100 variables, or puts, of 16 B a call, counted singly); 10,000 keys, or environments',
     'of one variable for each client process. All calls go to the leader. `unary`: single gRPC calls from one process in Go; `SDK`: client',
-    `processes in Node, as many as connections. Medians of ${rounds} round(s); each load ${warmMs / 1000} s of warm-up and ${measureMs / 1000} s of measurement.`,
+    `processes in Node, as many as connections. Medians of ${rounds} round(s); each load ${warmMs / 1000} s of warm-up and ${measureMs / 1000} s of measurement (one call in flight: five times the warm-up).`,
     ...noises.map(noiseLine),
     ...(etcd.length === 0 ? [] : ['\netcd 3.6.16\n', etcdTable(etcd)]),
     '\nenv-cli\n',

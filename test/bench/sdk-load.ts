@@ -7,7 +7,7 @@ import { LatencyHistogram } from './latency-histogram.ts';
 import type { Measurement } from './measurement.ts';
 import type { OurCluster } from './our-cluster.ts';
 import type { SdkEvent, SdkOrder, SdkStart } from './sdk-orders.ts';
-import { variablesOfHundred, type OurRun } from './works.ts';
+import { variablesOfHundred, type OurRun, type Times } from './works.ts';
 
 type Measured = Extract<SdkEvent, { readonly kind: 'measured' }>;
 
@@ -21,11 +21,7 @@ export interface Window {
 }
 
 /** Loads our members through the SDK, from client processes of their own. */
-export async function loadBySdk(
-  ours: OurCluster,
-  run: OurRun,
-  times: { readonly warmMs: number; readonly measureMs: number },
-): Promise<Measurement & { readonly window: Window }> {
+export async function loadBySdk(ours: OurCluster, run: OurRun, times: Times): Promise<Measurement & { readonly window: Window }> {
   const program = new URL('./sdk-child.ts', import.meta.url);
   const children = Array.from({ length: run.connections }, (_, index) => {
     const start: SdkStart = {

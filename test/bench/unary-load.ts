@@ -5,7 +5,7 @@ import { generated } from './generator-run.ts';
 import type { Measurement } from './measurement.ts';
 import type { OurCluster } from './our-cluster.ts';
 import { unaryRequests } from './requests.ts';
-import type { OurRun } from './works.ts';
+import type { OurRun, Times } from './works.ts';
 
 /** What etcd/unary/main.go prints. */
 interface UnaryReport {
@@ -21,7 +21,7 @@ interface UnaryReport {
 export async function loadByUnary(
   ours: OurCluster,
   run: OurRun,
-  times: { readonly warmMs: number; readonly measureMs: number },
+  times: Times,
   how: { readonly generator: string; readonly directory: string },
 ): Promise<Measurement> {
   if (run.operation === 'write-100') throw new TypeError('there is no unary load of a hundred variables');

@@ -6,6 +6,12 @@ export type WorkName = (typeof workNames)[number];
 /** What one call does: a write of 1 variable of 256 B or of 100 of 16 B, each to an environment of its own, or a read of such an environment. */
 export type OperationName = 'write' | 'write-100' | 'strong' | 'eventual';
 
+/** How long a load runs before it is measured, and while it is. */
+export interface Times {
+  readonly warmMs: number;
+  readonly measureMs: number;
+}
+
 /** A load on etcd, made by its own `benchmark`. */
 export interface EtcdRun {
   /** Unique among all runs. */
@@ -75,3 +81,12 @@ export const ourRuns: readonly OurRun[] = [
   { id: 'R2 unary 128', work: 'R2', operation: 'eventual', against: 'serializable-128', goal: 0.6, ...at128 },
   { id: 'R2 SDK', work: 'R2', operation: 'eventual', against: 'serializable-1024', goal: 4, ...piped },
 ];
+
+/** How much longer a load of one call at a time warms up: its members run few calls a second, and V8 compiles what ran a few thousand times. */
+const warmTimesAlone = 5;
+
+/** The times of one load on our members. */
+export function timesOf(run: OurRun, times: Times): Times {
+  const { warmMs, measureMs } = times;
+  return { warmMs: run.inFlight === 1 ? warmMs * warmTimesAlone : warmMs, measureMs };
+}
