@@ -1,3 +1,4 @@
+import './thread-pool.ts';
 import { readFileSync } from 'node:fs';
 
 import { checkAddresses, probeAddresses } from './lifecycle/addresses.ts';
@@ -56,7 +57,7 @@ async function run({ values }: Options): Promise<void> {
     return end(log, error instanceof StartRefused ? error.reason : 'failed', textOf(error));
   }
   // Who started this process may wait to hear of it.
-  void server.ready.then(() => process.send?.({ kind: 'ready' }));
+  void server.ready.then(() => process.connected && process.send?.({ kind: 'ready' }));
   try {
     await Promise.race([told, server.failed]);
   } catch (error) {

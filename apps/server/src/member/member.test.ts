@@ -1,4 +1,4 @@
-import { closeSync, existsSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { positionOf } from '@env-cli/environments';
 
@@ -183,6 +183,20 @@ describe('one member', () => {
   });
 });
 
+/**
+ * Puts something that cannot be written in the place of an open file. The number must not stay free: another thread's next
+ * file would get it, and what is meant for the log would be written there.
+ */
+function makeUnwritable(descriptor: number): void {
+  const others: number[] = [];
+  closeSync(descriptor);
+  for (let opened = openSync('/dev/null', 'r'); opened !== descriptor; opened = openSync('/dev/null', 'r')) {
+    others.push(opened);
+    if (others.length > 1000) throw new Error(`descriptor ${descriptor} was taken by somebody else`);
+  }
+  for (const other of others) closeSync(other);
+}
+
 // The files of a thread belong to the whole process: Linux lists them.
 (process.platform === 'linux' ? describe : describe.skip)('a member whose log can no longer be written', () => {
   clusterOf(1, () => members.start(1));
@@ -192,7 +206,7 @@ describe('one member', () => {
     await written('a', '1');
     for (const file of readdirSync('/proc/self/fd')) {
       const path = existsSync(`/proc/self/fd/${file}`) ? readlinkSync(`/proc/self/fd/${file}`) : '';
-      if (path.startsWith(members.directory) && path.includes('/log/')) closeSync(Number(file));
+      if (path.startsWith(members.directory) && path.includes('/log/')) makeUnwritable(Number(file));
     }
     const lost = member!.propose(setting('a', 'V', '2'), soon());
     await expect(lost).rejects.toMatchObject({ code: 'outcome-unknown' });
