@@ -9,6 +9,7 @@ import { summary, type Measurement, type Summary } from './measurement.ts';
 import { helpText, readBenchOptions, type BenchOptions } from './options.ts';
 import { startOurs } from './our-cluster.ts';
 import { newTexts, variableBytes } from './payload.ts';
+import { killOwnChildren } from './own-children.ts';
 import { profileOf } from './profile-run.ts';
 import { ratioOf, reportText, type BenchReport } from './report.ts';
 import { loadBySdk } from './sdk-load.ts';
@@ -18,6 +19,8 @@ import { etcdRuns, ourRuns, timesOf, type EtcdRun, type OurRun } from './works.t
 
 const cache = '.cache/bench';
 const results = '.results';
+/** How long a run that is told to stop may take to clean up. */
+const afterSignalMs = 2000;
 
 /** Measurements by run, one of each round. */
 type Rounds<Run> = Map<Run, Measurement[]>;
@@ -117,9 +120,21 @@ if (options.help) {
   mkdirSync(results, { recursive: true });
   // On the repository's disk: a temporary folder may be memory, where a sync costs nothing.
   const data = mkdtempSync(join(cache, 'data-'));
+  const remove = (): void => rmSync(data, { recursive: true, force: true });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      killOwnChildren();
+      // By then what waited for them has ended, or it never will.
+      setTimeout(() => {
+        killOwnChildren();
+        remove();
+        process.exit(1);
+      }, afterSignalMs);
+    });
+  }
   try {
     await (options.profile ? profile(data, options) : measure(data, options));
   } finally {
-    rmSync(data, { recursive: true, force: true });
+    remove();
   }
 }
