@@ -72,6 +72,11 @@ describe("a member's directory is its own", () => {
   });
 });
 
+// Linux has a directory that is there and takes nothing in, for root as well; mkdir's own `recursive` never ends in it.
+(process.platform === 'linux' ? test : test.skip)('where nothing can be made it is refused at once', () => {
+  expect(refusalOf(() => open('/proc/env-cli/data')).code).toBe('directory-unusable');
+});
+
 describe('one at a time works on a directory', () => {
   test('a second process is refused until the first has ended, also by kill -9', async () => {
     const path = claimed();

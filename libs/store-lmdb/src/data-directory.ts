@@ -111,10 +111,17 @@ export class DataDirectory {
 
 function makeIfMissing(path: string): void {
   if (statOf(path) !== null) return;
-  const first = mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  // Every name that is new, from the member's own up to the first that was not there.
-  for (let made = path; made.startsWith(first); made = dirname(made)) syncDirectory(dirname(made));
+  // Not with mkdir's own `recursive`: where a directory is there and nothing can be made in it (/proc), that never ends
+  // (nodejs/node#31481).
+  makeIfMissing(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Members that start at the same time on one machine make the folder above theirs together.
+    if ((error as { readonly code?: unknown }).code !== 'EEXIST') throw error;
+  }
+  // The new name itself must survive a crash.
+  syncDirectory(dirname(path));
 }
 
 function refuseWideRights(path: string): void {
