@@ -1,5 +1,6 @@
 import { type BigIntStats, constants } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** What stands at a path. A symbolic link is `other`: it is never followed. */
 export interface Standing {
@@ -24,7 +25,7 @@ export interface Disk {
   create(path: string, bytes: Uint8Array): Promise<void>;
   /** Makes one folder with mode 0700; answers whether it was not there before. */
   makeFolder(path: string): Promise<boolean>;
-  /** Makes the target's own folder with mode 0700, and those above it that are missing. */
+  /** Makes the target's own folder with mode 0700, and those above it that are missing. Fails with `ENOTDIR` where none can be. */
   makeRoot(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Gives a file a second name. Fails with `EEXIST` when something is there. */
@@ -83,7 +84,21 @@ export const nodeDisk: Disk = {
   },
 
   async makeRoot(path) {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    // Not with mkdir's own `recursive`: where a folder is there and nothing can be made in it (/proc), that never ends, and
+    // keeps a processor busy (Node.js 24.21).
+    try {
+      await mkdir(path, { mode: 0o700 });
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+      if (code !== 'ENOENT') throw code === 'EEXIST' ? noFolder(path) : error;
+      await nodeDisk.makeRoot(dirname(path));
+      await mkdir(path, { mode: 0o700 }).catch((again: unknown) => {
+        if (codeOf(again) === 'ENOENT') throw noFolder(path);
+        // Another delivery may have made it meanwhile.
+        if (codeOf(again) !== 'EEXIST') throw again;
+      });
+    }
   },
 
   rename,
@@ -109,6 +124,10 @@ export const nodeDisk: Disk = {
     }
   },
 };
+
+function noFolder(path: string): Error {
+  return Object.assign(new Error(`no folder can be made at ${path}`), { code: 'ENOTDIR' });
+}
 
 function standingOf(stats: BigIntStats): Standing {
   const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';

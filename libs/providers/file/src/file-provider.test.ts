@@ -169,6 +169,31 @@ describe('files and folders', () => {
     ]);
   });
 
+  test.each([
+    ['under a file', 'note.txt/a/b'],
+    ['a file', 'note.txt'],
+  ])('a folder that cannot be made is refused: %s', async (_why, path) => {
+    const world = newWorld();
+    world.meddle('note.txt', 'theirs');
+    const disk: Disk = { ...nodeDisk, makeRoot: () => nodeDisk.makeRoot(join(world.directory, path)) };
+    expect(await write(world.provider(disk), 'prod', 'A=1\n')).toBe('refused');
+    expect(world.files()).toEqual({ 'note.txt': 'theirs' });
+  });
+
+  test('folders above the target that are missing are made, by several deliveries at once', async () => {
+    const world = newWorld();
+    const path = join(world.directory, 'a/b/c');
+    await Promise.all([1, 2, 3].map(() => nodeDisk.makeRoot(path)));
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+  });
+
+  // On Linux, /proc can be looked at, and of a name that is made in it the system says that it is not there.
+  test('a folder where the system makes none is refused', async () => {
+    const world = newWorld();
+    const disk: Disk = { ...nodeDisk, makeRoot: () => nodeDisk.makeRoot('/proc/nowhere/mirror') };
+    expect(await write(world.provider(disk), 'prod', 'A=1\n')).toBe('refused');
+  });
+
   test('values that a crash left half written are removed by the next life', async () => {
     const world = newWorld();
     await write(world.provider(), 'prod', 'A=1\n');
