@@ -31,7 +31,7 @@ function fromJson(path: string, text: string): Readonly<Record<string, string>> 
       typeof value === 'number' ? (context?.source ?? String(value)) : value,
     );
   } catch (error) {
-    throw refusedError(`${path}: ${(error as Error).message}. Nothing was written.`);
+    throw refusedError(`${path}, line ${lineOfError(text, error as Error)}: this is no valid JSON. Nothing was written.`);
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw refusedError(`${path}: expected one object of names and values. Nothing was written.`);
@@ -43,4 +43,30 @@ function fromJson(path: string, text: string): Readonly<Record<string, string>> 
       throw refusedError(`${path}: ${name} is ${kind}, not a text. Nothing was written.`);
     }),
   );
+}
+
+/** What the parser says where it met a character that cannot stand there: it quotes the text around it, and tells no place. */
+const unexpectedCharacter = /is not valid JSON$/;
+
+/** The line of the error that parsing `text` ended with. What the parser says of it is not shown: it may quote a secret. */
+function lineOfError(text: string, { message }: Error): number {
+  const told = / \(line (?<line>\d+) column \d+\)/.exec(message)?.groups?.['line'];
+  if (told !== undefined) return Number(told);
+  let [sound, broken] = [0, text.length];
+  // The shortest beginning that holds the character ends with it. Of text that only ends too early, all are sound.
+  while (broken - sound > 1) {
+    const middle = (sound + broken) >>> 1;
+    if (isBroken(text.slice(0, middle))) broken = middle;
+    else sound = middle;
+  }
+  return text.slice(0, broken).split('\n').length;
+}
+
+function isBroken(beginning: string): boolean {
+  try {
+    JSON.parse(beginning);
+    return false;
+  } catch (error) {
+    return unexpectedCharacter.test((error as Error).message);
+  }
 }

@@ -669,7 +669,9 @@ describe('a failure tells what, where and what next, and has its exit code', () 
   test.each<[string, string, string]>([
     ['bad.env', 'A=1\nB="two\nthree\n', 'bad.env, line 2: the quote " that opens here is never closed. Nothing was written.'],
     ['bad.json', '{"A": {}}', 'bad.json: A is an object, not a text. Nothing was written.'],
-    ['worse.json', '{"A": 1,}', 'Nothing was written.'],
+    ['worse.json', '{"A": 1,}', 'worse.json, line 1: this is no valid JSON. Nothing was written.'],
+    ['cut.json', '{"A": 1,\n"B": [', 'cut.json, line 2: this is no valid JSON'],
+    ['word.json', '{\n"A": "x",\n"B": yes\n}\n', 'word.json, line 3: this is no valid JSON'],
     ['list.json', '[]', 'expected one object of names and values'],
     ['empty.env', '# nothing\n', 'holds no variable. Nothing was written.'],
     ['latin1.env', 'A=\u00E9', 'is no UTF-8 text'],
@@ -680,6 +682,18 @@ describe('a failure tells what, where and what next, and has its exit code', () 
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toContain(problem);
     expect(twin.asked).toEqual([]);
+  });
+
+  test('what stands in a file that cannot be read as JSON is not told: it may be a secret', async () => {
+    const path = join(folder, 'secret.json');
+    for (const text of ['{"A": hunter2}', '{"A": "hunter2"hunter2}', 'hunter2', `{"A": "x${' '.repeat(100)}", hunter2}`]) {
+      await writeFile(path, text);
+      const { exitCode, stderr } = await run(['import', path, 'payments/dev']);
+      expect({ exitCode, stderr }).toEqual({
+        exitCode: 1,
+        stderr: `env-cli: ${path}, line 1: this is no valid JSON. Nothing was written.\n`,
+      });
+    }
   });
 
   test('a file that is not there', async () => {
