@@ -111,8 +111,7 @@ export class DataDirectory {
 
 function makeIfMissing(path: string): void {
   if (statOf(path) !== null) return;
-  // Not with mkdir's own `recursive`: where a directory is there and nothing can be made in it (/proc), that never ends
-  // (nodejs/node#31481).
+  // Not with mkdir's own `recursive`: where a directory is there and nothing can be made in it (/proc), that never ends.
   makeIfMissing(dirname(path));
   try {
     mkdirSync(path, { mode: 0o700 });

@@ -48,9 +48,10 @@ export function writeChange(writer: ProtoWriter, change: ChangeReader, view: Sho
   for (const { name, before, after } of change.variableChanges()) {
     const start = writer.begin(field.variables);
     writer.text(variableField.name, name);
+    const shown = viewOfPair(view, before, after);
     if (before !== null && (isWhole || after === null))
-      writeSide(writer, variableField.before, () => writeVariable(writer, before, view));
-    if (after !== null) writeSide(writer, variableField.after, () => writeVariable(writer, after, view));
+      writeSide(writer, variableField.before, () => writeVariable(writer, before, shown));
+    if (after !== null) writeSide(writer, variableField.after, () => writeVariable(writer, after, shown));
     writer.end(start);
   }
   if (change.labelBytesBefore.length > 0) writeLabels(writer, field.labelsBefore, change.labelsBefore());
@@ -74,8 +75,15 @@ export function writeVariableChange(
   viewAfter: ShownView,
 ): void {
   writer.text(variableField.name, name);
-  if (before !== null) writeSide(writer, variableField.before, () => writeVariable(writer, before, viewBefore));
-  if (after !== null) writeSide(writer, variableField.after, () => writeVariable(writer, after, viewAfter));
+  const left = viewOfPair(viewBefore, before, after);
+  const right = viewOfPair(viewAfter, before, after);
+  if (before !== null) writeSide(writer, variableField.before, () => writeVariable(writer, before, left));
+  if (after !== null) writeSide(writer, variableField.after, () => writeVariable(writer, after, right));
+}
+
+/** What is a secret on one side may be the same text, in the clear, on the other: then a masked view shows neither. */
+function viewOfPair(view: ShownView, before: VariableChange['before'], after: VariableChange['after']): ShownView {
+  return view === 'masked' && (before?.secret === true || after?.secret === true) ? 'withheld' : view;
 }
 
 function writeSide(writer: ProtoWriter, number: number, write: () => void): void {

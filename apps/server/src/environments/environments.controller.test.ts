@@ -146,6 +146,14 @@ describe('a secret is shown to those alone who ask for it in full', () => {
     expect(environment!.variables.find(({ name }) => name === 'KEY')?.value).toBe('hunter3');
   });
 
+  test('what became a secret is masked as it was before, too: it may be the same text', async () => {
+    await set('secrets', { LATE: 'hunter5' });
+    await set('secrets', { LATE: 'hunter5' }, true);
+    const { changes } = await client.call(Environments, 'history', { name: 'secrets' });
+    expect(changes[0]?.variables[0]).toMatchObject({ name: 'LATE', before: { secret: false }, after: { secret: true } });
+    expect(changes[0]?.variables[0]?.before?.value).toBeUndefined();
+  });
+
   test('it stays a secret when a write does not say, and can be compared by value in a condition', async () => {
     const condition = {
       environment: 'secrets',
