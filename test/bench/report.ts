@@ -82,7 +82,17 @@ function etcdTable(results: readonly EtcdResult[]): string {
   );
 }
 
-const measuredHeading = ['per second', 'p50 ms', 'p99 ms', 'failed', 'spread', 'cores: members', 'clients', 'others'];
+const measuredHeading = [
+  'per second',
+  'p50 ms',
+  'p99 ms',
+  'failed',
+  'spread',
+  'cores: members',
+  'clients',
+  'others',
+  'members µs each',
+];
 
 function loadCells(run: { readonly inFlight: number; readonly connections: number }): string[] {
   return [String(run.inFlight), String(run.connections)];
@@ -98,5 +108,7 @@ function measuredCells({ ratePerSecond, p50Ms, p99Ms, failures, spread, rounds, 
     figure(cpu?.members),
     figure(cpu?.clients),
     `${cpu !== null && cpu.others > disturbedCores ? '*' : ''}${figure(cpu?.others)}`,
+    // What one costs the members: the figure that other processes disturb least.
+    figure(cpu === null ? undefined : (cpu.members * 1e6) / ratePerSecond),
   ];
 }
