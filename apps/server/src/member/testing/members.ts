@@ -91,8 +91,9 @@ export class Members {
     return [...this.#members.values()].find((member) => member !== leader)!;
   }
 
+  /** By number, whichever of them was ready first. */
   get running(): Member[] {
-    return [...this.#members.values()];
+    return [...this.#members].toSorted(([a], [b]) => a - b).map(([, member]) => member);
   }
 
   async close(): Promise<void> {
