@@ -4,6 +4,7 @@ import { assert, type ByteReader, type ByteWriter, MalformedBytes, unreachable }
 
 import type { CommandBody, DeliveryReport, WriteBody } from './command.ts';
 import { readCondition, writeCondition } from './condition-codec.ts';
+import { alarmOfCode, codeOfAlarm } from './integrity-row.ts';
 import { readLimits, writeLimits } from './limits-codec.ts';
 import { readOperation, writeOperation } from './operation-codec.ts';
 
@@ -25,6 +26,9 @@ const bodyKinds = [
   'raise-level',
   'set-limits',
   'bootstrap',
+  'report-hashes',
+  'raise-alarm',
+  'clear-alarm',
 ] as const satisfies CommandBody['kind'][];
 
 /** The kind u8, then what the kind carries. */
@@ -68,6 +72,15 @@ export function writeBody(writer: ByteWriter, body: CommandBody): void {
       writer.text(body.status).bytes(body.detail);
       return;
     case 'mark-hashes':
+      return;
+    case 'report-hashes':
+      writer.varint(body.index).u32(body.member).bytes(body.hashes);
+      return;
+    case 'raise-alarm':
+      writer.u8(codeOfAlarm(body.alarm)).u32(body.member).varint(body.index);
+      return;
+    case 'clear-alarm':
+      writer.u8(codeOfAlarm(body.alarm)).u32(body.member);
       return;
     case 'raise-level':
       writer.varint(body.featureLevel);
@@ -125,6 +138,12 @@ export function readBody(reader: ByteReader): CommandBody {
       return { kind, ...readReport(reader), status: reader.text(), detail: reader.bytes() };
     case 'mark-hashes':
       return { kind };
+    case 'report-hashes':
+      return { kind, index: reader.varint(), member: reader.u32(), hashes: reader.bytes() };
+    case 'raise-alarm':
+      return { kind, alarm: alarmOfCode(reader.u8()), member: reader.u32(), index: reader.varint() };
+    case 'clear-alarm':
+      return { kind, alarm: alarmOfCode(reader.u8()), member: reader.u32() };
     case 'raise-level':
       return { kind, featureLevel: reader.varint() };
     case 'set-limits':

@@ -9,7 +9,7 @@ import { refusalOfRevision } from './position.ts';
 import type { CommandResult } from './result.ts';
 import type { MachineCaches } from './machine-caches.ts';
 
-type Bodies = Extract<CommandBody, { readonly kind: 'compact' | 'mark-hashes' | 'raise-level' | 'set-limits' | 'bootstrap' }>;
+type Bodies = Extract<CommandBody, { readonly kind: 'compact' | 'raise-level' | 'set-limits' | 'bootstrap' }>;
 
 /** Carries out what concerns the cluster as a whole. */
 export class ClusterCommands {
@@ -32,8 +32,6 @@ export class ClusterCommands {
         progress.floor = body.revision;
         return { kind: 'applied', revision };
       }
-      case 'mark-hashes':
-        return { kind: 'applied', revision };
       case 'raise-level':
         return this.#raiseLevel(body.featureLevel);
       case 'set-limits':

@@ -4,6 +4,7 @@ import { unreachable } from '@env-cli/support';
 
 import { ClusterCommands } from './cluster-commands.ts';
 import type { Command } from './command.ts';
+import { IntegrityCommands } from './integrity.ts';
 import { MirrorCommands } from './mirror-commands.ts';
 import { keptOf, replayOf } from './result-codec.ts';
 import type { Refusal } from './refusal.ts';
@@ -22,6 +23,7 @@ export class CommandApplier {
   readonly #mirrorCommands: MirrorCommands;
   readonly #sessionCommands: SessionCommands;
   readonly #clusterCommands: ClusterCommands;
+  readonly #integrityCommands: IntegrityCommands;
 
   constructor(transaction: StateTransaction, mirrors: MirrorState, caches: MachineCaches) {
     this.#transaction = transaction;
@@ -30,6 +32,7 @@ export class CommandApplier {
     this.#mirrorCommands = new MirrorCommands(transaction, mirrors);
     this.#sessionCommands = new SessionCommands(transaction);
     this.#clusterCommands = new ClusterCommands(transaction, caches);
+    this.#integrityCommands = new IntegrityCommands(transaction);
   }
 
   /** `bytes`: the length of the encoded command. `term`: of the entry that carries it. */
@@ -96,8 +99,12 @@ export class CommandApplier {
       case 'withdrawn':
       case 'delivery-failed':
         return this.#mirrorCommands.report(body, term);
-      case 'compact':
       case 'mark-hashes':
+      case 'report-hashes':
+      case 'raise-alarm':
+      case 'clear-alarm':
+        return this.#integrityCommands.apply(body);
+      case 'compact':
       case 'raise-level':
       case 'set-limits':
       case 'bootstrap':

@@ -1,6 +1,7 @@
 import type { MemberIdentity, Revision } from '@env-cli/keyspace';
 import type { MirrorDefinition } from '@env-cli/mirroring';
 
+import type { AlarmKind } from './integrity-row.ts';
 import type { Limits } from './limits.ts';
 import type { Condition, Operation } from './operation.ts';
 
@@ -91,6 +92,12 @@ export type CommandBody =
   | ({ readonly kind: 'delivery-failed'; readonly status: string; readonly detail: Uint8Array } & DeliveryReport)
   /** Asks every member for its state hashes at this very entry. */
   | { readonly kind: 'mark-hashes' }
+  /** What a member holds right after the marked entry `index`: 8 bytes a table, then 8 of the chain. */
+  | { readonly kind: 'report-hashes'; readonly index: number; readonly member: number; readonly hashes: Uint8Array }
+  /** A member found that something is wrong with it at log index `index`. */
+  | { readonly kind: 'raise-alarm'; readonly alarm: AlarmKind; readonly member: number; readonly index: number }
+  /** A person has seen to it. */
+  | { readonly kind: 'clear-alarm'; readonly alarm: AlarmKind; readonly member: number }
   /** Lets commands of a new feature level in. Proposed once every member has it. */
   | { readonly kind: 'raise-level'; readonly featureLevel: number }
   | { readonly kind: 'set-limits'; readonly limits: Limits }

@@ -7,6 +7,7 @@ import { encodeUtf8 } from '@env-cli/support';
 import { decodeCommand, encodeCommand } from './command-codec.ts';
 import type { CommandBody } from './command.ts';
 import { decodeEntryData, encodeEntryData } from './entry-data.ts';
+import { decodeIntegrity, encodeIntegrity, type Integrity } from './integrity-row.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { encodeLimitsRow, limitsOf } from './limits-codec.ts';
 import { decodeResult, encodeResult } from './result-codec.ts';
@@ -97,6 +98,9 @@ const bodies: Record<string, CommandBody> = {
   withdrawn: { kind: 'withdrawn', ...about },
   'delivery-failed': { kind: 'delivery-failed', ...about, status: 'TARGET_ERROR', detail: fill(3, 1) },
   'mark-hashes': { kind: 'mark-hashes' },
+  'report-hashes': { kind: 'report-hashes', index: 1000, member: 3, hashes: fill(56, 8) },
+  'raise-alarm': { kind: 'raise-alarm', alarm: 'state-rotten', member: 3, index: 1000 },
+  'clear-alarm': { kind: 'clear-alarm', alarm: 'state-disagreed', member: 0 },
   'raise-level': { kind: 'raise-level', featureLevel: 1 },
   'set-limits': { kind: 'set-limits', limits },
   bootstrap: bootstrapOf(limits),
@@ -110,6 +114,14 @@ const parts = {
   reason: encodeUtf8('Störung'),
 };
 const commands = Object.fromEntries(Object.entries(bodies).map(([name, body]) => [name, commandOf(body, parts)]));
+const integrity: Integrity = {
+  marks: [
+    { index: 1000, reports: [] },
+    { index: 1010, reports: [{ member: 3, hashes: fill(56, 8) }] },
+  ],
+  alarms: [{ kind: 'state-diverged', member: 2, index: 990, raisedAtMs: 1_700_000_000_000 }],
+  agreedIndex: 990,
+};
 const entryData = { stampMs: 1_700_000_000_000, deltaMs: 300, commands: [fill(3, 1), fill(0, 0), fill(200, 2)] };
 const current = {
   revision: at(300),
@@ -137,6 +149,7 @@ const samples: Record<string, Uint8Array> = {};
 for (const [name, command] of Object.entries(commands)) samples[`command 1, ${name} (command-codec.ts)`] = encodeCommand(command);
 samples['entry data 1 (entry-data.ts)'] = encodeEntryData(entryData);
 samples['limits row (limits-codec.ts)'] = encodeLimitsRow(limits);
+samples['integrity row (integrity-row.ts)'] = encodeIntegrity(integrity);
 for (const [name, result] of Object.entries(results)) samples[`result, ${name} (result-codec.ts)`] = encodeResult(result);
 
 const file = new URL('./golden/commands-1.hex', import.meta.url);
@@ -167,6 +180,10 @@ describe('what was written by any version is read', () => {
 
   test.each(Object.entries(results))('result, %s', (name, result) => {
     expect(decodeResult(read(`result, ${name} (result-codec.ts)`))).toEqual(result);
+  });
+
+  test('integrity row', () => {
+    expect(decodeIntegrity(read('integrity row (integrity-row.ts)'))).toEqual(integrity);
   });
 
   test('limits, and limits of a version that knew fewer have defaults', () => {

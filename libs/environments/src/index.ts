@@ -14,6 +14,8 @@ export {
 } from './get.ts';
 export { history, type HistoryAnswer, type HistoryRequest } from './history.ts';
 export { defaultLimits, entryLimits, type LimitName, type Limits } from './limits.ts';
+export { alarmToStopFor, readIntegrity } from './integrity.ts';
+export { type Alarm, type AlarmKind, alarmKinds, type HashMark, type Integrity } from './integrity-row.ts';
 export { limitsOf } from './limits-codec.ts';
 export { list, type ListAnswer, type ListRequest } from './list.ts';
 export { NotUnderstood } from './not-understood.ts';

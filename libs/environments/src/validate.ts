@@ -76,14 +76,21 @@ function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusa
         at('members', body.members.length > 0 ? null : flaw('must hold at least one member')) ??
         at('limits', flawOfLimits(body.limits))
       );
+    case 'report-hashes':
+      return at('hashes', body.hashes.length <= hashesBytesMax ? null : flaw(`must be at most ${hashesBytesMax} bytes`));
     case 'compact':
     case 'mark-hashes':
+    case 'raise-alarm':
+    case 'clear-alarm':
     case 'raise-level':
       return null;
     default:
       return unreachable(body);
   }
 }
+
+/** Bytes of a member's state hashes: more than any version keeps. */
+const hashesBytesMax = 256;
 
 function at(field: string, found: Flaw | null): Refusal | null {
   return found === null ? null : refusalAt(field, found);

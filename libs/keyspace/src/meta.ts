@@ -10,10 +10,10 @@ import type { ReadTables, Tables } from './tables.ts';
  * - `progress`: how far apply has come, the clocks, the counters, the chain (`progress.ts`);
  * - `hashes`: the additive hash of each other table;
  * - `cluster`: cluster id, epoch, feature level, hash key; there is none before `bootstrap`;
- * - `members`: ids, disks and addresses; `membership`: raft's configuration, opaque here; `limits`: opaque here.
+ * - `members`: ids, disks and addresses; `membership`: raft's configuration, opaque here; `limits` and `integrity`: opaque here.
  *
  * `meta` itself is not summed up row by row. The chain takes in, after every entry, what of it changes with entries (index,
- * term, revision, floor, both clocks, the hash of `changes`), and each of the four other rows whenever it is written.
+ * term, revision, floor, both clocks, the hash of `changes`), and each of the five other rows whenever it is written.
  */
 export const metaKeys = {
   progress: encodeUtf8('progress'),
@@ -22,6 +22,7 @@ export const metaKeys = {
   members: encodeUtf8('members'),
   membership: encodeUtf8('membership'),
   limits: encodeUtf8('limits'),
+  integrity: encodeUtf8('integrity'),
 } as const;
 
 /** What a cluster is told apart by, and what it speaks. */

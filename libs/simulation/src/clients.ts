@@ -1,4 +1,11 @@
-import { type Command, type CommandBody, type CommandResult, encodeCommand, type SessionUse } from '@env-cli/environments';
+import {
+  type Command,
+  type CommandBody,
+  type CommandResult,
+  encodeCommand,
+  type SessionUse,
+  type StateHashes,
+} from '@env-cli/environments';
 import { readProgress } from '@env-cli/keyspace';
 import type { Index, MemberId } from '@env-cli/raft';
 import type { AppliedBatch, ProposalBatch } from '@env-cli/replica';
@@ -43,7 +50,7 @@ interface Waiting {
 /** Clients with sessions: each sends writes, sends those without an answer again to anybody, and reads with strong consistency. */
 export class Clients {
   readonly writes: ClientWrite[] = [];
-  readonly counts = { attempts: 0, acknowledged: 0, replayed: 0, reads: 0, readsFailed: 0 };
+  readonly counts = { attempts: 0, acknowledged: 0, replayed: 0, reads: 0, readsFailed: 0, reports: 0 };
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #settings: ClientSettings;
@@ -71,11 +78,13 @@ export class Clients {
     this.#members = members;
     for (let client = 0; client < this.#settings.clients; client++) this.#openSession(this.#random.bytes(16));
     this.#readLater();
+    this.#markLater();
   }
 
   /** No new writes; those that have no answer are still tried. */
   stop(): void {
     this.#stopped = true;
+    this.#markAtTheEnd();
   }
 
   /** Everything that was begun is acknowledged. */
@@ -122,7 +131,9 @@ export class Clients {
   #applied(id: MemberId, batch: AppliedBatch): void {
     for (const { counter, result } of batch.results) this.#answered(counter, result);
     const member = this.#members.find((one) => one.id === id);
-    if (member !== undefined) this.#finishReads(member);
+    if (member === undefined) return;
+    if (batch.hashes !== null) this.#reportHashes(member, batch.hashes);
+    this.#finishReads(member);
   }
 
   #openSession(session: Uint8Array): void {
@@ -176,8 +187,41 @@ export class Clients {
     this.#toldRevision = Math.max(this.#toldRevision, result.revision);
   }
 
+  /** As a member's leader does from time to time: every member says what it holds after this entry. */
+  #markLater(): void {
+    this.#timeline.after(this.#random.span(1, 8) * this.#settings.patienceMs, () => {
+      if (this.#stopped) return;
+      this.#propose({ kind: 'mark-hashes' }, null, () => undefined);
+      this.#markLater();
+    });
+  }
+
+  /** Once more when all faults are over, so that the members of every run are compared. */
+  #markAtTheEnd(): void {
+    this.#open++;
+    const attempt = (): void =>
+      this.#propose({ kind: 'mark-hashes' }, null, (result) => {
+        if (result === 'failed') return this.#later(attempt);
+        this.#open--;
+      });
+    attempt();
+  }
+
+  #reportHashes(member: SimulatedMember, { index, bytes }: StateHashes): void {
+    this.counts.reports++;
+    this.#proposeAt(member, { kind: 'report-hashes', index, member: member.id, hashes: bytes }, null, () => undefined);
+  }
+
   #propose(body: CommandBody, session: SessionUse | null, answer: (result: CommandResult | 'failed') => void): void {
-    const member = this.#random.pick(this.#members);
+    this.#proposeAt(this.#random.pick(this.#members), body, session, answer);
+  }
+
+  #proposeAt(
+    member: SimulatedMember,
+    body: CommandBody,
+    session: SessionUse | null,
+    answer: (result: CommandResult | 'failed') => void,
+  ): void {
     if (!member.alive) {
       answer('failed');
       return;

@@ -1,3 +1,4 @@
+import { readIntegrity } from '@env-cli/environments';
 import { type MemoryTables, readChangesAfter, readProgress, tableNames } from '@env-cli/keyspace';
 import { decodeUtf8, equalBytes } from '@env-cli/support';
 
@@ -20,6 +21,15 @@ export function checkEqual(states: readonly { readonly id: number; readonly tabl
       if (!same) throw new Violation('members are equal', `members ${first.id} and ${other.id} differ in ${table}`);
     }
   }
+}
+
+/** Members that are equal raise no alarm, whatever was lost, repeated or crashed; answers the entry at which they last agreed. */
+export function checkAlarms(tables: MemoryTables): number {
+  const { alarms, agreedIndex } = readIntegrity(tables);
+  const [alarm] = alarms;
+  if (alarm !== undefined)
+    throw new Violation('members that are equal raise no alarm', `${alarm.kind} of member ${alarm.member} at ${alarm.index}`);
+  return agreedIndex;
 }
 
 /** Every write that was acknowledged happened, at the revision that was told; and no write happened twice. */

@@ -45,6 +45,32 @@ function forgetful(): StateMachinePort {
   };
 }
 
+/** One member keeps something else of the first writes than the others do. */
+function straying(): Plants {
+  let lives = 0;
+  return {
+    createStateMachine: () => {
+      const real = new StateMachine();
+      if (lives++ > 0) return real;
+      return {
+        begin: (tables) => {
+          const transaction = real.begin(tables);
+          return {
+            finish: () => transaction.finish(),
+            apply: (entry) => {
+              if (entry.kind !== 'command' || entry.index > 20) return transaction.apply(entry);
+              const data = decodeEntryData(entry.data);
+              const reason = Uint8Array.of(65);
+              const commands = data.commands.map((bytes) => encodeCommand({ ...decodeCommand(bytes), reason }));
+              return transaction.apply({ ...entry, data: encodeEntryData({ ...data, commands }) });
+            },
+          };
+        },
+      };
+    },
+  };
+}
+
 const seedsMax = 400;
 
 describe('each planted bug is found', () => {
@@ -76,6 +102,7 @@ describe('each planted bug is found', () => {
       ['a strong read is never stale'],
       () => mutatedCore('read-index', 'rounds.ts', 'reads.confirm(confirmed)', 'reads.confirm(reads.begun)'),
     ],
+    ['a member applies an entry in another way', ['members that are equal raise no alarm'], straying],
   ];
 
   test.each(plants)(

@@ -29,6 +29,7 @@ test(`every rule holds after every event, seed after seed for ${runMs / 1000} s 
   expect(seeds.snapshotsInstalled).toBeGreaterThan(100);
   expect(seeds.replayed).toBeGreaterThan(1000);
   expect(seeds.reads).toBeGreaterThan(1000);
+  expect(seeds.agreed).toBeGreaterThan(0.9 * seeds.runs);
   process.stdout.write(
     `${seeds.runs} seeds: ${Math.round(seeds.virtualMs / 1000)} s of virtual time, ${seeds.committed} entries, ${seeds.acknowledged} writes acknowledged\n`,
   );

@@ -14,6 +14,8 @@ export interface Seeds {
   readonly replayed: number;
   readonly reads: number;
   readonly elections: number;
+  /** Runs in which a majority of the members reported the same state after a marked entry. */
+  readonly agreed: number;
   readonly snapshotsInstalled: number;
   readonly deaths: ReadonlyMap<Boundary, number>;
   readonly faults: ReadonlyMap<FaultKind, number>;
@@ -39,6 +41,7 @@ export function runSeeds({ firstSeed, plants = {}, goesOn }: SeedsOptions): Seed
     replayed: 0,
     reads: 0,
     elections: 0,
+    agreed: 0,
     snapshotsInstalled: 0,
   };
   let failed: Run | null = null;
@@ -52,6 +55,7 @@ export function runSeeds({ firstSeed, plants = {}, goesOn }: SeedsOptions): Seed
     sums.replayed += run.clients.replayed;
     sums.reads += run.clients.reads;
     sums.elections += run.terms;
+    if (run.agreedIndex > 0) sums.agreed++;
     sums.snapshotsInstalled += run.snapshotsInstalled;
     for (const [boundary, count] of run.deaths) deaths.set(boundary, deaths.get(boundary)! + count);
     for (const [kind, count] of run.faults) faults.set(kind, faults.get(kind)! + count);

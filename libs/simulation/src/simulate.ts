@@ -16,7 +16,7 @@ import { Clients } from './clients.ts';
 import { type Boundary, boundaries } from './crash.ts';
 import { type DiskLies, LogDisk } from './disk-log.ts';
 import { StateDisk } from './disk-state.ts';
-import { checkEqual, checkWrites } from './end-checks.ts';
+import { checkAlarms, checkEqual, checkWrites } from './end-checks.ts';
 import { type FaultKind, Faults } from './faults.ts';
 import { foundingTables } from './founding.ts';
 import { SimulatedMember, type World } from './member.ts';
@@ -51,6 +51,8 @@ export interface Run {
   readonly virtualMs: number;
   readonly terms: number;
   readonly committed: number;
+  /** The newest marked entry after which a majority of the members reported the same state; 0: none. */
+  readonly agreedIndex: number;
   readonly clients: Clients['counts'];
   readonly network: Network['counts'];
   readonly faults: ReadonlyMap<FaultKind, number>;
@@ -113,6 +115,7 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
   line(`seed ${seed}: ${JSON.stringify(settings)}`);
 
   let events = 0;
+  let agreedIndex = 0;
   let violation: Violation | null = null;
   const runUntil = (done: () => boolean, untilMs: number, what: string): void => {
     while (!done()) {
@@ -135,6 +138,7 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
     const healedMs = timeline.nowMs + healElections * electionMs;
     runUntil(() => clients.finished, healedMs, 'not every client has its answers');
     runUntil(() => atRest(list), healedMs, 'not every member has applied what is committed');
+    agreedIndex = checkAlarms(list[0]!.tables!);
     checkEqual(list.map((member) => ({ id: member.id, tables: member.tables! })));
     checkWrites(list[0]!.tables!, clients.writes);
   } catch (error) {
@@ -149,6 +153,7 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
     virtualMs: timeline.nowMs,
     terms: Math.max(...list.map((member) => member.durableTerm)),
     committed: world.checks.committedIndex,
+    agreedIndex,
     clients: clients.counts,
     network: network.counts,
     faults: faults.counts,

@@ -1,0 +1,122 @@
+import { metaKeys, readMembers, type ReadTables, type StateTransaction } from '@env-cli/keyspace';
+import { equalBytes, unreachable } from '@env-cli/support';
+
+import type { CommandBody } from './command.ts';
+import { type Alarm, type AlarmKind, decodeIntegrity, encodeIntegrity, type HashMark, type Integrity } from './integrity-row.ts';
+import type { CommandResult } from './result.ts';
+
+type Bodies = Extract<CommandBody, { readonly kind: 'mark-hashes' | 'report-hashes' | 'raise-alarm' | 'clear-alarm' }>;
+
+/** Marks whose reports are still taken: a member that was away for longer is compared at the next one. */
+const marksMax = 4;
+
+/**
+ * Members that hold different states for the same log are found here: as part of the log, so that all come to the same verdict.
+ *
+ * `mark-hashes` marks an entry; each member reports the hashes of its state right after it, as a command like any other. What a
+ * majority of all members reports is right, and who reports something else raises the alarm `state-diverged`. While no value has a
+ * majority and two differ, nobody can say who is wrong: `state-disagreed`. An alarm stays until a person clears it.
+ *
+ * All members count as voters, for no command changes the members of a cluster yet.
+ */
+export class IntegrityCommands {
+  readonly #transaction: StateTransaction;
+
+  constructor(transaction: StateTransaction) {
+    this.#transaction = transaction;
+  }
+
+  apply(body: Bodies): CommandResult {
+    const { revision } = this.#transaction.progress;
+    const integrity = readIntegrity(this.#transaction.tables);
+    const changed = this.#changed(body, integrity);
+    if (changed === null) return { kind: 'unchanged', revision };
+    this.#transaction.putMeta('integrity', encodeIntegrity(changed));
+    return { kind: 'applied', revision };
+  }
+
+  #changed(body: Bodies, integrity: Integrity): Integrity | null {
+    switch (body.kind) {
+      case 'mark-hashes': {
+        const mark = { index: this.#transaction.progress.appliedIndex + 1, reports: [] };
+        // Two marks in one entry are one.
+        if (integrity.marks.at(-1)?.index === mark.index) return null;
+        return { ...integrity, marks: [...integrity.marks, mark].slice(-marksMax) };
+      }
+      case 'report-hashes':
+        return this.#reported(body, integrity);
+      case 'raise-alarm':
+        return this.#isMember(body.member) ? this.#raised(integrity, body.alarm, body.member, body.index) : null;
+      case 'clear-alarm': {
+        const alarms = integrity.alarms.filter(({ kind, member }) => kind !== body.alarm || member !== body.member);
+        return alarms.length === integrity.alarms.length ? null : { ...integrity, alarms };
+      }
+      default:
+        return unreachable(body);
+    }
+  }
+
+  #reported(
+    { index, member, hashes }: Extract<Bodies, { readonly kind: 'report-hashes' }>,
+    integrity: Integrity,
+  ): Integrity | null {
+    const before = integrity.marks.find((mark) => mark.index === index);
+    if (before === undefined || !this.#isMember(member) || before.reports.some((report) => report.member === member)) return null;
+    // The array is a view on the entry, which lives no longer than its transaction.
+    const mark = { index, reports: [...before.reports, { member, hashes: hashes.slice() }] };
+    const marks = integrity.marks.map((one) => (one === before ? mark : one));
+    const right = majorityOf(mark, readMembers(this.#transaction.tables).length);
+    let next: Integrity = { ...integrity, marks };
+    if (right === null) return allEqual(mark) ? next : (this.#raised(next, 'state-disagreed', 0, index) ?? next);
+    // What looked like a draw while reports were missing is none.
+    const alarms = next.alarms.filter((alarm) => alarm.kind !== 'state-disagreed' || alarm.index !== index);
+    next = { ...next, alarms, agreedIndex: Math.max(integrity.agreedIndex, index) };
+    for (const report of mark.reports) {
+      if (!equalBytes(report.hashes, right)) next = this.#raised(next, 'state-diverged', report.member, index) ?? next;
+    }
+    return next;
+  }
+
+  /** Null when the same alarm about the same member is raised already. */
+  #raised(integrity: Integrity, kind: AlarmKind, member: number, index: number): Integrity | null {
+    if (integrity.alarms.some((alarm) => alarm.kind === kind && alarm.member === member)) return null;
+    const alarm = { kind, member, index, raisedAtMs: this.#transaction.progress.peopleTimeMs };
+    return { ...integrity, alarms: [...integrity.alarms, alarm] };
+  }
+
+  #isMember(member: number): boolean {
+    return readMembers(this.#transaction.tables).some(({ memberId }) => memberId === member);
+  }
+}
+
+/** What is known of the equality of the members' states. */
+export function readIntegrity(tables: ReadTables): Integrity {
+  const bytes = tables.get('meta', metaKeys.integrity);
+  return bytes === undefined ? { marks: [], alarms: [], agreedIndex: 0 } : decodeIntegrity(bytes);
+}
+
+/**
+ * The alarm for which a member has to stop: its state is known to be wrong, and most others' is not. Null: it may go on.
+ *
+ * Where as many are accused as are needed for a quorum, stopping them would take the cluster away, and what is wrong is perhaps the
+ * accusation: then there are alarms and no stop.
+ */
+export function alarmToStopFor(tables: ReadTables, memberId: number): Alarm | null {
+  const { alarms } = readIntegrity(tables);
+  const members = readMembers(tables).length;
+  const accused = new Set(alarms.filter(({ member }) => member !== 0).map(({ member }) => member));
+  if (members - accused.size <= members / 2) return null;
+  return alarms.find(({ member }) => member === memberId) ?? null;
+}
+
+/** The hashes that more than half of all members report; null while there are none such. */
+function majorityOf({ reports }: HashMark, members: number): Uint8Array | null {
+  for (const { hashes } of reports) {
+    if (reports.filter((other) => equalBytes(other.hashes, hashes)).length > members / 2) return hashes;
+  }
+  return null;
+}
+
+function allEqual({ reports }: HashMark): boolean {
+  return reports.every(({ hashes }) => equalBytes(hashes, reports[0]!.hashes));
+}
