@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { HashScrub, MemoryTables, readHashBytes, type Revision, type TableName, tableNames } from '@env-cli/keyspace';
+import { HashScrub, MemoryTables, type Revision, type TableName, tableNames } from '@env-cli/keyspace';
 import { hexOf } from '@env-cli/support';
 import * as fc from 'fast-check';
 
@@ -210,13 +210,11 @@ test('the hashes that apply keeps are those of the rows', () => {
     fc.property(logs, (log) => {
       const mark = { ...first, data: encodeEntryData({ stampMs: 1, deltaMs: 0, commands: [bytesOf({ kind: 'mark-hashes' })] }) };
       const { tables, outcomes } = applied([...log, mark], () => 'none');
-      const scrub = new HashScrub(tables);
-      let step = scrub.step(10);
-      while (step.kind === 'more') step = scrub.step(10);
-      const { hashes } = outcomes.at(-1)!;
-      expect(hashes).toMatchObject({ index: log.length + 1 });
-      expect(hexOf(hashes!.bytes).slice(0, -16)).toBe(hexOf(step.bytes));
-      expect(hexOf(readHashBytes(tables))).toBe(hexOf(step.bytes));
+      const scrub = new HashScrub();
+      let step = scrub.step(tables, 10);
+      while (step.kind === 'more') step = scrub.step(tables, 10);
+      expect(step.broken).toEqual([]);
+      expect(outcomes.at(-1)!.hashes).toMatchObject({ index: log.length + 1 });
     }),
     { numRuns: 60 },
   );

@@ -20,17 +20,16 @@ export {
   type MemberIdentity,
   metaKeys,
   readClusterIdentity,
-  readHashBytes,
   readMembers,
   readMembership,
   readProgress,
 } from './meta.ts';
+export { HashScrub, ScrubbedTables, type ScrubStep } from './hash-scrub.ts';
 export { changeAt, environmentAt } from './past.ts';
 export { passTime, type Progress } from './progress.ts';
 export { type Revision, toRevision } from './revision.ts';
 export type { KeptResult } from './kept-results.ts';
 export { type SessionCache, sessionIdBytes, type SessionLimits, type SessionVerdict } from './sessions.ts';
 export { StateTransaction } from './state-transaction.ts';
-export { HashScrub, type ScrubStep } from './table-hashes.ts';
 export { type ReadTables, type Row, type RowRange, type TableName, tableNames, type Tables } from './tables.ts';
 export { type Variable, type VariableType, variableTypes, type VariableValue } from './variable.ts';

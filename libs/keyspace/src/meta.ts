@@ -66,13 +66,6 @@ export function readHashes(tables: ReadTables): TableHashes {
   return TableHashes.decode(reader);
 }
 
-/** The hashes of the tables as apply keeps them: what a `HashScrub` of the same snapshot must come to. */
-export function readHashBytes(tables: ReadTables): Uint8Array {
-  const writer = new ByteWriter(64);
-  readHashes(tables).encode(writer);
-  return writer.take();
-}
-
 export function writeHashes(tables: Tables, hashes: TableHashes): void {
   const writer = new ByteWriter(64).u8(format);
   hashes.encode(writer);

@@ -1,10 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { ByteWriter, encodeUtf8 } from '@env-cli/support';
+import { encodeUtf8 } from '@env-cli/support';
 import * as fc from 'fast-check';
 
-import { MemoryTables } from './memory-tables.ts';
 import { hashRow } from './row-hash.ts';
-import { HashScrub, TableHashes } from './table-hashes.ts';
 
 const bytes = fc.uint8Array({ maxLength: 40 });
 const of = (key: Uint8Array, value: Uint8Array): string => JSON.stringify(hashRow(key, value));
@@ -43,30 +41,4 @@ describe('different rows have different hashes', () => {
       }
     }
   });
-});
-
-test('the hashes that are kept row by row are those that the scrub computes from the tables, in whatever order rows came', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.record({ key: fc.uint8Array({ minLength: 1, maxLength: 2 }), value: bytes, remove: fc.boolean() })),
-      fc.integer({ min: 1, max: 7 }),
-      (steps, rows) => {
-        const tables = new MemoryTables();
-        const hashes = new TableHashes();
-        for (const { key, value, remove } of steps) {
-          const before = tables.get('outbox', key);
-          if (before !== undefined) hashes.subtract('outbox', key, before);
-          if (remove) tables.remove('outbox', key);
-          else tables.put('outbox', key, value);
-          if (!remove) hashes.add('outbox', key, value);
-        }
-        const scrub = new HashScrub(tables);
-        let step = scrub.step(rows);
-        while (step.kind === 'more') step = scrub.step(rows);
-        const kept = new ByteWriter();
-        hashes.encode(kept);
-        expect(step.bytes).toEqual(kept.take());
-      },
-    ),
-  );
 });

@@ -1,8 +1,7 @@
 import { ByteReader, ByteWriter } from '@env-cli/support';
 
-import { keyAfter } from './keys.ts';
 import { hashRow } from './row-hash.ts';
-import { type ReadTables, type Row, type TableName, tableNames } from './tables.ts';
+import { type TableName, tableNames } from './tables.ts';
 
 /** The tables that are hashed row by row: all but `meta`, which holds the hashes, and is folded into the chain instead. */
 export const hashedTableNames = tableNames.filter((name) => name !== 'meta');
@@ -53,40 +52,3 @@ export class TableHashes {
 }
 
 const laneOf = Object.fromEntries(hashedTableNames.map((name, i) => [name, i * 2])) as Record<TableName, number>;
-
-/** Where a {@link HashScrub} has come to. */
-export type ScrubStep = { readonly kind: 'more' } | { readonly kind: 'done'; readonly bytes: Uint8Array };
-
-/**
- * Computes the hashes of all tables from their rows, some rows at a time, on one read transaction: what the scrub compares
- * with the hashes that apply kept, and so finds what rotted on disk.
- */
-export class HashScrub {
-  readonly #tables: ReadTables;
-  readonly #hashes = new TableHashes();
-  #table = 0;
-  #from: Uint8Array | undefined;
-
-  constructor(tables: ReadTables) {
-    this.#tables = tables;
-  }
-
-  /** Reads up to `rows` further rows. When done, `bytes` are what `TableHashes.encode` writes. */
-  step(rows: number): ScrubStep {
-    const name = hashedTableNames[this.#table];
-    if (name === undefined) {
-      const writer = new ByteWriter();
-      this.#hashes.encode(writer);
-      return { kind: 'done', bytes: writer.take() };
-    }
-    const found: Row[] = this.#tables.range(name, { ...(this.#from && { from: this.#from }), limit: rows });
-    for (const row of found) this.#hashes.add(name, row.key, row.value);
-    if (found.length < rows) {
-      this.#table++;
-      this.#from = undefined;
-    } else {
-      this.#from = keyAfter(found.at(-1)!.key);
-    }
-    return { kind: 'more' };
-  }
-}

@@ -6,7 +6,7 @@ export { installSnapshot } from './install.ts';
 export { type Pin } from './pin.ts';
 export { type ReadPosition, type StorePosition } from './position.ts';
 export { StoreReader } from './reader.ts';
-export { DataDirectoryRefused, type RefusalCode } from './refusal.ts';
+export { DataDirectoryRefused, type RefusalCode, repairByReplacement } from './refusal.ts';
 export { newSpoolPath, spool, SpoolReader, SpoolReceiver } from './spool.ts';
 export { openState } from './state-directory.ts';
 export { type Store, type StoreOptions } from './store.ts';

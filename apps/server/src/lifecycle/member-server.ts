@@ -6,6 +6,8 @@ import { BrokenInvariant } from '@env-cli/support';
 
 import { Api } from '../api.ts';
 import { addReflection, apiServices, HealthService } from '../health.ts';
+import { refuseAccusedMember } from '../integrity/accused-member.ts';
+import { IntegrityWatch } from '../integrity/integrity-watch.ts';
 import type { Member } from '../member/member.ts';
 import { startMember } from '../member/start-member.ts';
 import { createDefaultMirror } from '../mirrors/default-mirror.ts';
@@ -46,6 +48,7 @@ export class MemberServer {
   #metrics: Metrics | null = null;
   #member: Member | null = null;
   #worker = noWorker;
+  #integrity: IntegrityWatch | null = null;
   #api: Api | null = null;
   #listening: ListeningApi | null = null;
   #readinessTimer: NodeJS.Timeout | undefined;
@@ -76,6 +79,12 @@ export class MemberServer {
     const member = await this.#startMember();
     this.#member = member;
     member.stopped.catch((error: unknown) => this.#fail(error instanceof Error ? error.message : String(error)));
+    await refuseAccusedMember(member);
+    this.#integrity = new IntegrityWatch(member, {
+      markIntervalMs: options['storage.hash_check_interval'],
+      log: this.#log,
+      stop: (reason) => this.#fail(reason),
+    });
 
     const faults = this.#faultSink();
     const broken = (error: unknown): void =>
@@ -116,6 +125,7 @@ export class MemberServer {
     this.#api?.drain();
     await this.#listening?.close();
     await this.#worker.stop();
+    this.#integrity?.stop();
     this.#api?.close();
     await this.#member?.stop(this.#options['server.drain_timeout']);
     await this.#http?.close();
@@ -176,6 +186,7 @@ export class MemberServer {
           reserveBytes: options['storage.reserve_size'],
           mapBytes: options['storage.map_size'],
           logSegmentBytes: options['storage.log_segment_size'],
+          scrubIntervalMs: options['storage.scrub_interval'],
           signal: this.#startAbort.signal,
         },
         ({ level, message }) => this.#log[level](message),
@@ -220,7 +231,8 @@ export class MemberServer {
     const storage: FigureSource = {
       figures: () => Promise.resolve({ storage_usage_bytes: api.storageBytes() }),
     };
-    return new Metrics(member, methods, [watches, storage, this.#worker]);
+    const checks = this.#integrity === null ? [] : [this.#integrity];
+    return new Metrics(member, methods, [watches, storage, this.#worker, ...checks]);
   }
 
   #readiness(): Verdict {

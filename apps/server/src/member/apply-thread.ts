@@ -17,6 +17,7 @@ import {
 import { entriesOf, flattenResults } from './flat.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { processMs } from './process-clock.ts';
+import { Scrubber } from './scrubber.ts';
 import type { ApplyStart, ApplyToApi, ApplyToConsensus, ConsensusToApply, StateReport } from './thread-messages.ts';
 import { Turns } from './turns.ts';
 import type { ThreadHost, ThreadService } from './worker-main.ts';
@@ -39,6 +40,7 @@ export class ApplyThread implements ThreadService<StateReport> {
   readonly #timer: NodeJS.Timeout;
   readonly #loop: ApplyLoop;
   readonly #storeOptions: StoreOptions;
+  readonly #scrubber: Scrubber;
   #store: Store;
   #machine = new StateMachine();
   #transactions = 0;
@@ -60,7 +62,7 @@ export class ApplyThread implements ThreadService<StateReport> {
         store: {
           transact: (work) => {
             const beganMs = processMs();
-            this.#store.transact(work);
+            this.#store.transact((tables) => work(this.#scrubber.watched(tables)));
             this.#transactions++;
             this.#transactSeconds += (processMs() - beganMs) / 1000;
           },
@@ -80,6 +82,15 @@ export class ApplyThread implements ThreadService<StateReport> {
         wake: this.#turns.request,
       },
     );
+    this.#scrubber = new Scrubber(start.scrubIntervalMs, {
+      snapshot: (work) => this.#store.snapshot(work),
+      nowMs: processMs,
+      after: (milliseconds, run) => {
+        const timer = setTimeout(() => this.#guarded(run), milliseconds);
+        return () => clearTimeout(timer);
+      },
+      scrubbed: (scrubbed) => this.#toApi({ kind: 'scrubbed', scrubbed, index: this.#loop.appliedIndex }),
+    });
     start.consensus.on('message', (message: ConsensusToApply) => this.#take(message));
     this.#timer = setInterval(this.#turns.request, idleMs);
   }
@@ -131,17 +142,23 @@ export class ApplyThread implements ThreadService<StateReport> {
   }
 
   #turn(): void {
-    if (this.#halted) return;
-    try {
-      this.#loop.turn();
-    } catch (error) {
-      this.#host.fail(error);
-      return;
-    }
+    if (!this.#guarded(() => this.#loop.turn())) return;
     if (this.#installing === null || !this.#loop.idle) return;
     const path = this.#installing;
     this.#installing = null;
     void this.#install(path);
+  }
+
+  /** Does something with the state; the member stops when that fails. Answers whether it was done. */
+  #guarded(work: () => void): boolean {
+    if (this.#halted) return false;
+    try {
+      work();
+      return true;
+    } catch (error) {
+      this.#host.fail(error);
+      return false;
+    }
   }
 
   #applied({ index, term, revision, results, hashes }: AppliedBatch): void {
@@ -185,14 +202,14 @@ export class ApplyThread implements ThreadService<StateReport> {
       return undefined;
     }
     try {
+      this.#scrubber.replaced();
       await this.#store.abandon();
       this.#store = await openState(this.#start.dataDir, this.#storeOptions);
       this.#machine = new StateMachine();
       this.#tellApplied();
       const state = this.report;
       this.#loop.replaced(state.appliedIndex);
-      const toApi: ApplyToApi = { kind: 'state-replaced', state };
-      this.#start.api.postMessage(toApi);
+      this.#toApi({ kind: 'state-replaced', state });
       this.#toConsensus({ kind: 'installed', state });
     } catch (error) {
       this.#host.fail(error);
@@ -204,6 +221,7 @@ export class ApplyThread implements ThreadService<StateReport> {
   #halt(): void {
     this.#halted = true;
     clearInterval(this.#timer);
+    this.#scrubber.close();
     if (this.#word !== null) clearTimeout(this.#word);
     this.#word = null;
     this.#delay.close();
@@ -214,6 +232,10 @@ export class ApplyThread implements ThreadService<StateReport> {
     // Not within the call that failed: it may stand in the middle of a transaction.
     await new Promise((resolve) => setImmediate(resolve));
     await this.#store.abandon();
+  }
+
+  #toApi(message: ApplyToApi): void {
+    this.#start.api.postMessage(message);
   }
 
   #toConsensus(message: ApplyToConsensus): void {

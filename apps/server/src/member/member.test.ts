@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { positionOf } from '@env-cli/environments';
+import { positionOf, type StateHashes } from '@env-cli/environments';
 
 import { type Member, MemberUnavailable } from './member.ts';
 import { eventually, Members, need, setting, soon } from './testing/members.ts';
@@ -78,12 +78,14 @@ describe('three members on three threads each', () => {
   test('have equal state hashes at an equal index', async () => {
     const leader = await members.leader();
     const mark = { ...setting('a', 'V', '1'), body: { kind: 'mark-hashes' } } as const;
+    const heard = members.running.map((member) => {
+      const { promise, resolve } = Promise.withResolvers<StateHashes>();
+      return { promise, end: member.onHashes(resolve) };
+    });
     const { appliedIndex } = await leader.propose(mark, soon());
-    const hashes = await Promise.all(
-      members.running.map((member) =>
-        eventually(() => (member.stateHashes?.()?.index === appliedIndex ? (member.stateHashes()?.bytes ?? null) : null)),
-      ),
-    );
+    const hashes = await Promise.all(heard.map(({ promise }) => promise));
+    for (const { end } of heard) end();
+    expect(hashes[0]!.index).toBe(appliedIndex);
     expect(hashes[1]).toEqual(hashes[0]);
     expect(hashes[2]).toEqual(hashes[0]);
   });

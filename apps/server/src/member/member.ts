@@ -1,5 +1,7 @@
-import type { Command, CommandResult } from '@env-cli/environments';
+import type { Command, CommandResult, StateHashes } from '@env-cli/environments';
 import type { ReadTables } from '@env-cli/keyspace';
+
+import type { Scrubbed } from './scrubber.ts';
 
 /** A command as the API thread makes it: the member adds the request id under which it waits for the result. */
 export type Proposal = Omit<Command, 'requestId'>;
@@ -109,8 +111,11 @@ export interface Member {
   /** Calls `listener` when this member begins or ends to lead. Returns what ends it. */
   onLeadership(listener: (leading: { readonly term: number } | null) => void): () => void;
 
-  /** What the newest applied `mark-hashes` found on this member: equal on all members at an equal index. Null before the first since its start. */
-  stateHashes?(): { readonly index: number; readonly bytes: Uint8Array } | null;
+  /** Calls `listener` with what this member holds right after an entry that was marked: equal on all members. Returns what ends it. */
+  onHashes(listener: (hashes: StateHashes) => void): () => void;
+
+  /** Calls `listener` when the whole state was read again; `index`: the last entry in it. Returns what ends it. */
+  onScrubbed(listener: (scrubbed: Scrubbed, index: number) => void): () => void;
 
   /** Figures of the other threads for /metrics: names without the `env_cli_` prefix, values in base units. */
   metrics(): Promise<Readonly<Record<string, number>>>;

@@ -38,12 +38,15 @@ export interface MemberOptions {
   readonly logSegmentBytes?: number;
   /** Entries that the log keeps for members that were away for a moment. Defaults to 100,000, and to 64 MiB of them. */
   readonly logTailEntriesMax?: number;
+  /** Milliseconds between two scrubs of the state. Defaults to an hour. */
+  readonly scrubIntervalMs?: number;
   /** Gives up the start, which otherwise waits for as long as a new cluster's members do. */
   readonly signal?: AbortSignal;
 }
 
 const tickMsDefault = 100;
 const electionTicksDefault = 10;
+const scrubIntervalMsDefault = 3_600_000;
 
 /**
  * Starts a member: its data directory, the thread of its state, the thread of its consensus. Resolves once it takes part in its cluster;
@@ -109,7 +112,13 @@ async function startThreads(
     failure.reject(new Error(message));
   };
 
-  const applyStart: ApplyStart = { ...common, consensus: between.port1, api: toApply.port1, mapBytes: options.mapBytes ?? null };
+  const applyStart: ApplyStart = {
+    ...common,
+    consensus: between.port1,
+    api: toApply.port1,
+    mapBytes: options.mapBytes ?? null,
+    scrubIntervalMs: options.scrubIntervalMs ?? scrubIntervalMsDefault,
+  };
   const apply = new WorkerHandle<StateReport>({
     name: 'apply-worker',
     start: applyStart,

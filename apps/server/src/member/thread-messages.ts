@@ -4,6 +4,7 @@ import type { ProposalBatch, ProposalRefusedCode, ReadRefusedCode } from '@env-c
 import type { MessagePort } from 'node:worker_threads';
 
 import type { MemberView } from './member.ts';
+import type { Scrubbed } from './scrubber.ts';
 
 /** What both workers are given. Ids and options are copied; the ports are theirs. */
 interface WorkerStart {
@@ -19,6 +20,7 @@ export interface ApplyStart extends WorkerStart {
   readonly consensus: MessagePort;
   readonly api: MessagePort;
   readonly mapBytes: number | null;
+  readonly scrubIntervalMs: number;
 }
 
 export interface ConsensusStart extends WorkerStart {
@@ -112,6 +114,8 @@ export type ApplyToApi =
       /** State hashes that the command of an entry asked for. */
       readonly hashes: { readonly index: number; readonly bytes: Uint8Array } | null;
     }
+  /** All rows were read, up to those that log index `index` brought. */
+  | { readonly kind: 'scrubbed'; readonly scrubbed: Scrubbed; readonly index: number }
   /** The state is another one now: readers open it, and let go of the old one. */
   | { readonly kind: 'state-replaced'; readonly state: StateReport };
 

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { commandRows, encodeCommand } from '@env-cli/environments';
+import { commandRows, encodeCommand, type StateHashes } from '@env-cli/environments';
 import { readProgress, type ReadTables } from '@env-cli/keyspace';
 import { type DataDirectory, type Identity, StoreReader } from '@env-cli/store-lmdb';
 
@@ -21,6 +21,7 @@ import { MirrorCount } from './mirror-count.ts';
 import { PendingProposals } from './pending-proposals.ts';
 import { processMs, processMsOffset } from './process-clock.ts';
 import { ReadGate } from './read-gate.ts';
+import type { Scrubbed } from './scrubber.ts';
 import type { ApiToConsensus, ApplyToApi, ConsensusToApi, StateReport, ThreadLog } from './thread-messages.ts';
 import { Turns } from './turns.ts';
 import type { WorkerHandle } from './worker-handle.ts';
@@ -62,6 +63,8 @@ export class ThreadedMember implements Member {
   readonly #delay = new LoopDelay('api');
   readonly #appliedListeners = new Listeners<number>();
   readonly #replacedListeners = new Listeners<void>();
+  readonly #hashesListeners = new Listeners<StateHashes>();
+  readonly #scrubbedListeners = new Listeners<{ readonly scrubbed: Scrubbed; readonly index: number }>();
   readonly #leadershipListeners = new Listeners<{ readonly term: number } | null>();
   readonly #ended = Promise.withResolvers<void>();
   #reader: StoreReader;
@@ -69,7 +72,6 @@ export class ThreadedMember implements Member {
   #view: MemberView;
   #leadingTerm: number | null = null;
   #lastCounter = 0;
-  #hashes: { readonly index: number; readonly bytes: Uint8Array } | null = null;
   #state: 'running' | 'stopping' | 'ended' = 'running';
   /** Called when nothing waits any more. */
   #drained: (() => void) | null = null;
@@ -139,8 +141,12 @@ export class ThreadedMember implements Member {
     return this.#leadershipListeners.add(listener);
   }
 
-  stateHashes(): { readonly index: number; readonly bytes: Uint8Array } | null {
-    return this.#hashes;
+  onHashes(listener: (hashes: StateHashes) => void): () => void {
+    return this.#hashesListeners.add(listener);
+  }
+
+  onScrubbed(listener: (scrubbed: Scrubbed, index: number) => void): () => void {
+    return this.#scrubbedListeners.add(({ scrubbed, index }) => listener(scrubbed, index));
   }
 
   async metrics(): Promise<Readonly<Record<string, number>>> {
@@ -198,8 +204,12 @@ export class ThreadedMember implements Member {
       if (this.#pending.size === 0) this.#drained?.();
       return;
     }
+    if (message.kind === 'scrubbed') {
+      this.#scrubbedListeners.tell(message);
+      return;
+    }
     const { results, index, term, revision, hashes } = message;
-    this.#hashes = hashes ?? this.#hashes;
+    if (hashes !== null) this.#hashesListeners.tell(hashes);
     if (results !== null) forEachResult(results, (counter, at, result) => this.#pending.applied(counter, at, result));
     this.#pending.termApplied(term);
     this.#view = { ...this.#view, appliedIndex: Math.max(index, this.#view.appliedIndex) };

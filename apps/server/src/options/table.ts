@@ -127,6 +127,18 @@ export const optionTable = {
     16 * 2 ** 20,
     'Space that is kept for the day on which the disk is full, so that the member can stop in order and start again.',
   ),
+  'storage.hash_check_interval': option(
+    'hash-check-interval',
+    duration(100, 86_400_000),
+    10_000,
+    'How often the leader lets the members compare their states, if something was written since.',
+  ),
+  'storage.scrub_interval': option(
+    'scrub-interval',
+    duration(1_000, 30 * 86_400_000),
+    3_600_000,
+    'How long after the last time the member reads its whole state again, slowly, to find what its disk has lost or changed.',
+  ),
   'mirrors.enabled': option('mirrors', flag, true, 'Whether this member delivers to mirrors while it leads.'),
   'mirrors.deliveries_max': option(
     'mirror-deliveries-max',

@@ -5,6 +5,7 @@ import {
   defaultLimits,
   featureLevelMax,
   type Limits,
+  type StateHashes,
   StateMachine,
 } from '@env-cli/environments';
 import { MemoryTables, readProgress, type ReadTables } from '@env-cli/keyspace';
@@ -46,6 +47,7 @@ export class TwinMember implements Member {
   readonly #log: TwinLog;
   readonly #leader: TwinMember | null;
   readonly #applied = new Set<(revision: number) => void>();
+  readonly #hashes = new Set<(hashes: StateHashes) => void>();
   readonly #replaced = new Set<() => void>();
   readonly #leadership = new Set<(leading: { readonly term: number } | null) => void>();
   readonly #waiting: (() => void)[] = [];
@@ -99,13 +101,14 @@ export class TwinMember implements Member {
     while (this.#appliedIndex < Math.min(upTo, this.#log.entries.length)) {
       const index = this.#appliedIndex + 1;
       const transaction = this.#machine.begin(this.tables);
-      const { outcomes } = transaction.apply({ index, term: 1, kind: 'command', data: this.#log.entries[index - 1]! });
+      const { outcomes, hashes } = transaction.apply({ index, term: 1, kind: 'command', data: this.#log.entries[index - 1]! });
       const { revision, backgroundDue } = transaction.finish();
       this.#appliedIndex = index;
       if (this.#leader === null && backgroundDue) this.#append([]);
       for (const { requestId, result } of outcomes)
         if (requestId.member === this.identity.memberId) this.#answer(requestId.counter, result, index);
       for (const listener of this.#applied) listener(revision);
+      if (hashes !== null) for (const listener of this.#hashes) listener(hashes);
     }
     for (const wake of this.#waiting.splice(0)) wake();
   }
@@ -195,8 +198,14 @@ export class TwinMember implements Member {
     return () => this.#leadership.delete(listener);
   }
 
-  stateHashes(): null {
-    return null;
+  onHashes(listener: (hashes: StateHashes) => void): () => void {
+    this.#hashes.add(listener);
+    return () => this.#hashes.delete(listener);
+  }
+
+  /** Its tables are in memory: nobody scrubs them. */
+  onScrubbed(): () => void {
+    return () => undefined;
   }
 
   metrics(): Promise<Record<string, number>> {
