@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 
-import { does, examples, outputOption, percent, readingOptions, revision, type Frame } from './verb.ts';
+import { does, examples, givenRevision, outputOption, percent, readingOptions, revision, type Frame } from './verb.ts';
 import type { MirrorFlags } from './verbs/mirror.ts';
 
 /** Registers the verbs that are about mirrors. */
@@ -90,7 +90,7 @@ export function addClusterVerbs(program: Command, frame: Frame): void {
     await (await import('./verbs/cluster.ts')).members(at);
   });
 
-  const compact = cluster.command('compact').argument('<revision>', 'the oldest revision that stays readable', revision);
+  const compact = cluster.command('compact').argument('<revision>', 'the oldest revision that stays readable', givenRevision);
   compact.description('Forget the history below a revision');
   examples(outputOption(compact, 'table', 'json'), ['env-cli cluster compact 1000']);
   does(compact, frame, async (at, { one }) => {

@@ -473,7 +473,44 @@ describe('what a program reads', () => {
   test('an empty list is an empty list', async () => {
     twin.answers['Environments.List'] = () => ({ listRevision: 1n });
     expect(JSON.parse((await run(['list', '-o', 'json'])).stdout)).toEqual({ revision: 1, environments: [] });
-    expect((await run(['list'])).stdout).toBe('');
+    expect(await run(['list', 'pay'])).toEqual({
+      exitCode: 0,
+      stdout: '',
+      stderr: "Namespace default has no environment whose name begins with 'pay'. See 'env-cli list' for all.\n",
+    });
+  });
+
+  test('the history of a name that never was an environment is not found, in any form', async () => {
+    twin.answers['Environments.History'] = () => ({});
+    for (const form of ['table', 'json']) {
+      expect(await run(['history', 'nope', '-o', form])).toEqual({
+        exitCode: 3,
+        stdout: '',
+        stderr: "env-cli: there is no environment nope, and there never was. See 'env-cli list' for those that exist.\n",
+      });
+    }
+    // What was forgotten once was there.
+    twin.answers['Environments.History'] = () => ({ compacted: true });
+    expect(await run(['history', 'old'])).toEqual({ exitCode: 0, stdout: '', stderr: 'Older changes are no longer kept.\n' });
+  });
+
+  test('a mirror that is being deleted is shown as one, and one that never delivered does not name a revision', async () => {
+    twin.answers['Mirrors.List'] = () => ({
+      mirrors: [
+        { ...mirror, deleting: true },
+        { ...mirror, name: 'other' },
+      ],
+    });
+    const { stdout } = await run(['mirror', 'list']);
+    expect(stdout.split('\n').map((line) => line.trim().split(/ {2,}/).at(-1))).toEqual(['STATE', 'deleting', '20 %', '']);
+    twin.answers['Mirrors.Status'] = () => ({ mirror, deliveredRevision: 9n });
+    expect((await run(['mirror', 'status', 'files'])).stderr).toBe(
+      'Mirror files: nothing is to be delivered; nothing was delivered yet.\n',
+    );
+    twin.answers['Mirrors.Status'] = () => ({ mirror: { ...mirror, deleting: true }, pendingCount: 2n });
+    expect((await run(['mirror', 'status', 'files'])).stderr).toBe(
+      'Mirror files: it is being deleted; 2 environments to be withdrawn.\n',
+    );
   });
 });
 
@@ -640,7 +677,15 @@ describe('a failure tells what, where and what next, and has its exit code', () 
   test.each<[string, string]>([
     ['gte payments/prod', 'Did you mean get?'],
     ['get', "missing required argument 'environment'"],
-    ['get x --revision twelve', 'A revision is a whole number.'],
+    ['get x --revision twelve', 'A revision is a whole number from 1 to 9007199254740991'],
+    ['get x --revision 0', 'A revision is a whole number from 1 to 9007199254740991 (2^53 - 1). Leave it out for the newest.'],
+    ['history x --revision 0', 'Leave it out for the newest.'],
+    ['watch x --from-revision 0', 'A revision is a whole number from 1'],
+    ['mirror wait --at-revision 0', 'A revision is a whole number from 1'],
+    ['diff x 0', "'0' is no revision. A revision is a whole number from 1"],
+    ['diff x 1 0', "'0' is no revision. A revision is a whole number from 1"],
+    ['diff x@0 y', "'x@0' is no environment at a revision"],
+    ['set x A=1 --if-revision y', '0 means that there is no such environment'],
     ['get x --timeout 10', 'Write a number with its unit'],
     ['get x -o yaml', 'Allowed choices are table, json, dotenv, shell.'],
     ['get x --max-lag 1s', '--consistency eventual'],
@@ -657,7 +702,7 @@ describe('a failure tells what, where and what next, and has its exit code', () 
     ['mirror create m', 'needs a target'],
     ['mirror update m', 'nothing to change'],
     ['mirror create m --file x --delete-brake 101', 'It is a whole number of 0 to 100.'],
-    ['cluster compact x', 'A revision is a whole number.'],
+    ['cluster compact 0', 'A revision is a whole number from 1 to'],
     ['', 'Usage: env-cli'],
   ])('%p is wrong usage', async (line, text) => {
     const { exitCode, stdout, stderr } = await run(line === '' ? [] : line.split(' '));

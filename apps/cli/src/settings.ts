@@ -82,3 +82,12 @@ export function wholeNumber(text: string): number | null {
   const value = Number(text);
   return /^\d+$/.test(text) && Number.isSafeInteger(value) ? value : null;
 }
+
+/** What is said of a text that should be a revision. */
+export const revisionRange = 'A revision is a whole number from 1 to 9007199254740991 (2^53 - 1).';
+
+/** A revision. Null: it is none; zero is none either. */
+export function revisionNumber(text: string): number | null {
+  const value = wholeNumber(text);
+  return value === 0 ? null : value;
+}

@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import type { Invocation } from './invocation.ts';
 import type { Io } from './io.ts';
-import { durationMs, readSettings, wholeNumber, type Flags } from './settings.ts';
+import { durationMs, readSettings, revisionNumber, revisionRange, wholeNumber, type Flags } from './settings.ts';
 import { styleFor } from './style.ts';
 
 /** What the verbs of one call share. */
@@ -76,7 +76,7 @@ export function readingOptions(command: Command, { atRevision = true } = {}): Co
 /** The options of a verb that writes one environment. */
 export function writingOptions(command: Command): Command {
   return command
-    .option('--if-revision <number>', 'only if this revision changed the environment last', revision)
+    .option('--if-revision <number>', 'only if this revision changed the environment last', lastRevision)
     .option('--reason <text>', 'why, for the history');
 }
 
@@ -96,10 +96,27 @@ export function duration(text: string): number {
   return value;
 }
 
-/** An argument that is a revision. */
+/**
+ * An argument that is a revision. Zero is none: the API takes it for the newest, and whoever has computed it would read, compare
+ * or wait for something else than they meant.
+ */
 export function revision(text: string): number {
+  const value = revisionNumber(text);
+  if (value === null) throw new InvalidArgumentError(`${revisionRange} Leave it out for the newest.`);
+  return value;
+}
+
+/** A revision that must be given: the newest is no default for it. */
+export function givenRevision(text: string): number {
+  const value = revisionNumber(text);
+  if (value === null) throw new InvalidArgumentError(revisionRange);
+  return value;
+}
+
+/** The revision that must have changed an environment last. */
+export function lastRevision(text: string): number {
   const value = wholeNumber(text);
-  if (value === null) throw new InvalidArgumentError('A revision is a whole number.');
+  if (value === null) throw new InvalidArgumentError('It is a whole number; 0 means that there is no such environment.');
   return value;
 }
 

@@ -52,6 +52,8 @@ export interface Mirror extends Required<MirrorDefinition> {
   readonly namespace: string;
   readonly createRevision: number;
   readonly modifyRevision: number;
+  /** It is being deleted: it selects nothing any more, and goes once what it wrote is withdrawn. */
+  readonly deleting: boolean;
 }
 
 /** How far a delivery has come. */
@@ -152,6 +154,7 @@ export function mirrorOf(mirror: WireMirror): Mirror {
     deleteBrakePercent: mirror.deleteBrakePercent ?? 50,
     createRevision: revisionOf(mirror.createRevision),
     modifyRevision: revisionOf(mirror.modifyRevision),
+    deleting: mirror.deleting,
   };
 }
 

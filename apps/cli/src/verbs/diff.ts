@@ -4,7 +4,7 @@ import { labelLines, variableLine } from '../changes-text.ts';
 import { readOptions, withClient, type Invocation } from '../invocation.ts';
 import { print, say } from '../io.ts';
 import { json } from '../json.ts';
-import { wholeNumber } from '../settings.ts';
+import { revisionNumber, revisionRange, wholeNumber } from '../settings.ts';
 import { usageError } from '../cli-error.ts';
 
 /** What is compared. */
@@ -32,16 +32,20 @@ export function sidesOf(first: string, others: readonly string[]): Sides {
     return { ...left, otherName: right.name, otherRevision: right.revision };
   }
   if (left.revision !== 0) throw usageError(`'${first}' has a revision already: diff A 12 14, or diff A@12 A@14`);
-  const to = third === undefined ? 0 : wholeNumber(third);
-  if (to === null) throw usageError(`'${third}' is no revision`);
+  if (from === 0) throw usageError(`'${second}' is no revision. ${revisionRange}`);
+  const to = third === undefined ? 0 : revisionNumber(third);
+  if (to === null) throw usageError(`'${third}' is no revision. ${revisionRange} Leave it out for the newest`);
   return { name: left.name, revision: from, otherName: left.name, otherRevision: to };
 }
 
 function sideOf(text: string): { readonly name: string; readonly revision: number } {
   const sign = text.lastIndexOf('@');
   if (sign === -1) return { name: text, revision: 0 };
-  const revision = wholeNumber(text.slice(sign + 1));
-  if (revision === null) throw usageError(`'${text}' is no environment at a revision: write ${text.slice(0, sign)}@12`);
+  const revision = revisionNumber(text.slice(sign + 1));
+  if (revision === null)
+    throw usageError(
+      `'${text}' is no environment at a revision: write ${text.slice(0, sign)}@12, or ${text.slice(0, sign)} for the newest. ${revisionRange}`,
+    );
   return { name: text.slice(0, sign), revision };
 }
 

@@ -1,11 +1,12 @@
 import type { Change } from '@env-cli/client';
 
+import { CliError, exitCodes } from '../cli-error.ts';
 import { changeSummary } from '../changes-text.ts';
 import { readOptions, withClient, type Invocation } from '../invocation.ts';
 import { print, say } from '../io.ts';
 import { json } from '../json.ts';
 import { cell, table, type Column } from '../table.ts';
-import { moment } from '../text.ts';
+import { moment, oneLine } from '../text.ts';
 
 const columns: readonly Column[] = [
   { title: 'REVISION', align: 'right' },
@@ -35,6 +36,7 @@ export async function history(at: Invocation, environment: string, { limit }: { 
     }
   });
   changes.length = Math.min(changes.length, limit);
+  if (changes.length === 0 && !compacted) throw absent(environment, at.settings.revision);
   if (at.output === 'json') {
     await print(at.io, json({ changes, compacted, more }));
     return;
@@ -50,4 +52,12 @@ export async function history(at: Invocation, environment: string, { limit }: { 
   if (rows.length > 0) await print(at.io, table(columns, rows, at.style));
   if (more) await say(at.io, `There are older changes: raise --limit above ${limit} to see them.`);
   else if (compacted) await say(at.io, 'Older changes are no longer kept.');
+}
+
+/** A name that has no change, not even a forgotten one, never was an environment. */
+function absent(environment: string, revision: number): CliError {
+  const at = revision === 0 ? '' : ` at revision ${revision}`;
+  const next =
+    revision === 0 ? "See 'env-cli list' for those that exist" : `See 'env-cli history ${environment}' for all changes`;
+  return new CliError(exitCodes.notFound, `there is no environment ${oneLine(environment)}${at}, and there never was. ${next}.`);
 }

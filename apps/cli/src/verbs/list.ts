@@ -1,9 +1,10 @@
 import type { ListPage } from '@env-cli/client';
 
 import { readOptions, withClient, type Invocation } from '../invocation.ts';
-import { print } from '../io.ts';
+import { print, say } from '../io.ts';
+import type { Settings } from '../settings.ts';
 import { cell, TableWriter, type Column } from '../table.ts';
-import { labelsText } from '../text.ts';
+import { labelsText, oneLine } from '../text.ts';
 
 const columns: readonly Column[] = [
   { title: 'NAME' },
@@ -29,12 +30,26 @@ export async function list(
     const listing = client.environments.list({ ...readOptions(at), prefix, selector, pageSize, namesOnly });
     const drawn = new TableWriter(columns, at.style);
     let first = true;
+    let found = 0;
     for await (const page of listing.pages()) {
+      found += page.items.length;
       await print(at.io, at.output === 'json' ? jsonPart(page, first) : textOf(drawn, page, namesOnly));
       first = false;
     }
     if (at.output === 'json') await print(at.io, '\n]}\n');
+    else if (found === 0) await say(at.io, nothing(at.settings, prefix, selector));
   });
+}
+
+/** What a person is told instead of an empty screen: what was looked for, and what else to look for. */
+function nothing({ namespace, revision }: Settings, prefix: string, selector: string): string {
+  const when = revision === 0 ? '' : ` at revision ${revision}`;
+  const what = [
+    ...(prefix === '' ? [] : [`whose name begins with '${oneLine(prefix)}'`]),
+    ...(selector === '' ? [] : [`whose labels match '${oneLine(selector)}'`]),
+  ].join(' and ');
+  if (what !== '') return `Namespace ${namespace} has no environment ${what}${when}. See 'env-cli list' for all.`;
+  return `Namespace ${namespace} has no environment${when}. Create one: 'env-cli create NAME'.`;
 }
 
 /** One object over all pages: `{"revision": …, "environments": [ … ]}`, an environment a line. */

@@ -35,6 +35,7 @@ const listColumns: readonly Column[] = [
   { title: 'WITHDRAWAL' },
   { title: 'DRIFT' },
   { title: 'BRAKE', align: 'right' },
+  { title: 'STATE', optional: true },
 ];
 
 const statusColumns: readonly Column[] = [
@@ -102,19 +103,26 @@ export async function list(at: Invocation): Promise<void> {
     mirror.withdrawal,
     mirror.drift,
     `${mirror.deleteBrakePercent} %`,
+    mirror.deleting ? at.style.yellow('deleting') : '',
   ]);
   if (rows.length > 0) await print(at.io, table(listColumns, rows, at.style));
+  else
+    await say(
+      at.io,
+      `Namespace ${at.settings.namespace} has no mirror. Define one: 'env-cli mirror create NAME --file DIRECTORY'.`,
+    );
 }
 
 /** `env-cli mirror status NAME`. */
 export async function status(at: Invocation, name: string): Promise<void> {
   const environments: EnvironmentDelivery[] = [];
   const last = await withClient(at, async (client) => {
-    const totals = { pendingCount: 0, deliveredRevision: 0 };
+    const totals = { pendingCount: 0, deliveredRevision: 0, deleting: false };
     for await (const page of client.mirrors.status(name).pages()) {
       environments.push(...page.items);
       totals.pendingCount = page.pendingCount;
       totals.deliveredRevision = page.deliveredRevision;
+      totals.deleting = page.mirror.deleting;
     }
     return totals;
   });
@@ -124,13 +132,22 @@ export async function status(at: Invocation, name: string): Promise<void> {
   }
   const rows = environments.flatMap((delivery) => statusRows(delivery, at.style));
   if (rows.length > 0) await print(at.io, table(statusColumns, rows, at.style));
-  const pending =
-    last.pendingCount === 0 ? 'nothing is to be delivered' : `${count(last.pendingCount, 'environment')} to be delivered`;
-  const upTo =
-    last.deliveredRevision === 0
-      ? 'not everything could be delivered'
-      : `everything is delivered up to revision ${last.deliveredRevision}`;
-  await say(at.io, `Mirror ${name}: ${pending}; ${upTo}.`);
+  await say(at.io, `Mirror ${name}: ${standing(last, environments)}.`);
+}
+
+interface Totals {
+  readonly pendingCount: number;
+  readonly deliveredRevision: number;
+  readonly deleting: boolean;
+}
+
+/** How a mirror is, in a sentence. A revision is named only where something was delivered. */
+function standing({ pendingCount, deliveredRevision, deleting }: Totals, environments: readonly EnvironmentDelivery[]): string {
+  if (deleting) return `it is being deleted; ${count(pendingCount, 'environment')} to be withdrawn`;
+  const pending = pendingCount === 0 ? 'nothing is to be delivered' : `${count(pendingCount, 'environment')} to be delivered`;
+  if (environments.every((delivery) => delivery.deliveredRevision === 0)) return `${pending}; nothing was delivered yet`;
+  if (deliveredRevision === 0) return `${pending}; not everything could be delivered`;
+  return `${pending}; everything is delivered up to revision ${deliveredRevision}`;
 }
 
 /** A line an environment, and one a variable that is not as it should be. */

@@ -39,8 +39,15 @@ export interface ReplayedRefusal {
   readonly sequence: number;
 }
 
+type Overlap = Extract<Refusal, { readonly code: 'target-overlap' }>;
+
+/** An overlap with the mirror that was asked for beside the one in its way. The state machine's answer needs no room for what the asker knows. */
+export interface AskedOverlap extends Overlap {
+  readonly asked?: { readonly mirror: string; readonly targetKey: string };
+}
+
 /** Every reason for which a call can fail. */
-export type ApiRefusal = Refusal | EdgeRefusal | Unavailable | ReplayedRefusal;
+export type ApiRefusal = Exclude<Refusal, Overlap> | AskedOverlap | EdgeRefusal | Unavailable | ReplayedRefusal;
 
 export type ApiRefusalCode = ApiRefusal['code'];
 

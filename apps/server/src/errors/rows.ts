@@ -181,9 +181,13 @@ export const refusalRows: Rows = {
   'target-overlap': {
     reason: 'MIRROR_OVERLAPS',
     status: status.FAILED_PRECONDITION,
-    meaning: 'Another mirror writes to the same place, and the two would undo each other’s work. Choose another target.',
-    message: ({ mirror, namespace, targetKey }) =>
-      `mirror ${mirror} of namespace ${namespace} writes to ${targetKey} already; choose a target that does not overlap with it`,
+    meaning:
+      'Another mirror writes to the same place, and the two would undo each other’s work. Choose a target outside of the other’s, or delete the other mirror first.',
+    message: ({ asked, mirror, namespace, targetKey }) => {
+      const other = `mirror ${mirror} of namespace ${namespace}`;
+      const own = asked === undefined ? 'this mirror' : `mirror ${asked.mirror} to ${asked.targetKey}`;
+      return `${own} would overlap with ${other}, which writes to ${targetKey}: the two would undo each other’s work; choose a target outside of ${targetKey}, or delete ${other} first`;
+    },
     facts: ({ mirror, namespace, targetKey }) => ({ mirror, namespace, target: targetKey }),
     precondition: ({ mirror, targetKey }) => ({
       type: 'MIRROR_TARGET',

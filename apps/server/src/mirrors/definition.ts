@@ -33,7 +33,7 @@ export function targetPartOf({ provider, targetKey, options, layout }: MirrorDef
 }
 
 /** A mirror as it is kept, as an answer shows it. */
-export function wireMirrorOf({ namespace, definition, createRevision, modifyRevision }: MirrorRow): Mirror {
+export function wireMirrorOf({ namespace, definition, createRevision, modifyRevision, deleting }: MirrorRow): Mirror {
   return create(MirrorSchema, {
     namespace,
     name: definition.name,
@@ -45,6 +45,7 @@ export function wireMirrorOf({ namespace, definition, createRevision, modifyRevi
     deleteBrakePercent: definition.deleteShareMaxPercent,
     createRevision: BigInt(createRevision),
     modifyRevision: BigInt(modifyRevision),
+    deleting,
   });
 }
 

@@ -125,6 +125,22 @@ describe('a mirror', () => {
     expect((await client.call(Mirrors, 'list', {})).mirrors).toEqual([]);
   });
 
+  test('that would overlap with another is refused by the names and targets of both, and what to do', async () => {
+    await create('files', '/tmp/a');
+    const failure = await failureOf(create('other', '/tmp/a/within'));
+    expect(failure.message).toContain(
+      'mirror other to file/tmp/a/within would overlap with mirror files of namespace default, which writes to file/tmp/a: the two would undo each other’s work; choose a target outside of file/tmp/a, or delete mirror files of namespace default first',
+    );
+  });
+
+  test('that is deleted while it holds something is listed as one that goes', async () => {
+    await create('files', '/tmp/a');
+    await deliver('payments/prod', await write('payments/prod'));
+    expect((await client.call(Mirrors, 'list', {})).mirrors).toMatchObject([{ name: 'files', deleting: false }]);
+    await client.call(Mirrors, 'delete', { name: 'files' });
+    expect((await client.call(Mirrors, 'list', {})).mirrors).toMatchObject([{ name: 'files', deleting: true }]);
+  });
+
   test.each([
     ['of a name that is taken', () => create('files', '/tmp/b'), 'MIRROR_EXISTS'],
     ['whose folder lies in that of another', () => create('other', '/tmp/a/within'), 'MIRROR_OVERLAPS'],

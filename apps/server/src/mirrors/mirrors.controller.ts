@@ -1,4 +1,4 @@
-import { readMirrors } from '@env-cli/mirroring';
+import { type MirrorDefinition, readMirrors } from '@env-cli/mirroring';
 import {
   type Mirror,
   type MirrorsCreateRequest,
@@ -23,7 +23,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 
 import { answerOf } from '../answers/message.ts';
-import { invalid } from '../errors/refused.ts';
+import { invalid, Refused } from '../errors/refused.ts';
 import { headerOf, issuerOf, type Snapshot } from '../reads/snapshot.ts';
 import { milliseconds } from '../requests/duration.ts';
 import { namespaceOf } from '../requests/names.ts';
@@ -55,11 +55,10 @@ export class MirrorsController {
     const context = this.#api.contexts.of(call);
     if (mirror === undefined) throw invalid('mirror', 'must be given');
     const frame = { namespace: namespaceOf(mirror), session: null, reason: '' };
-    const done = await this.#api.writes.propose(
-      context,
-      { kind: 'create-mirror', definition: definitionOf(mirror, null) },
-      frame,
-    );
+    const definition = definitionOf(mirror, null);
+    const done = await this.#api.writes.propose(context, { kind: 'create-mirror', definition }, frame).catch((error: unknown) => {
+      throw withAsked(error, definition);
+    });
     return this.#after(context, done, (snapshot) =>
       answerOf(MirrorsCreateResponseSchema, snapshot.header, { mirror: wireMirrorOf(mirrorOf(snapshot, mirror)) }),
     );
@@ -167,4 +166,10 @@ export class MirrorsController {
   #after(context: CallContext, { appliedIndex }: Done, work: (snapshot: Snapshot) => Encoded): Promise<Encoded> {
     return this.#api.reads.here(context, { freshness: { kind: 'any' }, appliedIndex }, work);
   }
+}
+
+/** A refusal because of another mirror names both. */
+function withAsked(error: unknown, { name, targetKey }: MirrorDefinition): unknown {
+  if (!(error instanceof Refused) || error.refusal.code !== 'target-overlap') return error;
+  return new Refused({ ...error.refusal, asked: { mirror: name, targetKey } });
 }
