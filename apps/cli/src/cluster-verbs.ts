@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 
+import { alarm, type GivenAlarm } from './alarm-argument.ts';
 import { does, examples, givenRevision, outputOption, percent, readingOptions, revision, type Frame } from './verb.ts';
 import type { MirrorFlags } from './verbs/mirror.ts';
 
@@ -88,6 +89,15 @@ export function addClusterVerbs(program: Command, frame: Frame): void {
   examples(outputOption(members, 'table', 'json'), ['env-cli cluster members']);
   does(members, frame, async (at) => {
     await (await import('./verbs/cluster.ts')).members(at);
+  });
+
+  const alarms = cluster.command('alarms').description('List what a person has to look at; clear what was seen to');
+  outputOption(alarms, 'table', 'json').addOption(
+    new Option('--clear <alarm...>', 'clear an alarm: its kind, and the member behind a colon').argParser(alarm),
+  );
+  examples(alarms, ['env-cli cluster alarms', 'env-cli cluster alarms --clear state-rotten:3']);
+  does<{ clear?: readonly GivenAlarm[] }>(alarms, frame, async (at, _words, { clear = [] }) => {
+    await (await import('./verbs/cluster.ts')).alarms(at, clear);
   });
 
   const compact = cluster.command('compact').argument('<revision>', 'the oldest revision that stays readable', givenRevision);

@@ -2,7 +2,16 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { ChangeKind, DeliveryState, DriftPolicy, FileFormat, MemberRole, PlanAction, VariableType } from '@env-cli/wire';
+import {
+  AlarmKind,
+  ChangeKind,
+  DeliveryState,
+  DriftPolicy,
+  FileFormat,
+  MemberRole,
+  PlanAction,
+  VariableType,
+} from '@env-cli/wire';
 import type { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
@@ -137,6 +146,12 @@ const healthy: Record<string, (request: any) => Answer> = {
     version: '0.1.0',
   }),
   'Cluster.Compact': () => ({ compactedRevision: 9n }),
+  'Cluster.Alarms': () => ({
+    alarms: [
+      { kind: AlarmKind.STATE_ROTTEN, memberId: 3n, index: 41n, raisedTime: time },
+      { kind: AlarmKind.STATE_DISAGREED, index: 40n, raisedTime: time },
+    ],
+  }),
 };
 
 let twin: Twin;
@@ -292,6 +307,11 @@ describe('arguments become calls', () => {
       { namespace: 'default', names: ['files'], revision: '14', timeout: '2s' },
     ],
     ['cluster compact 9', 'Cluster.Compact', { revision: '9' }],
+    [
+      'cluster alarms --clear state-rotten:3 --clear state-disagreed',
+      'Cluster.Alarms',
+      { clear: [{ kind: 'ALARM_KIND_STATE_ROTTEN', memberId: '3' }, { kind: 'ALARM_KIND_STATE_DISAGREED' }] },
+    ],
   ])('%s', async (line, method, request) => {
     const ran = await run(line.split(' '));
     expect(ran).toMatchObject({ exitCode: 0 });
@@ -401,6 +421,7 @@ describe('what a person sees', () => {
     ['mirror create files --file /srv/env'],
     ['cluster members'],
     ['cluster compact 9'],
+    ['cluster alarms'],
     ['version'],
   ])('%s', async (line) => {
     const { exitCode, stdout, stderr } = await run(line.split(' '));
@@ -433,6 +454,11 @@ describe('what a person sees', () => {
         { memberId: 2n, apiAddress: '127.0.0.1:1' },
         { memberId: 3n },
       ],
+    });
+    const alarm = { kind: AlarmKind.STATE_DIVERGED, memberId: 2n, index: 40n, raisedTime: time };
+    twin.answers['Cluster.Status'] = (request) => ({
+      ...(healthy['Cluster.Status'] as (asked: unknown) => object)(request),
+      alarms: [alarm],
     });
     const { stdout, stderr, exitCode } = await run(['cluster', 'status']);
     expect(exitCode).toBe(0);
@@ -702,6 +728,8 @@ describe('a failure tells what, where and what next, and has its exit code', () 
     ['mirror create m', 'needs a target'],
     ['mirror update m', 'nothing to change'],
     ['mirror create m --file x --delete-brake 101', 'It is a whole number of 0 to 100.'],
+    ['cluster alarms --clear state-rotten:x', 'An alarm is state-diverged, state-disagreed, state-rotten, with the member'],
+    ['cluster alarms --clear broken', 'An alarm is'],
     ['cluster compact 0', 'A revision is a whole number from 1 to'],
     ['', 'Usage: env-cli'],
   ])('%p is wrong usage', async (line, text) => {

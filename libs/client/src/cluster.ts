@@ -1,6 +1,10 @@
 import { create } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
 import {
+  type Alarm as WireAlarm,
+  AlarmKind as WireAlarmKind,
   Cluster as Service,
+  ClusterAlarmsRequestSchema,
   ClusterCompactRequestSchema,
   ClusterMembersRequestSchema,
   ClusterStatusRequestSchema,
@@ -57,7 +61,36 @@ export interface ClusterStatus {
   readonly storeBytes: number;
   /** The size of the log on disk. */
   readonly logBytes: number;
+  /** What a person has to look at, as this member knows it. */
+  readonly alarms: readonly Alarm[];
+  /** The newest log index after which a majority of the members was found to hold the same state; 0: none yet. */
+  readonly agreedIndex: number;
 }
+
+/**
+ * What is wrong: `state-diverged`, a majority holds another state than this member; `state-disagreed`, states differ and none has a
+ * majority; `state-rotten`, a member's disk does not hold what was written; `unknown`, what only a newer client has a word for.
+ */
+export type AlarmKind = 'state-diverged' | 'state-disagreed' | 'state-rotten' | 'unknown';
+
+/** Something that a person has to look at. It stands until somebody clears it. */
+export interface Alarm {
+  readonly kind: AlarmKind;
+  /** Whose state it is about; 0: nobody's in particular. */
+  readonly memberId: number;
+  /** The log index at which it was found. */
+  readonly index: number;
+  readonly raisedTime: Date | null;
+}
+
+const alarmNames: Readonly<Record<number, AlarmKind>> = {
+  [WireAlarmKind.STATE_DIVERGED]: 'state-diverged',
+  [WireAlarmKind.STATE_DISAGREED]: 'state-disagreed',
+  [WireAlarmKind.STATE_ROTTEN]: 'state-rotten',
+};
+
+/** The kinds of alarms that can be cleared by name. */
+export const alarmKinds: readonly AlarmKind[] = Object.values(alarmNames);
 
 /** One member, as another sees it. */
 export interface MemberInfo {
@@ -125,6 +158,33 @@ export class Cluster {
     const answer = await this.#calls.unary(Service.method.compact, request, this.#calls.bounds(options), how);
     return { header: headerOf(answer.header), compactedRevision: revisionOf(answer.compactedRevision) };
   }
+
+  /** The alarms that stand, after clearing those that are named. One that does not stand is cleared already. */
+  async alarms(
+    clear: readonly Pick<Alarm, 'kind' | 'memberId'>[] = [],
+    options: CallOptions = {},
+  ): Promise<{ readonly header: Header; readonly alarms: readonly Alarm[] }> {
+    const request = create(ClusterAlarmsRequestSchema, {
+      clear: clear.map(({ kind, memberId }) => ({ kind: wireAlarmKind(kind), memberId: BigInt(memberId) })),
+    });
+    const how = { repeatable: 'repeatable', began: clear.length === 0 ? -1 : null } as const;
+    const answer = await this.#calls.unary(Service.method.alarms, request, this.#calls.bounds(options), how);
+    return { header: headerOf(answer.header), alarms: answer.alarms.map(alarmOf) };
+  }
+}
+
+function alarmOf({ kind, memberId, index, raisedTime }: WireAlarm): Alarm {
+  return {
+    kind: alarmNames[kind] ?? 'unknown',
+    memberId: revisionOf(memberId),
+    index: revisionOf(index),
+    raisedTime: raisedTime === undefined ? null : timestampDate(raisedTime),
+  };
+}
+
+function wireAlarmKind(kind: AlarmKind): WireAlarmKind {
+  const [code = WireAlarmKind.UNSPECIFIED] = Object.entries(alarmNames).find(([, name]) => name === kind) ?? [];
+  return Number(code) as WireAlarmKind;
 }
 
 function statusOf(answer: ClusterStatusResponse): ClusterStatus {
@@ -147,5 +207,7 @@ function statusOf(answer: ClusterStatusResponse): ClusterStatus {
     version: answer.version,
     storeBytes: revisionOf(answer.storeBytes),
     logBytes: revisionOf(answer.logBytes),
+    alarms: answer.alarms.map(alarmOf),
+    agreedIndex: revisionOf(answer.agreedIndex),
   };
 }

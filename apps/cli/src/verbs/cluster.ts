@@ -1,5 +1,6 @@
-import type { Client, ClusterStatus, MemberInfo } from '@env-cli/client';
+import type { Alarm, Client, ClusterStatus, MemberInfo } from '@env-cli/client';
 
+import type { GivenAlarm } from '../alarm-argument.ts';
 import { withClient, type Invocation } from '../invocation.ts';
 import { print, say } from '../io.ts';
 import { json } from '../json.ts';
@@ -64,6 +65,8 @@ export async function status(at: Invocation): Promise<void> {
       first.compactedRevision === 0 ? 'all history is kept' : `history is kept from revision ${first.compactedRevision} on`;
     await say(at.io, `Cluster ${first.clusterId}, epoch ${first.epoch}; ${kept}.`);
   }
+  const standing = reached.find(({ alarms: some }) => some.length > 0)?.alarms ?? [];
+  for (const one of standing) await say(at.io, `${at.style.red('Alarm')}: ${alarmText(one)}.`);
   if (!reached.some(({ role }) => role === 'leader'))
     await say(at.io, 'No member leads: writes and strong reads wait until a majority of the members runs.');
 }
@@ -91,6 +94,37 @@ function statusRow({ member, status: of, error }: MemberStatus, { style }: Invoc
     cell(version),
     '',
   ];
+}
+
+const alarmColumns: readonly Column[] = [
+  { title: 'ALARM' },
+  { title: 'MEMBER', align: 'right' },
+  { title: 'INDEX', align: 'right' },
+  { title: 'RAISED' },
+];
+
+/** `env-cli cluster alarms`. */
+export async function alarms(at: Invocation, clear: readonly GivenAlarm[]): Promise<void> {
+  const answer = await withClient(at, (client) => client.cluster.alarms(clear));
+  if (at.output === 'json') {
+    await print(at.io, json(answer));
+    return;
+  }
+  if (answer.alarms.length === 0) {
+    await say(at.io, 'No alarm stands.');
+    return;
+  }
+  const rows = answer.alarms.map(({ kind, memberId, index, raisedTime }) => [
+    at.style.red(kind),
+    memberId === 0 ? '' : String(memberId),
+    String(index),
+    raisedTime?.toISOString() ?? '',
+  ]);
+  await print(at.io, table(alarmColumns, rows, at.style));
+}
+
+function alarmText({ kind, memberId, index }: Alarm): string {
+  return `${kind}${memberId === 0 ? '' : ` of member ${memberId}`}, found at log index ${index}; see docs/operating.md`;
 }
 
 /** `env-cli cluster members`. */

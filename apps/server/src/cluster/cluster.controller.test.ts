@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Cluster, Environments, MemberRole, Sessions } from '@env-cli/wire';
+import { AlarmKind, Cluster, Environments, MemberRole, Sessions } from '@env-cli/wire';
 
 import { setting } from '../testing/operations.ts';
 import { type CallFailed, Serving, TestClient } from '../testing/serving.ts';
@@ -74,6 +74,53 @@ describe('the status of the cluster', () => {
   test('names the members', async () => {
     const { members } = await client.call(Cluster, 'members', {});
     expect(members).toMatchObject([{ memberId: 1n, role: MemberRole.LEADER, connected: true }]);
+  });
+});
+
+async function standing() {
+  return (await client.call(Cluster, 'alarms', {})).alarms;
+}
+
+function raise(alarm: 'state-rotten' | 'state-disagreed', member: number) {
+  return leader.propose(
+    {
+      level: 1,
+      group: 1,
+      namespace: 'default',
+      principal: 'test',
+      authorisationRevision: 0,
+      session: null,
+      reason: new Uint8Array(),
+      body: { kind: 'raise-alarm', alarm, member, index: 5 },
+    },
+    Infinity,
+  );
+}
+
+describe('alarms', () => {
+  test('stand in the status until somebody clears them; one that does not stand is cleared already', async () => {
+    expect(await standing()).toEqual([]);
+    await raise('state-rotten', 1);
+    const alarm = { kind: AlarmKind.STATE_ROTTEN, memberId: 1n, index: 5n, raisedTime: { nanos: 0 } };
+    expect(await standing()).toMatchObject([alarm]);
+    expect(await client.call(Cluster, 'status', {})).toMatchObject({ alarms: [alarm] });
+    const clear = (kind: AlarmKind, memberId: bigint) => client.call(Cluster, 'alarms', { clear: [{ kind, memberId }] });
+    expect((await clear(AlarmKind.STATE_DISAGREED, 0n)).alarms).toMatchObject([alarm]);
+    expect((await clear(AlarmKind.STATE_ROTTEN, 1n)).alarms).toEqual([]);
+    expect(await client.call(Cluster, 'status', {})).toMatchObject({ alarms: [] });
+  });
+
+  test('a request that names none, or too many, clears nothing', async () => {
+    await raise('state-rotten', 1);
+    const right = { kind: AlarmKind.STATE_ROTTEN, memberId: 1n };
+    for (const clear of [
+      [right, { kind: AlarmKind.UNSPECIFIED }],
+      [right, { kind: 99 as AlarmKind }],
+      [{ ...right, memberId: 1n << 40n }],
+      Array.from({ length: 65 }, () => right),
+    ])
+      expect(await reasonOf(client.call(Cluster, 'alarms', { clear }))).toBe('INVALID_FIELD');
+    expect(await standing()).toHaveLength(1);
   });
 });
 

@@ -1,7 +1,11 @@
-import { positionOf } from '@env-cli/environments';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type Alarm, alarmKinds, positionOf, readIntegrity } from '@env-cli/environments';
 import { metaKeys, type ReadTables, tableNames, toRevision } from '@env-cli/keyspace';
 import { hexOf } from '@env-cli/support';
 import {
+  AlarmKind as WireAlarmKind,
+  type ClusterAlarmsRequest,
+  ClusterAlarmsResponseSchema,
   type ClusterCompactRequest,
   ClusterCompactResponseSchema,
   type ClusterMembersRequest,
@@ -15,6 +19,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 
 import { answerOf } from '../answers/message.ts';
+import { Refused } from '../errors/refused.ts';
 import type { MemberView } from '../member/member.ts';
 import type { Snapshot } from '../reads/snapshot.ts';
 import { natural } from '../requests/integers.ts';
@@ -45,10 +50,11 @@ export class ClusterController {
   @GrpcMethod(service, 'Status')
   async status(_request: ClusterStatusRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
     const { member, storageBytes } = this.#api;
-    const { snapshot, position, hashes } = await this.#here(this.#api.contexts.of(call), (state) => ({
+    const { snapshot, position, hashes, integrity } = await this.#here(this.#api.contexts.of(call), (state) => ({
       snapshot: state,
       position: positionOf(state.tables),
       hashes: hashesOf(state.tables),
+      integrity: readIntegrity(state.tables),
     }));
     const view = member.view();
     return answerOf(ClusterStatusResponseSchema, snapshot.header, {
@@ -69,6 +75,8 @@ export class ClusterController {
       version: softwareVersion,
       storeBytes: BigInt(storageBytes()),
       logBytes: BigInt(view.logBytes),
+      alarms: integrity.alarms.map(wireAlarm),
+      agreedIndex: BigInt(integrity.agreedIndex),
     });
   }
 
@@ -100,10 +108,66 @@ export class ClusterController {
     );
   }
 
+  @GrpcMethod(service, 'Alarms')
+  async alarms(request: ClusterAlarmsRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const context = this.#api.contexts.of(call);
+    // Looked at before the first is cleared: a request that is wrong anywhere changes nothing.
+    const clear = request.clear.map(({ kind, memberId }, place) => ({
+      kind: 'clear-alarm' as const,
+      alarm: alarmKindOf(kind, `clear[${place}].kind`),
+      member: memberNumberOf(memberId, `clear[${place}].member_id`),
+    }));
+    if (clear.length > clearMax)
+      throw invalid('clear', `names ${clear.length} alarms; at most ${clearMax} can be cleared at once`);
+    let appliedIndex = 0;
+    for (const body of clear) {
+      const frame = { namespace: defaultNamespace, session: null, reason: '' };
+      ({ appliedIndex } = await this.#api.writes.propose(context, body, frame));
+    }
+    const demand = { freshness: { kind: 'any' }, appliedIndex } as const;
+    return this.#api.reads.here(context, demand, (snapshot) => {
+      const { alarms } = readIntegrity(snapshot.tables);
+      return answerOf(ClusterAlarmsResponseSchema, snapshot.header, { alarms: alarms.map(wireAlarm) });
+    });
+  }
+
   /** What this member has, however far that is: it must answer without a leader too. */
   #here<T>(context: CallContext, work: (snapshot: Snapshot) => T): Promise<T> {
     return this.#api.reads.here(context, { freshness: { kind: 'any' }, appliedIndex: 0 }, work);
   }
+}
+
+/** More than all members of the largest cluster can have. */
+const clearMax = 64;
+
+const wireAlarmKinds: Readonly<Record<Alarm['kind'], WireAlarmKind>> = {
+  'state-diverged': WireAlarmKind.STATE_DIVERGED,
+  'state-disagreed': WireAlarmKind.STATE_DISAGREED,
+  'state-rotten': WireAlarmKind.STATE_ROTTEN,
+};
+
+function wireAlarm({ kind, member, index, raisedAtMs }: Alarm) {
+  return {
+    kind: wireAlarmKinds[kind],
+    memberId: BigInt(member),
+    index: BigInt(index),
+    raisedTime: timestampFromMs(raisedAtMs),
+  };
+}
+
+function alarmKindOf(asked: WireAlarmKind, field: string): Alarm['kind'] {
+  const found = alarmKinds.find((kind) => wireAlarmKinds[kind] === asked);
+  if (found === undefined) throw invalid(field, 'names no kind of alarm');
+  return found;
+}
+
+function memberNumberOf(asked: bigint, field: string): number {
+  if (asked > 0xffff_ffffn) throw invalid(field, 'is no number of a member: those go up to 4294967295');
+  return Number(asked);
+}
+
+function invalid(field: string, problem: string): Refused {
+  return new Refused({ code: 'invalid', field, problem });
 }
 
 function roleOf(peer: MemberView['members'][number], view: MemberView): MemberRole {
