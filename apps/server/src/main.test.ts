@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -123,6 +123,21 @@ describe('what is asked for is printed', () => {
     expect(code).toBe(0);
     expect(said).toContain('member_id = 7 # flag --member-id');
     expect(said).toContain('data_dir = "/somewhere" # variable ENV_CLI_SERVER_DATA_DIR');
+  });
+
+  test('whether a configuration is accepted, by the rules of a start, and nothing is made or listened on', async () => {
+    const directory = join(folder, 'only-checked');
+    expect(await outcome(['--check-config', `--data-dir=${directory}`])).toEqual([0, 'The configuration is accepted.\n']);
+    expect(existsSync(directory)).toBe(false);
+    for (const [flag, word] of [
+      ['--listen=0.0.0.0:1', '--insecure'],
+      ['--election-ticks=1', 'election_ticks must be'],
+    ] as const)
+      expect(await outcome(['--check-config', flag])).toEqual([2, expect.stringContaining(word)]);
+    expect(await outcome(['--check-config', '--bootstrap', '--members=2=127.0.0.1:1'])).toEqual([
+      2,
+      expect.stringContaining('does not hold member 1'),
+    ]);
   });
 });
 

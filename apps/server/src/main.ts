@@ -1,7 +1,8 @@
 import './thread-pool.ts';
 import { readFileSync } from 'node:fs';
 
-import { checkAddresses, probeAddresses } from './lifecycle/addresses.ts';
+import { probeAddresses } from './lifecycle/addresses.ts';
+import { checkOptions } from './lifecycle/check-options.ts';
 import { type Log, makeLog } from './observability/log.ts';
 import { helpText, printedConfig } from './options/manual.ts';
 import { type Options, readOptions } from './options/read.ts';
@@ -27,14 +28,29 @@ function optionsOfCommandLine(): Options | null {
   }
 }
 
-async function run({ values }: Options): Promise<void> {
+/** Whether the work was done; what it refuses is said. */
+async function isAccepted(work: () => Promise<void> | void): Promise<boolean> {
   try {
-    checkAddresses(values);
-    await probeAddresses(values);
+    await work();
+    return true;
   } catch (error) {
     if (!(error instanceof StartRefused)) throw error;
-    return refuse(error.reason, error.message);
+    refuse(error.reason, error.message);
+    return false;
   }
+}
+
+async function checkConfig({ values }: Options): Promise<void> {
+  // Not whether addresses are free: the member that runs here with these very options holds them.
+  if (await isAccepted(() => checkOptions(values))) process.stdout.write('The configuration is accepted.\n');
+}
+
+async function run({ values }: Options): Promise<void> {
+  const accepted = await isAccepted(async () => {
+    checkOptions(values);
+    await probeAddresses(values);
+  });
+  if (!accepted) return undefined;
   const format = values['observability.log_format'];
   const log = makeLog({
     level: values['observability.log_level'],
@@ -113,6 +129,9 @@ switch (options?.action) {
     break;
   case 'print-config':
     process.stdout.write(printedConfig(options));
+    break;
+  case 'check-config':
+    await checkConfig(options);
     break;
   case 'run':
     await run(options);

@@ -166,12 +166,6 @@ export class MemberServer {
       address: showAddress(member.peerAddress),
     }));
     const members = stated.length > 0 ? stated : [{ memberId, address: showAddress(peerListen) }];
-    if (options['server.bootstrap'] && !members.some((member) => member.memberId === memberId)) {
-      throw new StartRefused(
-        'options',
-        `server.members does not hold member ${memberId} itself. Name all members of the new cluster, this one among them`,
-      );
-    }
     this.#log.info({ dataDir: options['server.data_dir'] }, 'the member starts');
     try {
       return await startMember(

@@ -16,6 +16,7 @@ export function helpText(): string {
     '',
     '  --config FILE     Reads options from a TOML file. Variables go over it, flags over both.',
     '  --print-config    Prints every option with its value and where it came from, and exits.',
+    '  --check-config    Says whether a member would start with these options, as far as they alone tell, and exits.',
     '  --version         Prints the version, and exits.',
     '  --help            Prints this, and exits.',
     '',
@@ -45,8 +46,8 @@ export function configurationPage(): string {
     '<!-- Made from apps/server/src/options by `npm run docs`. Changes here are overwritten. -->',
     '',
     'A flag goes over an environment variable, a variable over the file that `--config` (or `ENV_CLI_CONFIG`) names, the file over the default.',
-    '`env-cli-server --print-config` shows what holds and where each value came from. An unknown key, a bad value and a key whose feature does not',
-    'exist yet are refused at the start, with the line.',
+    '`env-cli-server --print-config` shows what holds and where each value came from, `--check-config` only says whether it is accepted. An unknown key, a bad',
+    'value and a key whose feature does not exist yet are refused at the start, with the line.',
     '',
   ];
   let table = '';

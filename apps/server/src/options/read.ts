@@ -15,7 +15,7 @@ export interface OptionSources {
 
 /** What a command line asks for. */
 export interface Options {
-  readonly action: 'run' | 'help' | 'version' | 'print-config';
+  readonly action: 'run' | 'help' | 'version' | 'print-config' | 'check-config';
   readonly values: OptionValues;
   /** Where each value came from: `flag --listen`, `variable ENV_CLI_SERVER_LISTEN`, `member.toml, line 3`, `default`. */
   readonly origins: Readonly<Record<OptionKey, string>>;
@@ -128,7 +128,7 @@ function readFlags(args: readonly string[]): Flags {
       throw new StartRefused('options', `${JSON.stringify(arg)} is not a flag. See env-cli-server --help`);
     const [name = '', ...rest] = arg.slice(2).split('=');
     let written = rest.length > 0 ? rest.join('=') : undefined;
-    if (name === 'help' || name === 'version' || name === 'print-config') {
+    if (name === 'help' || name === 'version' || name === 'print-config' || name === 'check-config') {
       flags.action = name;
       continue;
     }
@@ -136,7 +136,7 @@ function readFlags(args: readonly string[]): Flags {
     if (key === undefined && name !== 'config') {
       throw new StartRefused(
         'options',
-        `there is no flag --${name}${hint(name, [...byFlag.keys(), 'config', 'print-config'])}. See env-cli-server --help`,
+        `there is no flag --${name}${hint(name, [...byFlag.keys(), 'config', 'print-config', 'check-config'])}. See env-cli-server --help`,
       );
     }
     const isSwitch = key !== undefined && typeof optionOf(key).default === 'boolean';

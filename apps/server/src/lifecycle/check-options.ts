@@ -1,0 +1,15 @@
+import { StartRefused } from '../options/refusal.ts';
+import type { OptionValues } from '../options/table.ts';
+import { checkAddresses } from './addresses.ts';
+
+/** Refuses options that contradict one another: everything that can be known before anything is opened or listened on. */
+export function checkOptions(options: OptionValues): void {
+  checkAddresses(options);
+  const { 'server.members': members, 'server.member_id': memberId } = options;
+  if (options['server.bootstrap'] && members.length > 0 && !members.some((member) => member.memberId === memberId)) {
+    throw new StartRefused(
+      'options',
+      `server.members does not hold member ${memberId} itself. Name all members of the new cluster, this one among them`,
+    );
+  }
+}
