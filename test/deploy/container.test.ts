@@ -48,6 +48,10 @@ function outerEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
 }
 
+function shell(command: string, cwd: string): void {
+  execFileSync('sh', ['-ec', command], { cwd, stdio: ['ignore', 'ignore', 'inherit'], env: outerEnvironment() });
+}
+
 let folder: string;
 /** What the image's root would be. */
 let root: string;
@@ -58,13 +62,6 @@ beforeAll(() => {
   root = join(folder, 'root');
   for (const path of ['usr/local/bin', 'var/lib', 'opt/env-cli']) mkdirSync(join(root, path), { recursive: true });
   const [build, final] = stagesOf();
-  const shell = (command: string, cwd: string): void => {
-    execFileSync('sh', ['-ec', command], {
-      cwd,
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: outerEnvironment(),
-    });
-  };
   for (const { keyword, args } of build!) {
     if (keyword === 'COPY') copyRepository(source);
     if (keyword === 'RUN') shell(args, source);
@@ -123,16 +120,14 @@ describe('the image that deploy/Containerfile describes', () => {
           ({ ok }) => ok,
           () => false,
         );
-      while (member.child.exitCode === null && !(await ready())) await new Promise((resolve) => setTimeout(resolve, 50));
-      for (const args of [
-        ['create', 'a'],
-        ['set', 'a', 'V=1'],
-        ['get', 'a', 'V'],
-      ]) {
-        const cli = start('env-cli', [...args, '-e', `127.0.0.1:${api}`]);
-        expect([await cli.exited, cli.said()]).toEqual([0, expect.any(String)]);
-        if (args[0] === 'get') expect(cli.said()).toBe('1\n');
-      }
+      while (member.child.exitCode === null && !(await ready())) await new Promise((next) => setTimeout(next, 50));
+      const cli = async (...args: readonly string[]): Promise<readonly [number | null, string]> => {
+        const ran = start('env-cli', [...args, '-e', `127.0.0.1:${api}`]);
+        return [await ran.exited, ran.said()];
+      };
+      expect(await cli('create', 'a')).toEqual([0, expect.stringContaining('created')]);
+      expect(await cli('set', 'a', 'V=1')).toEqual([0, expect.stringContaining('revision 2')]);
+      expect(await cli('get', 'a', 'V')).toEqual([0, '1\n']);
     } finally {
       member.child.kill('SIGTERM');
     }

@@ -15,9 +15,9 @@ if (major < 22 || (major === 22 && minor < 19)) {
   process.exitCode = 1;
 } else {
   // What Node calls experimental (its SQLite, which holds the lock of the data directory) is chosen knowingly and pinned.
-  const warn = process.emitWarning;
+  const warn = process.emitWarning.bind(process);
   process.emitWarning = (warning, ...rest) => {
-    if (rest[0] !== 'ExperimentalWarning') warn.call(process, warning, ...rest);
+    if (rest[0] !== 'ExperimentalWarning') warn(warning, ...rest);
   };
   await import(main.href);
 }
