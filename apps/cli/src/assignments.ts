@@ -5,7 +5,7 @@ import { refusedError, usageError } from './cli-error.ts';
 
 /**
  * Reads `NAME=value` arguments: `NAME=@file` takes the value from a file, `NAME=-` from standard input, each without the one
- * line break at its end. `literal`: `@` and `-` are values like any other.
+ * line break at its end. `NAME=@@text` is the text `@text`. `literal`: `@` and `-` are values like any other.
  *
  * A value that comes from a file or from standard input never stands in the list of processes.
  */
@@ -33,7 +33,8 @@ async function valueOf(name: string, text: string, io: Io, literal: boolean): Pr
   if (text === '-') return withoutLastBreak(await readText('standard input', readStdin(io)));
   if (!text.startsWith('@')) return text;
   const path = text.slice(1);
-  if (path === '') throw usageError(`${name}=@ names no file. With --literal the value is @ itself`);
+  if (path.startsWith('@')) return path;
+  if (path === '') throw usageError(`${name}=@ names no file. Write ${name}=@@ for a value that is @ itself`);
   return withoutLastBreak(await readText(path, readFile(path)));
 }
 

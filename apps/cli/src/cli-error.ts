@@ -1,5 +1,15 @@
-/** The exit codes of the program, as `--help` tells them. */
+/** The exit codes of the program, as 'env-cli help exit-codes' and docs/cli.md tell them. */
 export const exitCodes = { ok: 0, refused: 1, usage: 2, notFound: 3, conflict: 4, unavailable: 5 } as const;
+
+/** What each exit code means. */
+export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
+  ok: 'It was done.',
+  refused: 'Refused: a value, a name, a limit or a file is not as it must be. Nothing was changed.',
+  usage: 'Usage: the command line is wrong. The cluster was not asked.',
+  notFound: 'Not found: there is no such environment, variable, mirror or context.',
+  conflict: 'Conflict: it exists already, or somebody else has changed it meanwhile. Nothing was changed.',
+  unavailable: 'Unavailable: no member answered in time, or the outcome of a write is not known (the message says which).',
+};
 
 /** A failure of the program's own, with its exit code. The message is for a person: what, where, what next. */
 export class CliError extends Error {

@@ -9,7 +9,7 @@ export function addMirrorVerbs(program: Command, frame: Frame): void {
   const mirror = program.command('mirror').description('Keep targets equal to chosen environments');
 
   const create = mirror.command('create <name>').description('Define a mirror');
-  outputOption(policyOptions(create), 'table', 'json')
+  outputOption(policyOptions(create))
     .option('--file <directory>', 'write files into this directory, on the machine of the member that leads')
     .addOption(new Option('--format <format>', 'form of the files').choices(['dotenv', 'json']));
   examples(create, [
@@ -21,26 +21,41 @@ export function addMirrorVerbs(program: Command, frame: Frame): void {
   });
 
   const list = mirror.command('list').description('List the mirrors');
-  outputOption(readingOptions(list, { atRevision: false }), 'table', 'json');
+  outputOption(readingOptions(list, { atRevision: false }));
   examples(list, ['env-cli mirror list']);
-  does(list, frame, async (at) => {
-    await (await import('./verbs/mirror.ts')).list(at);
-  });
+  does(
+    list,
+    frame,
+    async (at) => {
+      await (await import('./verbs/mirror.ts')).list(at);
+    },
+    { paged: true },
+  );
 
   const status = mirror.command('status <name>').description('Show what the target holds of each environment');
-  examples(outputOption(status, 'table', 'json'), ['env-cli mirror status files']);
-  does(status, frame, async (at, { one }) => {
-    await (await import('./verbs/mirror.ts')).status(at, one(0));
-  });
+  examples(outputOption(status), ['env-cli mirror status files']);
+  does(
+    status,
+    frame,
+    async (at, { one }) => {
+      await (await import('./verbs/mirror.ts')).status(at, one(0));
+    },
+    { paged: true },
+  );
 
   const plan = mirror.command('plan <name> [environment]').description('Show what a delivery would do now, and write nothing');
-  examples(outputOption(plan, 'table', 'json'), ['env-cli mirror plan files', 'env-cli mirror plan files payments/prod']);
-  does(plan, frame, async (at, { one, maybe }) => {
-    await (await import('./verbs/mirror.ts')).plan(at, one(0), maybe(1));
-  });
+  examples(outputOption(plan), ['env-cli mirror plan files', 'env-cli mirror plan files payments/prod']);
+  does(
+    plan,
+    frame,
+    async (at, { one, maybe }) => {
+      await (await import('./verbs/mirror.ts')).plan(at, one(0), maybe(1));
+    },
+    { paged: true },
+  );
 
   const update = mirror.command('update <name>').description('Change what a mirror carries, or its policy');
-  examples(outputOption(policyOptions(update), 'table', 'json'), [
+  examples(outputOption(policyOptions(update)), [
     'env-cli mirror update files --drift report',
     "env-cli mirror update files --prefix ''",
   ]);
@@ -51,13 +66,13 @@ export function addMirrorVerbs(program: Command, frame: Frame): void {
   const remove = mirror
     .command('delete <name>')
     .description('Delete a mirror; what it wrote is withdrawn or left, as its policy says');
-  examples(outputOption(remove, 'table', 'json'), ['env-cli mirror delete files']);
+  examples(outputOption(remove), ['env-cli mirror delete files']);
   does(remove, frame, async (at, { one }) => {
     await (await import('./verbs/mirror.ts')).remove(at, one(0));
   });
 
   const wait = mirror.command('wait [names...]').description('Wait until mirrors hold a revision; without names, all of them');
-  outputOption(wait, 'table', 'json').option('--at-revision <number>', 'the revision; the newest unless given', revision);
+  outputOption(wait).option('--at-revision <number>', 'the revision; the newest unless given', revision);
   examples(wait, ['env-cli mirror wait', 'env-cli mirror wait files --at-revision 14 --timeout 1m']);
   does<{ atRevision?: number }>(wait, frame, async (at, { many }, flags) => {
     await (await import('./verbs/mirror.ts')).wait(at, many(0), flags);
@@ -80,19 +95,29 @@ export function addClusterVerbs(program: Command, frame: Frame): void {
   const cluster = program.command('cluster').description('See how the cluster is, and look after it');
 
   const status = cluster.command('status').description('Ask every member how it is');
-  examples(outputOption(status, 'table', 'json'), ['env-cli cluster status', 'env-cli cluster status -e 127.0.0.1:7372 -o json']);
-  does(status, frame, async (at) => {
-    await (await import('./verbs/cluster.ts')).status(at);
-  });
+  examples(outputOption(status), ['env-cli cluster status', 'env-cli cluster status -e 127.0.0.1:7372 -o json']);
+  does(
+    status,
+    frame,
+    async (at) => {
+      await (await import('./verbs/cluster.ts')).status(at);
+    },
+    { paged: true },
+  );
 
   const members = cluster.command('members').description('List the members');
-  examples(outputOption(members, 'table', 'json'), ['env-cli cluster members']);
-  does(members, frame, async (at) => {
-    await (await import('./verbs/cluster.ts')).members(at);
-  });
+  examples(outputOption(members), ['env-cli cluster members']);
+  does(
+    members,
+    frame,
+    async (at) => {
+      await (await import('./verbs/cluster.ts')).members(at);
+    },
+    { paged: true },
+  );
 
   const alarms = cluster.command('alarms').description('List what a person has to look at; clear what was seen to');
-  outputOption(alarms, 'table', 'json').addOption(
+  outputOption(alarms).addOption(
     new Option('--clear <alarm...>', 'clear an alarm: its kind, and the member behind a colon').argParser(alarm),
   );
   examples(alarms, ['env-cli cluster alarms', 'env-cli cluster alarms --clear state-rotten:3']);
@@ -102,7 +127,7 @@ export function addClusterVerbs(program: Command, frame: Frame): void {
 
   const compact = cluster.command('compact').argument('<revision>', 'the oldest revision that stays readable', givenRevision);
   compact.description('Forget the history below a revision');
-  examples(outputOption(compact, 'table', 'json'), ['env-cli cluster compact 1000']);
+  examples(outputOption(compact), ['env-cli cluster compact 1000']);
   does(compact, frame, async (at, { one }) => {
     await (await import('./verbs/cluster.ts')).compact(at, Number(one(0)));
   });

@@ -3,9 +3,10 @@ import { unreachable } from '@env-cli/support';
 
 import { dotenvAssignment } from './dotenv.ts';
 import { json } from './json.ts';
+import { yaml } from './structured.ts';
 import { refusedError } from './cli-error.ts';
 
-export type ExportFormat = 'dotenv' | 'json' | 'shell';
+export type ExportFormat = 'dotenv' | 'json' | 'yaml' | 'shell';
 
 /** A variable whose value is at hand. */
 export interface Exported {
@@ -32,12 +33,15 @@ export function revealed(environment: string, variables: readonly Variable[]): r
 }
 
 /** Variables as text that a program reads back. */
-export function exportText(variables: readonly Exported[], format: ExportFormat): string {
+export async function exportText(variables: readonly Exported[], format: ExportFormat): Promise<string> {
   switch (format) {
     case 'dotenv':
       return variables.map(({ name, value }) => dotenvAssignment(name, value)).join('');
     case 'json':
-      return json(Object.fromEntries(variables.map(({ name, value }) => [name, value])));
+    case 'yaml': {
+      const values = Object.fromEntries(variables.map(({ name, value }) => [name, value]));
+      return format === 'json' ? json(values) : await yaml(values);
+    }
     case 'shell':
       return variables.map(shellAssignment).join('');
     default:

@@ -1,6 +1,6 @@
 import type { EnvCliError, Reason, StatusName } from '@env-cli/client';
 
-import { oneLine, ago } from './text.ts';
+import { ago, oneLine } from './text.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 
 const codeOfStatus: Partial<Record<StatusName, number>> = {
@@ -22,6 +22,8 @@ export interface Attempted {
   /** The environment that was asked for. */
   readonly environment?: string;
   readonly ifRevision?: number | undefined;
+  /** The revision of the past that was asked for. */
+  readonly atRevision?: number;
   /** The variables of the write's one operation, in their order. */
   readonly variables?: readonly string[];
   /** The verb would have created the environment with `--create`. */
@@ -66,6 +68,11 @@ const texts: Partial<Record<Reason, Text>> = {
   TOO_LARGE: fieldText,
   CONDITION_FAILED: conditionText,
   ENVIRONMENT_NOT_FOUND: (error, attempted) => {
+    const { atRevision = 0 } = attempted;
+    if (atRevision > 0) {
+      const name = environmentOf(error, attempted);
+      return `there was no environment ${name} at revision ${atRevision}. See 'env-cli history ${name}' for when there was.`;
+    }
     const next = attempted.mayCreate === true ? 'Add --create to create it, or see' : 'See';
     return `there is no environment ${environmentOf(error, attempted)}. ${next} 'env-cli list' for those that exist.`;
   },

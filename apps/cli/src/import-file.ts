@@ -1,16 +1,55 @@
+import { unreachable } from '@env-cli/support';
+
 import { DotenvError, parseDotenv } from './dotenv.ts';
 import { refusedError } from './cli-error.ts';
 
-export type ImportFormat = 'dotenv' | 'json';
+export type ImportFormat = 'dotenv' | 'json' | 'yaml';
 
-/** The format of a file unless it is said: JSON by its ending, dotenv otherwise. */
+const formatsByEnding: Readonly<Record<string, ImportFormat>> = {
+  '.json': 'json',
+  '.yaml': 'yaml',
+  '.yml': 'yaml',
+  '.env': 'dotenv',
+};
+
+/** The format that the ending of a file's name tells; null: none. */
+export function formatByEnding(path: string): ImportFormat | null {
+  const ending = /\.[^./\\]+$/.exec(path.toLowerCase())?.[0] ?? '';
+  return formatsByEnding[ending] ?? null;
+}
+
+/** The format of a file unless it is said: by its ending, dotenv otherwise. */
 export function formatOf(path: string): ImportFormat {
-  return path.toLowerCase().endsWith('.json') ? 'json' : 'dotenv';
+  return formatByEnding(path) ?? 'dotenv';
 }
 
 /** The variables of a file. Refuses one that has an error anywhere, and names the line. */
-export function readVariables(path: string, text: string, format: ImportFormat): Readonly<Record<string, string>> {
-  return format === 'json' ? fromJson(path, text) : fromDotenv(path, text);
+export async function readVariables(path: string, text: string, format: ImportFormat): Promise<Readonly<Record<string, string>>> {
+  switch (format) {
+    case 'dotenv':
+      return fromDotenv(path, text);
+    case 'json':
+      return fromJson(path, text);
+    case 'yaml':
+      return await fromYaml(path, text);
+    default:
+      return unreachable(format);
+  }
+}
+
+async function fromYaml(path: string, text: string): Promise<Readonly<Record<string, string>>> {
+  const { readYaml, YamlError } = await import('./yaml-text.ts');
+  try {
+    return Object.fromEntries(
+      readYaml(text).map(({ name, value, line }) => {
+        if (typeof value !== 'string') throw new YamlError(line, `${name} is a mapping, not a text`);
+        return [name, value];
+      }),
+    );
+  } catch (error) {
+    if (error instanceof YamlError) throw refusedError(`${path}, line ${error.line}: ${error.message}. Nothing was written.`);
+    throw error;
+  }
 }
 
 function fromDotenv(path: string, text: string): Readonly<Record<string, string>> {

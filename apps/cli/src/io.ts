@@ -1,9 +1,13 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /** Where text goes: a file, a pipe or a terminal. */
 export interface Sink {
   /** Whether a person sees it. */
   readonly isTTY?: boolean;
   /** Characters of a line, on a terminal. */
   readonly columns?: number;
+  /** Lines of the screen, on a terminal. */
+  readonly rows?: number;
   write(text: string, done: (error?: Error | null) => void): boolean;
 }
 
@@ -25,12 +29,30 @@ export function print(io: Io, text: string): Promise<void> {
   return written(io.stdout, text);
 }
 
-/** Says a sentence to the person. */
-export function say(io: Io, sentence: string): Promise<void> {
-  return written(io.stderr, `${sentence}\n`);
+/** Says a sentence to the person: on a terminal in lines that are broken between words. */
+export function say({ stderr }: Io, sentence: string): Promise<void> {
+  const places = stderr.isTTY === true ? (stderr.columns ?? null) : null;
+  return written(stderr, `${places === null ? sentence : inLines(sentence, places)}\n`);
 }
 
-function written(sink: Sink, text: string): Promise<void> {
+/** A command in quotes stays in one line where it fits into one: it is there to be copied. */
+function inLines(sentence: string, places: number): string {
+  let lines = '';
+  let column = 0;
+  for (const part of sentence.match(/'[^']*'\S*|\S+/g) ?? []) {
+    const length = stripVTControlCharacters(part).length;
+    if (column > 0 && column + 1 + length > places) {
+      lines += '\n';
+      column = 0;
+    }
+    lines += column === 0 ? part : ` ${part}`;
+    column += length + (column === 0 ? 0 : 1);
+  }
+  return lines;
+}
+
+/** Writes and waits until it is taken. */
+export function written(sink: Sink, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     sink.write(text, (error) => {
       if (error === undefined || error === null) resolve();

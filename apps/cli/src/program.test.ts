@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,6 +14,8 @@ import {
 } from '@env-cli/wire';
 import type { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+
+import { parse } from 'yaml';
 
 import { run as runHere, type Ran, type RunOptions } from './testing/recorded-io.ts';
 import { Twin, TwinRefusal, type Answer } from './testing/twin.ts';
@@ -235,6 +237,22 @@ describe('arguments become calls', () => {
       'Environments.Write',
       set({}, { name: 'A', value: '@x' }, { name: 'B', value: '-' }),
     ],
+    ['set payments/prod A=@@x B=@@', 'Environments.Write', set({}, { name: 'A', value: '@x' }, { name: 'B', value: '@' })],
+    [
+      'rollback payments/prod 12 --if-revision 14',
+      'Environments.Write',
+      {
+        namespace: 'default',
+        operations: [{ environment: name, restore: { revision: '12' } }],
+        conditions: [{ environment: name, modifyRevision: '14' }],
+        reason: 'rollback to revision 12',
+      },
+    ],
+    [
+      'rollback payments/prod 12 --dry-run',
+      'Environments.Diff',
+      { namespace: 'default', name, otherName: name, otherRevision: '12', options: strong },
+    ],
     [
       'set payments/prod A=1 --if-revision 12 --reason why',
       'Environments.Write',
@@ -358,6 +376,55 @@ describe('arguments become calls', () => {
     expect(twin.calls[0]?.request).toMatchObject({ namespace: 'from-env' });
   });
 
+  test('import of a folder writes an environment a file, and nothing when one of them has an error', async () => {
+    const root = await mkdtemp(join(folder, 'envs-'));
+    await mkdir(join(root, 'eu'));
+    await writeFile(join(root, 'prod.env'), 'A=1\n');
+    await writeFile(join(root, 'eu', 'prod.yaml'), 'A: yes\nB: 1.10\n');
+    await writeFile(join(root, 'notes.txt'), 'no variables');
+    const ran = await run(['import', root, 'shop/', '--create'], { errTerminal: true });
+    expect(ran).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(ran.stderr).toContain('100 %  2 of 2 environments\r\u001B[2K');
+    expect(ran.stderr).toMatch(/2 environments stand as in .*; 2 of them changed\.\n$/);
+    const sent = twin.calls.map(({ request }) => (request as { operations: object[] }).operations[0]);
+    expect(sent).toEqual([
+      {
+        environment: 'shop/eu/prod',
+        set: {
+          createIfAbsent: true,
+          variables: [
+            { name: 'A', value: 'yes' },
+            { name: 'B', value: '1.10' },
+          ],
+        },
+      },
+      { environment: 'shop/prod', set: { createIfAbsent: true, variables: [{ name: 'A', value: '1' }] } },
+    ]);
+    // Off a terminal there is no bar.
+    expect((await run(['import', root, 'shop/', '--create'])).stderr).not.toContain('\u001B');
+    twin.asked.length = 0;
+    await writeFile(join(root, 'zzz.yml'), 'A: [1]\n');
+    expect(await run(['import', root, 'shop/'])).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('zzz.yml, line 1: A is a list'),
+    });
+    expect(twin.asked).toEqual([]);
+  });
+
+  test('import of a folder tells how far it came when a write is refused', async () => {
+    const root = await mkdtemp(join(folder, 'envs-'));
+    await writeFile(join(root, 'a.env'), 'A=1\n');
+    await writeFile(join(root, 'b.env'), 'A=1\n');
+    twin.answers['Environments.Write'] = ({ operations: [{ environment: of }] }) =>
+      of === 'b' ? refused('NOT_FOUND', 'ENVIRONMENT_NOT_FOUND', { environment: of }) : { revision: 9n, changed: true };
+    expect(await run(['import', root, ''])).toEqual({
+      exitCode: 3,
+      stdout: '',
+      stderr:
+        "1 of 2 environments were written before it failed.\nenv-cli: there is no environment b. Add --create to create it, or see 'env-cli list' for those that exist.\n",
+    });
+  });
+
   test('import sends all of a file as one write', async () => {
     const path = join(folder, 'x.env');
     await writeFile(path, 'A=1\nexport B="two\nlines"\n');
@@ -410,6 +477,12 @@ describe('what a person sees', () => {
     ['list --names'],
     ['history payments/prod'],
     ['diff payments/prod 9 12'],
+    ['rollback payments/prod 9 --dry-run'],
+    ['rollback payments/prod 9'],
+    ['help exit-codes'],
+    ['help options'],
+    ['help values'],
+    ['help rollback'],
     ['export payments/prod --reveal'],
     ['export payments/prod --reveal -o json'],
     ['set payments/prod A=1'],
@@ -430,10 +503,13 @@ describe('what a person sees', () => {
 
   test('colours are for terminals, and NO_COLOR turns them off', async () => {
     const plain = await run(['get', 'payments/prod']);
-    const coloured = await run(['get', 'payments/prod'], { terminal: true });
+    const coloured = await run(['get', 'payments/prod'], { terminal: true, columns: 80 });
     expect(plain.stdout).not.toContain('\u001B');
     expect(coloured.stdout).toContain('\u001B[1mNAME');
-    expect(await run(['get', 'payments/prod'], { terminal: true, env: { NO_COLOR: '1' } })).toEqual(plain);
+    expect(await run(['get', 'payments/prod'], { terminal: true, columns: 80, env: { NO_COLOR: '1' } })).toEqual(plain);
+    expect(await run(['get', 'payments/prod', '--color', 'never'], { terminal: true, columns: 80 })).toEqual(plain);
+    expect(await run(['get', 'payments/prod'], { terminal: true, columns: 80, env: { ENV_CLI_COLOR: 'never' } })).toEqual(plain);
+    expect((await run(['get', 'payments/prod', '--color', 'always'], { env: { NO_COLOR: '1' } })).stdout).toBe(coloured.stdout);
   });
 
   test('a long value is cut to the width of the terminal, and whole where a program reads', async () => {
@@ -489,6 +565,7 @@ describe('what a program reads', () => {
     ['mirror status files'],
     ['mirror plan files'],
     ['cluster members'],
+    ['context list'],
     ['version'],
   ])('%s -o json is JSON and nothing else', async (line) => {
     const { exitCode, stdout, stderr } = await run([...line.split(' '), '-o', 'json']);
@@ -496,8 +573,31 @@ describe('what a program reads', () => {
     expect(JSON.parse(stdout)).toMatchSnapshot();
   });
 
+  test.each([
+    ['get payments/prod'],
+    ['list'],
+    ['history payments/prod'],
+    ['diff payments/prod 9'],
+    ['mirror status files'],
+    ['cluster members'],
+    ['version'],
+  ])('%s -o yaml holds what -o json does', async (line) => {
+    const yaml = await run([...line.split(' '), '-o', 'yaml']);
+    expect(yaml).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(parse(yaml.stdout)).toEqual(JSON.parse((await run([...line.split(' '), '-o', 'json'])).stdout));
+  });
+
+  test('a text that YAML could take for something else is quoted', async () => {
+    const values = ['yes', '1.10', 'null', '~', '0x1F', '12:30:00', ' x', '#x', '- x', '', 'two\nlines\n', '*a', '2026-11-23'];
+    const all = values.map((value, i) => ({ name: `V${i}`, value, valueBytes: 1n, modifyRevision: 1n }));
+    twin.answers['Environments.Get'] = () => ({ environment: { name: 'e', variables: all } });
+    const { stdout } = await run(['export', 'e', '-o', 'yaml']);
+    for (const version of ['1.1', '1.2'] as const) expect(Object.values(parse(stdout, { version }))).toEqual(values);
+  });
+
   test('an empty list is an empty list', async () => {
     twin.answers['Environments.List'] = () => ({ listRevision: 1n });
+    expect(parse((await run(['list', '-o', 'yaml'])).stdout)).toEqual({ revision: 1, environments: [] });
     expect(JSON.parse((await run(['list', '-o', 'json'])).stdout)).toEqual({ revision: 1, environments: [] });
     expect(await run(['list', 'pay'])).toEqual({
       exitCode: 0,
@@ -713,10 +813,22 @@ describe('a failure tells what, where and what next, and has its exit code', () 
     ['diff x@0 y', "'x@0' is no environment at a revision"],
     ['set x A=1 --if-revision y', '0 means that there is no such environment'],
     ['get x --timeout 10', 'Write a number with its unit'],
-    ['get x -o yaml', 'Allowed choices are table, json, dotenv, shell.'],
+    ['get x -o xml', 'Allowed choices are table, json, yaml, dotenv, shell.'],
+    ['get x --colour never', 'Did you mean --color?'],
+    ['get x --color sometimes', 'flag --color: Allowed choices are auto, always, never'],
+    ['mirror lsit', 'Did you mean list?'],
+    ['help gte', "there is no help of 'gte': exit-codes"],
+    ['rollback x 0', 'A revision is a whole number from 1'],
+    ['run x --grace 1s -- true', '--on-change and --grace go with --watch'],
+    ['run x --watch --on-change signal=KILL -- true', '--on-change is restart or signal=NAME'],
+    ['run x --watch --revision 3 -- true', 'it does not go with --revision'],
+    ['completion tcsh', 'Allowed choices are bash, zsh, fish.'],
+    ['context set ../x -e a:1', 'is no name of a context'],
+    ['context set x', 'nothing to set: give --endpoint <addresses>'],
     ['get x --max-lag 1s', '--consistency eventual'],
     ['get x --consistency read-your-writes', 'needs --token'],
     ['set x A', 'is no NAME=value'],
+    ['set x A=@', 'Write A=@@ for a value that is @ itself'],
     ['set x A=1 A=2', 'A is given twice'],
     ['set x A=- B=-', 'only one value can come from standard input'],
     ['set x A=1 --type text', 'Allowed choices are'],

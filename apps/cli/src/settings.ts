@@ -1,9 +1,9 @@
 import type { Consistency } from '@env-cli/client';
 
 import { usageError } from './cli-error.ts';
-
-/** The ports at which `npm start` serves. */
-const endpointDefault = '127.0.0.1:7371,127.0.0.1:7372,127.0.0.1:7373';
+import { contextNamed, readContexts, type Context } from './contexts.ts';
+import { durationMs } from './duration.ts';
+import { globalOptions, optionNames, type Color, type OptionName } from './options.ts';
 
 /** The longest that a verb waits for a member to answer at all, in milliseconds. */
 const connectTimeoutMsMax = 3000;
@@ -12,7 +12,11 @@ const connectTimeoutMsMax = 3000;
 export interface Flags {
   readonly endpoint?: string;
   readonly namespace?: string;
-  readonly timeout?: number;
+  readonly timeout?: string;
+  readonly color?: string;
+  /** False: `--no-pager`. */
+  readonly pager?: boolean;
+  readonly context?: string;
   readonly consistency?: string;
   readonly maxLag?: number;
   readonly token?: string;
@@ -21,32 +25,98 @@ export interface Flags {
   readonly reveal?: boolean;
 }
 
-/** How a verb talks to the cluster: flags over environment variables over defaults. */
+/** Where the value of an option comes from: `flag --endpoint`, `ENV_CLI_ENDPOINT`, `context prod`, `default`. */
+export interface Origin {
+  readonly value: string;
+  readonly from: string;
+}
+
+/** How a verb talks to the cluster and to the person: flags over environment variables over the context over defaults. */
 export interface Settings {
   readonly endpoint: string;
   readonly namespace: string;
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
+  readonly color: Color;
+  /** The command that long output goes through; null: none. */
+  readonly pager: string | null;
+  /** The context in use; null: none. */
+  readonly context: string | null;
   readonly consistency: Consistency;
   readonly token: string | undefined;
   readonly revision: number;
   readonly reveal: boolean;
+  readonly origins: Readonly<Record<OptionName, Origin>>;
 }
 
-/** Reads the settings. Throws a usage error where flags contradict each other. */
-export function readSettings(flags: Flags, env: Readonly<Record<string, string | undefined>>): Settings {
-  const timeoutMs = flags.timeout ?? 10_000;
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Reads the settings. Throws a usage error where flags contradict each other or a value is none, and where there is no such context. */
+export function readSettings(flags: Flags, env: Env): Settings {
+  const [name, context] = contextInUse(flags, env);
+  const origins = Object.fromEntries(
+    optionNames.map((option) => [option, originOf(option, flags, env, { name, context })]),
+  ) as Record<OptionName, Origin>;
+  for (const option of optionNames) {
+    const { value, from } = origins[option];
+    const problem = from === 'default' ? null : globalOptions[option].problem(value);
+    if (problem !== null) throw usageError(`${from}: ${problem}`);
+  }
+  const timeoutMs = durationMs(origins.timeout.value)!;
   return {
-    endpoint: flags.endpoint ?? given(env['ENV_CLI_ENDPOINT']) ?? endpointDefault,
-    namespace: flags.namespace ?? given(env['ENV_CLI_NAMESPACE']) ?? 'default',
+    endpoint: origins.endpoint.value,
+    namespace: origins.namespace.value,
     timeoutMs,
     connectTimeoutMs: Math.min(timeoutMs, connectTimeoutMsMax),
+    color: origins.color.value as Color,
+    pager: origins.pager.value === '' || origins.pager.value === 'cat' ? null : origins.pager.value,
+    context: name,
     consistency: consistencyOf(flags),
     token: flags.token,
     revision: flags.revision ?? 0,
     reveal: flags.reveal ?? false,
+    origins,
   };
 }
+
+/** The context that is asked for, or else the one of `context use`. */
+function contextInUse(flags: Flags, env: Env): readonly [string | null, Context] {
+  const contexts = readContexts(env);
+  const name = flags.context ?? given(env[globalOptions.context.variable]) ?? contexts.current;
+  return name === null ? [null, {}] : [name, contextNamed(contexts, name)];
+}
+
+function originOf(
+  option: OptionName,
+  flags: Flags,
+  env: Env,
+  { name, context }: { readonly name: string | null; readonly context: Context },
+): Origin {
+  const { flags: written, variable, default: byDefault } = globalOptions[option];
+  const long = /--[\w-]+/.exec(written)![0];
+  if (option === 'pager') return pagerOf(flags, env, context, name);
+  if (flags[option] !== undefined) return { value: flags[option], from: `flag ${long}` };
+  const fromEnv = given(env[variable]);
+  if (fromEnv !== undefined) return { value: fromEnv, from: variable };
+  const kept = context[option];
+  if (kept !== undefined) return { value: kept, from: `context ${name}` };
+  if (option === 'context') return { value: name ?? '', from: name === null ? 'default' : "'context use'" };
+  return { value: byDefault, from: 'default' };
+}
+
+/** As git finds its pager. Set to nothing, the variable says that there is to be none. */
+function pagerOf(flags: Flags, env: Env, context: Context, name: string | null): Origin {
+  if (flags.pager === false) return { value: '', from: 'flag --no-pager' };
+  const own = env['ENV_CLI_PAGER'];
+  if (own !== undefined) return { value: own, from: 'ENV_CLI_PAGER' };
+  if (context.pager !== undefined) return { value: context.pager, from: `context ${name}` };
+  const common = env['PAGER'];
+  if (common !== undefined) return { value: common, from: 'PAGER' };
+  return { value: pagerDefault, from: 'default' };
+}
+
+/** Where nothing says otherwise. It need not be there. */
+export const pagerDefault = 'less';
 
 /** An environment variable that is set to nothing is not set. */
 function given(value: string | undefined): string | undefined {
@@ -67,14 +137,6 @@ function consistencyOf({ consistency = 'strong', maxLag, token }: Flags): Consis
     default:
       throw usageError(`--consistency is strong, read-your-writes or eventual, not '${consistency}'`);
   }
-}
-
-const durationUnitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** A duration such as `500ms`, `1.5s`, `2m`, in milliseconds. Null: it is none. */
-export function durationMs(text: string): number | null {
-  const match = /^(?<count>\d+(?:\.\d+)?)(?<unit>ms|s|m|h)$/.exec(text);
-  return match?.groups === undefined ? null : Number(match.groups['count']) * durationUnitsMs[match.groups['unit'] ?? '']!;
 }
 
 /** A whole number of 0 to 2^53 - 1. Null: it is none. */

@@ -2,7 +2,10 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import type { Invocation } from './invocation.ts';
 import type { Io } from './io.ts';
-import { durationMs, readSettings, revisionNumber, revisionRange, wholeNumber, type Flags } from './settings.ts';
+import type { Pager } from './pager.ts';
+import { durationMs } from './duration.ts';
+import { globalOptions, optionNames, type Color } from './options.ts';
+import { readSettings, revisionNumber, revisionRange, wholeNumber, type Flags } from './settings.ts';
 import { styleFor } from './style.ts';
 
 /** What the verbs of one call share. */
@@ -11,6 +14,8 @@ export interface Frame {
   /** The call, once the arguments were read. */
   at: Invocation | null;
   exitCode: number;
+  /** As far as it is known. */
+  color: Color;
 }
 
 /** What follows the verb on the command line. */
@@ -20,39 +25,55 @@ export interface Operands {
   readonly maybe: (index: number) => string | undefined;
 }
 
+/** Adds the options of every verb. */
+export function addGlobalOptions(program: Command): void {
+  for (const name of optionNames) {
+    const { flags, text, default: byDefault } = globalOptions[name];
+    program.option(flags, name === 'pager' ? text : `${text} (default: ${byDefault})`);
+  }
+}
+
 /**
  * Gives a command what it does. `work` loads the module of the verb by itself, so that no call waits for what it does not use;
- * a number that it answers is the exit code.
+ * a number that it answers is the exit code. `paged`: its output goes through the pager when it is long.
  */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- what commander has read is known to whoever declared the options alone
 export function does<F extends object>(
   command: Command,
   frame: Frame,
   work: (at: Invocation, operands: Operands, flags: F) => Promise<number | void>,
+  { paged = false } = {},
 ): void {
   command.action(async (...given: unknown[]) => {
     const operands = given.slice(0, -2);
     const flags = command.optsWithGlobals<Flags & F>();
-    const { io } = frame;
-    const at: Invocation = {
-      io,
-      settings: readSettings(flags, io.env),
-      style: styleFor(io.stdout, io),
-      output: flags.output ?? 'table',
-      about: {},
-    };
+    const settings = readSettings(flags, frame.io.env);
+    frame.color = settings.color;
+    const output = flags.output ?? 'table';
+    const pager = paged && settings.pager !== null ? await pagerFor(frame.io, settings.pager) : null;
+    const io = pager?.io ?? frame.io;
+    const at: Invocation = { io, settings, style: styleFor(io.stdout, io, settings.color), output, about: {} };
     frame.at = at;
-    frame.exitCode =
-      (await work(
-        at,
-        {
-          one: (index) => operands[index] as string,
-          many: (index) => (operands[index] ?? []) as readonly string[],
-          maybe: (index) => operands[index] as string | undefined,
-        },
-        flags,
-      )) ?? 0;
+    try {
+      frame.exitCode =
+        (await work(
+          at,
+          {
+            one: (index) => operands[index] as string,
+            many: (index) => (operands[index] ?? []) as readonly string[],
+            maybe: (index) => operands[index] as string | undefined,
+          },
+          flags,
+        )) ?? 0;
+    } finally {
+      await pager?.end();
+    }
   });
+}
+
+/** Only a terminal is paged for, and only for one is the pager loaded. */
+async function pagerFor(io: Io, command: string): Promise<Pager | null> {
+  return io.stdout.isTTY === true ? (await import('./pager.ts')).Pager.for(io, command) : null;
 }
 
 /** Shows how a verb is used, at the end of its help. */
@@ -80,9 +101,10 @@ export function writingOptions(command: Command): Command {
     .option('--reason <text>', 'why, for the history');
 }
 
-/** The form of the output. The first is the default. */
-export function outputOption(command: Command, ...[first, ...others]: readonly [string, ...string[]]): Command {
-  return command.addOption(new Option('-o, --output <form>', 'form of the output').choices([first, ...others]).default(first));
+/** The form of the output. The first is the default; where there is JSON there is YAML. */
+export function outputOption(command: Command, first = 'table', ...others: readonly string[]): Command {
+  const forms = [first, 'json', 'yaml', ...others];
+  return command.addOption(new Option('-o, --output <form>', 'form of the output').choices(forms).default(first));
 }
 
 export function revealOption(command: Command): Command {

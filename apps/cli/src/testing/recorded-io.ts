@@ -13,6 +13,12 @@ export interface RunOptions {
   readonly stdin?: string | Uint8Array;
   /** Whether standard output is a terminal. */
   readonly terminal?: boolean;
+  /** Places of a line of it. Defaults to 60. */
+  readonly columns?: number;
+  /** Lines of its screen; without them nothing is paged. */
+  readonly rows?: number;
+  /** Whether standard error is a terminal. */
+  readonly errTerminal?: boolean;
   readonly interrupted?: AbortSignal;
   /** Called with all of standard output after each write; throwing makes that write fail. */
   readonly onOutput?: (stdout: string) => void;
@@ -25,7 +31,8 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
   const io: Io = {
     stdout: {
       isTTY: options.terminal ?? false,
-      columns: 60,
+      columns: options.columns ?? 60,
+      ...(options.rows === undefined ? {} : { rows: options.rows }),
       write: (text, done) => {
         stdout += text;
         try {
@@ -38,6 +45,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
       },
     },
     stderr: {
+      isTTY: options.errTerminal ?? false,
       write: (text, done) => {
         stderr += text;
         done(null);

@@ -149,8 +149,11 @@ export class Twin {
       const start = Environments.method.watch.input.field.start.message!;
       const answer = this.#answer('Environments.Watch', start, action.value as never) as {
         readonly responses?: readonly object[];
+        /** Is given how to tell more, for as long as the watch lasts. */
+        readonly begun?: (tell: (response: object) => void) => void;
       };
       for (const response of answer.responses ?? []) stream.write({ watchId, ...response });
+      answer.begun?.((response) => stream.write({ watchId, ...response }));
     });
   };
 }

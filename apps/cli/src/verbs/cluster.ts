@@ -3,22 +3,22 @@ import type { Alarm, Client, ClusterStatus, MemberInfo } from '@env-cli/client';
 import type { GivenAlarm } from '../alarm-argument.ts';
 import { withClient, type Invocation } from '../invocation.ts';
 import { print, say } from '../io.ts';
-import { json } from '../json.ts';
+import { printedAsData } from '../structured.ts';
 import { cell, table, type Column } from '../table.ts';
-import { size } from '../text.ts';
+import { moment, oneLine, size } from '../text.ts';
 
 const statusColumns: readonly Column[] = [
   { title: 'MEMBER', align: 'right' },
   { title: 'ADDRESS' },
   { title: 'ROLE' },
-  { title: 'TERM', align: 'right' },
-  { title: 'COMMITTED', align: 'right' },
+  { title: 'TERM', align: 'right', optional: true },
+  { title: 'COMMIT', align: 'right' },
   { title: 'APPLIED', align: 'right' },
   { title: 'REVISION', align: 'right' },
   { title: 'STORE', align: 'right' },
   { title: 'LOG', align: 'right' },
-  { title: 'VERSION' },
-  { title: 'ERROR', optional: true },
+  { title: 'VERSION', optional: true },
+  { title: 'ERROR', optional: true, wraps: true },
 ];
 
 const memberColumns: readonly Column[] = [
@@ -46,24 +46,21 @@ export async function status(at: Invocation): Promise<void> {
       known.members.map((member) => statusOf(client, member, Math.min(memberTimeoutMs, at.settings.timeoutMs))),
     );
   });
-  if (at.output === 'json') {
-    await print(at.io, json({ members: all }));
-    return;
-  }
-  await print(
-    at.io,
-    table(
-      statusColumns,
-      all.map((each) => statusRow(each, at)),
-      at.style,
-    ),
-  );
+  if (await printedAsData(at, { members: all })) return;
   const reached = all.flatMap((each) => (each.status === null ? [] : [each.status]));
+  // What all of them say alike is said once, below: a line has 80 places.
+  const differ = {
+    term: reached.some(({ term }) => term !== reached[0]?.term),
+    version: reached.some(({ version }) => version !== reached[0]?.version),
+  };
+  const rows = all.map((each) => statusRow(each, differ, at));
+  await print(at.io, table(statusColumns, rows, at));
   const [first] = reached;
   if (first !== undefined) {
     const kept =
       first.compactedRevision === 0 ? 'all history is kept' : `history is kept from revision ${first.compactedRevision} on`;
-    await say(at.io, `Cluster ${first.clusterId}, epoch ${first.epoch}; ${kept}.`);
+    const alike = `${differ.term ? '' : `, term ${first.term}`}${differ.version ? '' : `, version ${oneLine(first.version)}`}`;
+    await say(at.io, `Cluster ${first.clusterId}, epoch ${first.epoch}${alike}; ${kept}.`);
   }
   const standing = reached.find(({ alarms: some }) => some.length > 0)?.alarms ?? [];
   for (const one of standing) await say(at.io, `${at.style.red('Alarm')}: ${alarmText(one)}.`);
@@ -80,7 +77,11 @@ async function statusOf(client: Client, member: MemberInfo, timeoutMs: number): 
   }
 }
 
-function statusRow({ member, status: of, error }: MemberStatus, { style }: Invocation): string[] {
+function statusRow(
+  { member, status: of, error }: MemberStatus,
+  differ: { readonly term: boolean; readonly version: boolean },
+  { style }: Invocation,
+): string[] {
   const head = [String(member.memberId), cell(member.apiAddress)];
   if (of === null) return [...head, style.red('unreached'), '', '', '', '', '', '', '', cell(error ?? '')];
   const { role, term, commitIndex, appliedIndex, revision, storeBytes, logBytes, version } = of;
@@ -88,10 +89,11 @@ function statusRow({ member, status: of, error }: MemberStatus, { style }: Invoc
   return [
     ...head,
     shownRole,
-    ...[term, commitIndex, appliedIndex, revision].map(String),
+    differ.term ? String(term) : '',
+    ...[commitIndex, appliedIndex, revision].map(String),
     size(storeBytes),
     size(logBytes),
-    cell(version),
+    differ.version ? cell(version) : '',
     '',
   ];
 }
@@ -106,10 +108,7 @@ const alarmColumns: readonly Column[] = [
 /** `env-cli cluster alarms`. */
 export async function alarms(at: Invocation, clear: readonly GivenAlarm[]): Promise<void> {
   const answer = await withClient(at, (client) => client.cluster.alarms(clear));
-  if (at.output === 'json') {
-    await print(at.io, json(answer));
-    return;
-  }
+  if (await printedAsData(at, answer)) return;
   if (answer.alarms.length === 0) {
     await say(at.io, 'No alarm stands.');
     return;
@@ -118,9 +117,9 @@ export async function alarms(at: Invocation, clear: readonly GivenAlarm[]): Prom
     at.style.red(kind),
     memberId === 0 ? '' : String(memberId),
     String(index),
-    raisedTime?.toISOString() ?? '',
+    moment(raisedTime),
   ]);
-  await print(at.io, table(alarmColumns, rows, at.style));
+  await print(at.io, table(alarmColumns, rows, at));
 }
 
 function alarmText({ kind, memberId, index }: Alarm): string {
@@ -130,10 +129,7 @@ function alarmText({ kind, memberId, index }: Alarm): string {
 /** `env-cli cluster members`. */
 export async function members(at: Invocation): Promise<void> {
   const answer = await withClient(at, (client) => client.cluster.members());
-  if (at.output === 'json') {
-    await print(at.io, json(answer));
-    return;
-  }
+  if (await printedAsData(at, answer)) return;
   const rows = answer.members.map(({ memberId, apiAddress, peerAddress, role, connected }) => [
     String(memberId),
     cell(apiAddress),
@@ -141,12 +137,11 @@ export async function members(at: Invocation): Promise<void> {
     role,
     connected ? 'yes' : at.style.red('no'),
   ]);
-  await print(at.io, table(memberColumns, rows, at.style));
+  await print(at.io, table(memberColumns, rows, at));
 }
 
 /** `env-cli cluster compact REVISION`. */
 export async function compact(at: Invocation, revision: number): Promise<void> {
   const answer = await withClient(at, (client) => client.cluster.compact(revision));
-  if (at.output === 'json') await print(at.io, json(answer));
-  else await say(at.io, `History is kept from revision ${answer.compactedRevision} on.`);
+  if (!(await printedAsData(at, answer))) await say(at.io, `History is kept from revision ${answer.compactedRevision} on.`);
 }

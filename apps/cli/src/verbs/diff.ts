@@ -1,9 +1,9 @@
-import type { DiffOptions } from '@env-cli/client';
+import type { DiffAnswer, DiffOptions } from '@env-cli/client';
 
 import { labelLines, variableLine } from '../changes-text.ts';
 import { readOptions, withClient, type Invocation } from '../invocation.ts';
 import { print, say } from '../io.ts';
-import { json } from '../json.ts';
+import { printedAsData } from '../structured.ts';
 import { revisionNumber, revisionRange, wholeNumber } from '../settings.ts';
 import { usageError } from '../cli-error.ts';
 
@@ -55,10 +55,12 @@ export async function diff(at: Invocation, first: string, others: readonly strin
   at.about = { environment: name };
   const options: DiffOptions = { ...readOptions(at), ...sides };
   const answer = await withClient(at, (client) => client.environments.diff(name, options));
-  if (at.output === 'json') {
-    await print(at.io, json(answer));
-    return;
-  }
+  await shownDiff(at, { name, ...sides }, answer);
+}
+
+/** Shows a comparison, in the form that is asked for. */
+export async function shownDiff(at: Invocation, { name, ...sides }: Sides, answer: DiffAnswer): Promise<void> {
+  if (await printedAsData(at, answer)) return;
   const lines = answer.variables.map((change) => variableLine(change, at.style)).join('');
   const labels = labelLines(answer.labelsBefore, answer.labelsAfter, at.style);
   if (lines + labels !== '') await print(at.io, lines + labels);

@@ -4,7 +4,7 @@ import { CliError, exitCodes } from '../cli-error.ts';
 import { changeSummary } from '../changes-text.ts';
 import { readOptions, withClient, type Invocation } from '../invocation.ts';
 import { print, say } from '../io.ts';
-import { json } from '../json.ts';
+import { printedAsData } from '../structured.ts';
 import { cell, table, type Column } from '../table.ts';
 import { moment, oneLine } from '../text.ts';
 
@@ -13,8 +13,8 @@ const columns: readonly Column[] = [
   { title: 'TIME' },
   { title: 'BY' },
   { title: 'DID' },
-  { title: 'CHANGES' },
-  { title: 'REASON', optional: true },
+  { title: 'CHANGES', wraps: true },
+  { title: 'REASON', optional: true, wraps: true },
 ];
 
 /** Changes of a page; the cluster allows as many. */
@@ -37,10 +37,7 @@ export async function history(at: Invocation, environment: string, { limit }: { 
   });
   changes.length = Math.min(changes.length, limit);
   if (changes.length === 0 && !compacted) throw absent(environment, at.settings.revision);
-  if (at.output === 'json') {
-    await print(at.io, json({ changes, compacted, more }));
-    return;
-  }
+  if (await printedAsData(at, { changes, compacted, more })) return;
   const rows = changes.map((change) => [
     String(change.revision),
     moment(change.time),
@@ -49,7 +46,7 @@ export async function history(at: Invocation, environment: string, { limit }: { 
     changeSummary(change, at.style),
     cell(change.reason),
   ]);
-  if (rows.length > 0) await print(at.io, table(columns, rows, at.style));
+  if (rows.length > 0) await print(at.io, table(columns, rows, at));
   if (more) await say(at.io, `There are older changes: raise --limit above ${limit} to see them.`);
   else if (compacted) await say(at.io, 'Older changes are no longer kept.');
 }

@@ -4,6 +4,7 @@ import { readOptions, withClient, type Invocation } from '../invocation.ts';
 import { print, say } from '../io.ts';
 import type { Settings } from '../settings.ts';
 import { cell, TableWriter, type Column } from '../table.ts';
+import { yaml } from '../structured.ts';
 import { labelsText, oneLine } from '../text.ts';
 
 const columns: readonly Column[] = [
@@ -11,8 +12,8 @@ const columns: readonly Column[] = [
   { title: 'VARIABLES', align: 'right' },
   { title: 'REVISION', align: 'right' },
   { title: 'VERSION', align: 'right' },
-  { title: 'LABELS', optional: true },
-  { title: 'DESCRIPTION', optional: true },
+  { title: 'LABELS', optional: true, wraps: true },
+  { title: 'DESCRIPTION', optional: true, wraps: true },
 ];
 
 /** Environments of a page: as many as the cluster gives, so that the columns of a table fit most lists. */
@@ -28,15 +29,16 @@ export async function list(
   const { selector = '' } = options;
   await withClient(at, async (client) => {
     const listing = client.environments.list({ ...readOptions(at), prefix, selector, pageSize, namesOnly });
-    const drawn = new TableWriter(columns, at.style);
+    const drawn = new TableWriter(columns, at);
     let first = true;
     let found = 0;
     for await (const page of listing.pages()) {
       found += page.items.length;
-      await print(at.io, at.output === 'json' ? jsonPart(page, first) : textOf(drawn, page, namesOnly));
+      await print(at.io, (await dataPart(at.output, page, first)) ?? textOf(drawn, page, namesOnly));
       first = false;
     }
     if (at.output === 'json') await print(at.io, '\n]}\n');
+    else if (at.output === 'yaml' && found === 0) await print(at.io, '  []\n');
     else if (found === 0) await say(at.io, nothing(at.settings, prefix, selector));
   });
 }
@@ -52,11 +54,15 @@ function nothing({ namespace, revision }: Settings, prefix: string, selector: st
   return `Namespace ${namespace} has no environment${when}. Create one: 'env-cli create NAME'.`;
 }
 
-/** One object over all pages: `{"revision": …, "environments": [ … ]}`, an environment a line. */
-function jsonPart(page: ListPage, first: boolean): string {
-  const head = first ? `{"revision": ${page.revision}, "environments": [` : '';
-  const items = page.items.map((environment, i) => `${first && i === 0 ? '' : ','}\n${JSON.stringify(environment)}`);
-  return head + items.join('');
+/** One object over all pages, `revision` and `environments`: in JSON an environment a line. Null when it is for a person. */
+async function dataPart(form: string, { items, revision }: ListPage, first: boolean): Promise<string | null> {
+  if (form === 'json') {
+    const head = first ? `{"revision": ${revision}, "environments": [` : '';
+    return head + items.map((environment, i) => `${first && i === 0 ? '' : ','}\n${JSON.stringify(environment)}`).join('');
+  }
+  if (form !== 'yaml') return null;
+  const head = first ? `revision: ${revision}\nenvironments:\n` : '';
+  return head + (items.length === 0 ? '' : (await yaml(items)).replace(/^(?=.)/gm, '  '));
 }
 
 function textOf(drawn: TableWriter, page: ListPage, namesOnly: boolean): string {

@@ -12,7 +12,7 @@ import { resolve } from 'node:path';
 import { CliError, exitCodes, usageError } from '../cli-error.ts';
 import { readOptions, withClient, type Invocation } from '../invocation.ts';
 import { print, say } from '../io.ts';
-import { json } from '../json.ts';
+import { printedAsData } from '../structured.ts';
 import { cell, table, type Column } from '../table.ts';
 import { count, moment } from '../text.ts';
 import type { Style } from '../style.ts';
@@ -29,9 +29,9 @@ export interface MirrorFlags {
 
 const listColumns: readonly Column[] = [
   { title: 'NAME' },
-  { title: 'TARGET' },
+  { title: 'TARGET', wraps: true },
   { title: 'PREFIX', optional: true },
-  { title: 'SELECTOR', optional: true },
+  { title: 'SELECTOR', optional: true, wraps: true },
   { title: 'WITHDRAWAL' },
   { title: 'DRIFT' },
   { title: 'BRAKE', align: 'right' },
@@ -46,15 +46,15 @@ const statusColumns: readonly Column[] = [
   { title: 'PENDING', align: 'right', optional: true },
   { title: 'ATTEMPTS', align: 'right', optional: true },
   { title: 'NEXT ATTEMPT', optional: true },
-  { title: 'ERROR', optional: true },
+  { title: 'ERROR', optional: true, wraps: true },
 ];
 
 const planColumns: readonly Column[] = [
   { title: 'ENVIRONMENT' },
-  { title: 'KEY' },
+  { title: 'KEY', wraps: true },
   { title: 'ACTION' },
   { title: 'BYTES', align: 'right' },
-  { title: 'NOTE', optional: true },
+  { title: 'NOTE', optional: true, wraps: true },
 ];
 
 /** `env-cli mirror create NAME --file DIRECTORY`. */
@@ -91,10 +91,7 @@ export async function remove(at: Invocation, name: string): Promise<void> {
 /** `env-cli mirror list`. */
 export async function list(at: Invocation): Promise<void> {
   const answer = await withClient(at, (client) => client.mirrors.list(readOptions(at)));
-  if (at.output === 'json') {
-    await print(at.io, json(answer));
-    return;
-  }
+  if (await printedAsData(at, answer)) return;
   const rows = answer.mirrors.map((mirror) => [
     cell(mirror.name),
     cell(targetText(mirror)),
@@ -105,7 +102,7 @@ export async function list(at: Invocation): Promise<void> {
     `${mirror.deleteBrakePercent} %`,
     mirror.deleting ? at.style.yellow('deleting') : '',
   ]);
-  if (rows.length > 0) await print(at.io, table(listColumns, rows, at.style));
+  if (rows.length > 0) await print(at.io, table(listColumns, rows, at));
   else
     await say(
       at.io,
@@ -126,12 +123,9 @@ export async function status(at: Invocation, name: string): Promise<void> {
     }
     return totals;
   });
-  if (at.output === 'json') {
-    await print(at.io, json({ ...last, environments }));
-    return;
-  }
+  if (await printedAsData(at, { ...last, environments })) return;
   const rows = environments.flatMap((delivery) => statusRows(delivery, at.style));
-  if (rows.length > 0) await print(at.io, table(statusColumns, rows, at.style));
+  if (rows.length > 0) await print(at.io, table(statusColumns, rows, at));
   await say(at.io, `Mirror ${name}: ${standing(last, environments)}.`);
 }
 
@@ -181,10 +175,7 @@ function stateText(state: EnvironmentDelivery['state'], style: Style): string {
 /** `env-cli mirror plan NAME [ENVIRONMENT]`. */
 export async function plan(at: Invocation, name: string, environment: string | undefined): Promise<void> {
   const answer = await withClient(at, (client) => client.mirrors.plan(name, environment === undefined ? {} : { environment }));
-  if (at.output === 'json') {
-    await print(at.io, json(answer));
-    return;
-  }
+  if (await printedAsData(at, answer)) return;
   const rows = answer.items.map(({ environment: of, key, action, valueBytes, note }) => [
     cell(of),
     cell(key),
@@ -192,11 +183,11 @@ export async function plan(at: Invocation, name: string, environment: string | u
     String(valueBytes),
     cell(note),
   ]);
-  if (rows.length > 0) await print(at.io, table(planColumns, rows, at.style));
+  if (rows.length > 0) await print(at.io, table(planColumns, rows, at));
   const changes = answer.items.filter(({ action }) => action !== 'unchanged').length;
   await say(
     at.io,
-    `${count(answer.items.length, 'key')}, ${changes === 0 ? 'none' : changes} of them not as it should be. Nothing was written.`,
+    `${count(answer.items.length, 'key')}; ${changes === 0 ? 'none' : changes} to be changed. Nothing was written.`,
   );
   if (answer.truncated) await say(at.io, 'Environments beyond the first 100 were left out: name one to see its plan.');
 }
@@ -210,7 +201,7 @@ export async function wait(
   const answer = await withClient(at, (client) =>
     client.mirrors.wait({ names, revision: atRevision, timeoutMs: at.settings.timeoutMs }),
   );
-  if (at.output === 'json') await print(at.io, json(answer));
+  const isData = await printedAsData(at, answer);
   const what = atRevision === 0 ? 'the newest revision' : `revision ${atRevision}`;
   if (answer.behind.length > 0) {
     const which = answer.behind.join(', ');
@@ -219,7 +210,7 @@ export async function wait(
       `not all mirrors hold ${what} after ${at.settings.timeoutMs / 1000} s: ${which}. See 'env-cli mirror status ${answer.behind[0]}'.`,
     );
   }
-  if (at.output !== 'json') await say(at.io, `All of them hold ${what}.`);
+  if (!isData) await say(at.io, `All of them hold ${what}.`);
 }
 
 function changesOf(flags: MirrorFlags): Partial<Omit<MirrorDefinition, 'name' | 'target'>> {
@@ -238,6 +229,5 @@ function targetText({ target }: Mirror): string {
 }
 
 async function confirm(at: Invocation, answer: unknown, sentence: string): Promise<void> {
-  if (at.output === 'json') await print(at.io, json(answer));
-  else await say(at.io, sentence);
+  if (!(await printedAsData(at, answer))) await say(at.io, sentence);
 }

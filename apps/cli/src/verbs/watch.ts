@@ -3,7 +3,7 @@ import type { Change } from '@env-cli/client';
 import { changeSummary } from '../changes-text.ts';
 import { withClient, type Invocation } from '../invocation.ts';
 import { print } from '../io.ts';
-import { jsonLine } from '../json.ts';
+import { dataLine } from '../structured.ts';
 import { moment, oneLine } from '../text.ts';
 
 export interface WatchFlags {
@@ -27,10 +27,10 @@ export async function watch(at: Invocation, environment: string | undefined, fla
     });
     for await (const event of events) {
       if (event.kind !== 'changes') continue;
-      const lines = event.changes.map((change) =>
-        at.output === 'json' ? jsonLine({ ...change, resumeToken: event.resumeToken }) : lineOf(change, at),
-      );
-      await print(io, lines.join(''));
+      for (const change of event.changes) {
+        const data = await dataLine(at.output, { ...change, resumeToken: event.resumeToken });
+        await print(io, data ?? lineOf(change, at));
+      }
     }
   });
 }

@@ -1,14 +1,10 @@
-import { readFile } from 'node:fs/promises';
-
 import type { SetOptions, Updates, VariableType, VariableUpdate, WriteAnswer, WriteOptions } from '@env-cli/client';
 
-import { readAssignments, readStdin, readText } from '../assignments.ts';
-import { formatOf, readVariables, type ImportFormat } from '../import-file.ts';
+import { readAssignments } from '../assignments.ts';
 import { withClient, type Invocation } from '../invocation.ts';
-import { print, say } from '../io.ts';
-import { json } from '../json.ts';
-import { count } from '../text.ts';
-import { refusedError, usageError } from '../cli-error.ts';
+import { say } from '../io.ts';
+import { printedAsData } from '../structured.ts';
+import { usageError } from '../cli-error.ts';
 
 /** What every verb that writes takes. */
 export interface WriteFlags {
@@ -66,41 +62,6 @@ export async function remove(at: Invocation, environment: string, flags: WriteFl
   await confirm(at, answer, `${environment} was deleted at revision ${answer.revision}; its history stays until it is compacted`);
 }
 
-export interface ImportFlags extends WriteFlags {
-  readonly create?: boolean;
-  readonly replace?: boolean;
-  readonly secret?: boolean;
-  readonly secretNames?: readonly string[];
-  readonly format?: ImportFormat;
-}
-
-/** `env-cli import FILE ENVIRONMENT`: all of a file as one write, or nothing. */
-export async function importFile(at: Invocation, file: string, environment: string, flags: ImportFlags): Promise<void> {
-  const from = file === '-' ? 'standard input' : file;
-  const text = await readText(from, file === '-' ? readStdin(at.io) : readFile(file));
-  const values = readVariables(from, text, flags.format ?? formatOf(file));
-  const { secretNames = [] } = flags;
-  const unknown = secretNames.filter((name) => !Object.hasOwn(values, name));
-  if (unknown.length > 0)
-    throw refusedError(`${from} holds no ${unknown.join(', ')}, which --secret-names names. Nothing was written.`);
-  const number = Object.keys(values).length;
-  if (number === 0 && flags.replace !== true) throw refusedError(`${from} holds no variable. Nothing was written.`);
-  const variables: Updates = Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [
-      name,
-      flags.secret === true || secretNames.includes(name) ? { value, secret: true } : value,
-    ]),
-  );
-  at.about = { environment, ifRevision: flags.ifRevision, mayCreate: true, variables: Object.keys(values) };
-  const options = setOptions(flags);
-  const answer = await withClient(at, ({ environments }) =>
-    flags.replace === true
-      ? environments.replace(environment, variables, options)
-      : environments.set(environment, variables, options),
-  );
-  await confirm(at, answer, `${count(number, 'variable')} of ${from} stand in ${environment}, at revision ${answer.revision}`);
-}
-
 function updatesOf(values: Readonly<Record<string, string>>, { secret, type, comment }: SetFlags): Updates {
   const marks: Omit<VariableUpdate, 'value'> = {
     ...(secret === undefined ? {} : { secret }),
@@ -110,7 +71,7 @@ function updatesOf(values: Readonly<Record<string, string>>, { secret, type, com
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value, ...marks }]));
 }
 
-function setOptions({
+export function setOptions({
   ifRevision,
   reason,
   create: createIfAbsent,
@@ -123,7 +84,6 @@ function setOptions({
 }
 
 /** The answer of a write is data for a program, and a sentence for a person. */
-async function confirm(at: Invocation, answer: WriteAnswer, sentence: string): Promise<void> {
-  if (at.output === 'json') await print(at.io, json(answer));
-  else await say(at.io, answer.changed ? `${sentence}.` : 'Nothing was to be changed.');
+export async function confirm(at: Invocation, answer: WriteAnswer, sentence: string): Promise<void> {
+  if (!(await printedAsData(at, answer))) await say(at.io, answer.changed ? `${sentence}.` : 'Nothing was to be changed.');
 }
