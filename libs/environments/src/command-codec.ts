@@ -20,13 +20,26 @@ export function commandLevel(_body: CommandBody): number {
  * authorisation revision, session (0, or 1 with 16 bytes, sequence and first incomplete), reason, kind of the body u8, body.
  */
 export function encodeCommand(command: Command): Uint8Array {
-  const writer = new ByteWriter(512).u8(format).varint(command.level).varint(command.group);
-  writeRequestId(writer, command.requestId);
+  return lendCommand(command, command.requestId).slice();
+}
+
+/** Bytes of a command up to which the buffer that is lent is kept for the next. */
+const lentBytesMax = 64 * 1024;
+let lent = new ByteWriter(lentBytesMax);
+
+/** {@link encodeCommand}, as a view that the next call overwrites: for whoever copies it at once. */
+export function lendCommand(command: Omit<Command, 'requestId'>, requestId: RequestId): Uint8Array {
+  const writer = lent;
+  // A command before that could not be written may have left a part of itself.
+  writer.lend();
+  writer.u8(format).varint(command.level).varint(command.group);
+  writeRequestId(writer, requestId);
   writer.text(command.namespace).text(command.principal).varint(command.authorisationRevision);
   writeSession(writer, command.session);
   writer.bytes(command.reason);
   writeBody(writer, command.body);
-  return writer.take();
+  if (writer.length > lentBytesMax) lent = new ByteWriter(lentBytesMax);
+  return writer.lend();
 }
 
 /**

@@ -11,7 +11,8 @@ export function encodeEntryData(entry: EntryData): Uint8Array {
   for (const command of entry.commands) capacity += command.length + 4;
   const writer = new ByteWriter(capacity).u8(format).u64(entry.stampMs).varint(entry.deltaMs).varint(entry.commands.length);
   for (const command of entry.commands) writer.bytes(command);
-  return writer.take();
+  // Not a copy: the writer has room for just this, and goes.
+  return writer.cut();
 }
 
 /** Reads what {@link encodeEntryData} wrote; the commands are views on it. Throws {@link NotUnderstood} or `MalformedBytes`. */

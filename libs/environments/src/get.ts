@@ -1,7 +1,6 @@
 import {
-  bytesOfBinaryText,
   environmentAt,
-  environmentKey,
+  environmentKeyBytes,
   type EnvironmentReader,
   readEnvironmentRow,
   readLive,
@@ -78,7 +77,7 @@ function answerOf(environment: EnvironmentReader | null): EnvironmentAnswer {
 }
 
 function readNewest(tables: ReadTables, namespace: string, name: string): EnvironmentReader | null {
-  const bytes = tables.get('environments', bytesOfBinaryText(environmentKey(namespace, name)));
+  const bytes = tables.get('environments', environmentKeyBytes(namespace, name));
   return bytes === undefined ? null : readLive(namespace, name, bytes);
 }
 
@@ -90,7 +89,7 @@ export function readAt(
   revision: Revision,
   floor: Revision,
 ): EnvironmentReader | null {
-  const bytes = tables.get('environments', bytesOfBinaryText(environmentKey(namespace, name)));
+  const bytes = tables.get('environments', environmentKeyBytes(namespace, name));
   if (bytes === undefined) return null;
   return environmentAt(tables, namespace, name, readEnvironmentRow(namespace, name, bytes), revision, floor);
 }

@@ -1,6 +1,6 @@
 export { type ChangesAnswer, changesAfter } from './changes.ts';
 export type { Command, CommandBody, DeliveryReport, RequestId, SessionUse, WriteBody } from './command.ts';
-export { commandLevel, decodeCommand, encodeCommand, featureLevelMax, requestIdOf } from './command-codec.ts';
+export { commandLevel, decodeCommand, encodeCommand, featureLevelMax, lendCommand, requestIdOf } from './command-codec.ts';
 export { diff, type DiffAnswer } from './diff.ts';
 export { decodeEntryData, encodeEntryData } from './entry-data.ts';
 export type { CommittedEntry, EntryData, EntryOutcome, StateHashes } from './entry.ts';

@@ -21,6 +21,15 @@ export function isUtf8(bytes: Uint8Array): boolean {
 }
 
 function isAscii(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if (bytes[i]! > 0x7f) return false;
-  return true;
+  const { length } = bytes;
+  const whole = length & ~7;
+  let i = 0;
+  let bits = 0;
+  for (; i < whole; i += 8) {
+    bits =
+      bytes[i]! | bytes[i + 1]! | bytes[i + 2]! | bytes[i + 3]! | bytes[i + 4]! | bytes[i + 5]! | bytes[i + 6]! | bytes[i + 7]!;
+    if (bits > 0x7f) return false;
+  }
+  for (; i < length; i++) bits |= bytes[i]!;
+  return bits <= 0x7f;
 }

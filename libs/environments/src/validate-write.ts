@@ -124,7 +124,9 @@ function refusalOfVariables(variables: readonly VariableInput[], field: Field, l
     const found = flawOfVariable(variable, limits);
     if (found !== null) return at(field, `variables[${place}].${found.part}`, found.flaw);
   }
-  return hasTwins(variables.map(({ name }) => name)) ? at(field, 'variables', flaw('must name each variable once')) : null;
+  return variables.length > 1 && hasTwins(variables.map(({ name }) => name))
+    ? at(field, 'variables', flaw('must name each variable once'))
+    : null;
 }
 
 function flawOfVariable(variable: VariableInput, limits: Limits): { readonly part: string; readonly flaw: Flaw } | null {

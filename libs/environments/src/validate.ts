@@ -24,7 +24,7 @@ import { refusalOfWrite } from './validate-write.ts';
 export function refusalOfCommand(command: Omit<Command, 'requestId'>, bytes: number, limits: Limits): Refusal | null {
   const namespace = flawOfNamespace(command.namespace);
   if (namespace !== null) return refusalAt('namespace', namespace);
-  const principal = flawOfText(encodeUtf8(command.principal), 'principalBytesMax', limits);
+  const principal = flawOfPrincipal(command.principal, limits);
   if (principal !== null) return refusalAt('principal', principal);
   const reason = flawOfText(command.reason, 'reasonBytesMax', limits);
   if (reason !== null) return refusalAt('reason', reason);
@@ -32,6 +32,15 @@ export function refusalOfCommand(command: Omit<Command, 'requestId'>, bytes: num
   if (session !== null) return refusalAt('session', session);
   if (command.group !== 1) return refusalAt('group', flaw('must be 1'));
   return refusalOfBody(command.body, bytes, limits);
+}
+
+/** The most bytes that a character of a text takes in UTF-8. */
+const bytesOfCharacterMax = 3;
+
+function flawOfPrincipal(principal: string, limits: Limits): Flaw | null {
+  // It is a text already: only a long one must be counted.
+  if (principal.length * bytesOfCharacterMax <= limits.principalBytesMax) return null;
+  return flawOfText(encodeUtf8(principal), 'principalBytesMax', limits);
 }
 
 function flawOfSession({ session, sequence, firstIncomplete }: SessionUse): Flaw | null {

@@ -51,8 +51,9 @@ export class WorkMeter {
 export function commandRows({ body, session }: Pick<Command, 'body' | 'session'>, mirrors: number): number {
   const sessionRows = session === null ? 0 : 1;
   if (body.kind === 'write') {
-    const environments = new Set(body.operations.map(({ environment }) => environment)).size;
-    const restores = body.operations.filter(({ kind }) => kind === 'restore').length;
+    const { operations } = body;
+    const environments = operations.length === 1 ? 1 : new Set(operations.map(({ environment }) => environment)).size;
+    const restores = operations.filter(({ kind }) => kind === 'restore').length;
     return sessionRows + body.conditions.length + restores * entryLimits.restoreRows + environments * (2 + mirrors);
   }
   const isReport = 'mirror' in body && body.kind !== 'delete-mirror';

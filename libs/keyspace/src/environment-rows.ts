@@ -1,11 +1,10 @@
 import { ByteWriter } from '@env-cli/support';
 
-import { bytesOfBinaryText } from './binary-text.ts';
 import type { Chain } from './chain.ts';
 import type { Tombstone } from './environment-content.ts';
 import { encodeEnvironmentRow, EnvironmentRow, readEnvironmentRow } from './environment-row.ts';
 import type { HashedTables } from './hashed-tables.ts';
-import { environmentKey } from './keys.ts';
+import { environmentKeyBytes } from './keys.ts';
 
 interface CachedRow {
   readonly name: string;
@@ -82,7 +81,7 @@ export class EnvironmentRows {
     }
     let cached = rows.get(name);
     if (cached === undefined) {
-      const key = bytesOfBinaryText(environmentKey(namespace, name));
+      const key = environmentKeyBytes(namespace, name);
       const stored = this.#tables.get('environments', key);
       const row = stored === undefined ? null : readEnvironmentRow(namespace, name, stored);
       cached = { name, key, stored, row, dirty: false };

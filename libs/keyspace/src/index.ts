@@ -5,7 +5,7 @@ export { type ChangeKind, ChangeReader, type VariableChange } from './change-row
 export { type EnvironmentDraft, type NetChange, type WriteStamp } from './environment-draft.ts';
 export { type EnvironmentHead, EnvironmentReader, type Tombstone } from './environment-content.ts';
 export { EnvironmentRow, readEnvironmentRow, readLive } from './environment-row.ts';
-export { afterPrefix, type ChangePosition, environmentKey, keyAfter, nameOfKey } from './keys.ts';
+export { afterPrefix, type ChangePosition, environmentKey, environmentKeyBytes, keyAfter, nameOfKey } from './keys.ts';
 export { bytesOfBinaryText, binaryText } from './binary-text.ts';
 export { decodeLabels, encodeLabels, isLabelKey, isLabelValue, type Label, labelLengthMax, sortedLabels } from './label.ts';
 export { MemoryTables } from './memory-tables.ts';

@@ -9,12 +9,19 @@ export interface ChangePosition {
   readonly ordinal: number;
 }
 
+const writer = new ByteWriter(16 * 1024);
+
 /**
  * The key of an environment's row, as a text of one character a byte: namespace, a zero byte, name. Neither holds a zero
  * byte, so rows sort by namespace and then by name.
  */
 export function environmentKey(namespace: string, name: string): string {
   return `${namespace}\0${name}`;
+}
+
+/** {@link environmentKey} as bytes. Both names are ASCII. */
+export function environmentKeyBytes(namespace: string, name: string): Uint8Array {
+  return writer.ascii(namespace).u8(0).ascii(name).cut();
 }
 
 /** The key of the first row that can follow every name with this prefix. */
@@ -29,8 +36,6 @@ export function nameOfKey(key: Uint8Array): string {
   for (let i = key.indexOf(0) + 1; i < key.length; i++) name += String.fromCharCode(key[i]!);
   return name;
 }
-
-const writer = new ByteWriter(4096);
 
 /** Key of a row of `changes`: revision u64, ordinal u16, both big-endian, so that rows sort by them. */
 export function changeKey(revision: number, ordinal: number): Uint8Array {

@@ -1,4 +1,4 @@
-import { ByteWriter } from '@env-cli/support';
+import { ByteWriter, equalBytes } from '@env-cli/support';
 
 import { binaryText } from './binary-text.ts';
 import type { HashedTables } from './hashed-tables.ts';
@@ -33,6 +33,9 @@ export type SessionCache = Map<string, LoadedSession>;
 /** Sessions that stay decoded between transactions, at most. */
 const cachedSessionsMax = 1024;
 
+/** Sessions whose keys are remembered within a transaction: a few clients make most of its writes. */
+const recentKeysMax = 4;
+
 /** What becomes of a command by its place in a session. Only `fresh` is to be executed, and then its result recorded. */
 export type SessionVerdict =
   | { readonly kind: 'fresh'; readonly record: (result: KeptResult) => void }
@@ -56,6 +59,7 @@ export class Sessions {
   readonly #cache: SessionCache;
   readonly #used = new Set<string>();
   readonly #writer = new ByteWriter(256);
+  readonly #recentKeys: (readonly [id: Uint8Array, key: string])[] = [];
 
   constructor(tables: HashedTables, progress: Progress, cache: SessionCache) {
     this.#tables = tables;
@@ -65,7 +69,7 @@ export class Sessions {
 
   /** Opens a session, or says that this principal has it open already, or why not. */
   open(id: Uint8Array, principal: string, limits: SessionLimits): 'opened' | 'open' | 'taken' | 'too-many' {
-    const key = binaryText(id);
+    const key = this.#keyOf(id);
     const loaded = this.#load(key, id, limits);
     if (loaded !== null) {
       if (loaded.session.principal !== principal) return 'taken';
@@ -84,7 +88,7 @@ export class Sessions {
 
   /** Keeps a session alive. False when there is none of this principal. */
   keep(id: Uint8Array, principal: string, limits: SessionLimits): boolean {
-    const key = binaryText(id);
+    const key = this.#keyOf(id);
     const loaded = this.#load(key, id, limits);
     if (loaded === null || loaded.session.principal !== principal) return false;
     this.#touch(key, loaded);
@@ -93,7 +97,7 @@ export class Sessions {
 
   /** Ends a session. False when there is none of this principal. */
   close(id: Uint8Array, principal: string, limits: SessionLimits): boolean {
-    const key = binaryText(id);
+    const key = this.#keyOf(id);
     const loaded = this.#load(key, id, limits);
     if (loaded === null || loaded.session.principal !== principal) return false;
     this.#end(key, loaded);
@@ -106,7 +110,7 @@ export class Sessions {
     principal: string,
     limits: SessionLimits,
   ): SessionVerdict {
-    const key = binaryText(place.session);
+    const key = this.#keyOf(place.session);
     const loaded = this.#load(key, place.session, limits);
     if (loaded === null || loaded.session.principal !== principal) return { kind: 'unknown' };
     this.#touch(key, loaded);
@@ -156,6 +160,15 @@ export class Sessions {
     }
     this.#used.clear();
     if (this.#cache.size > cachedSessionsMax) this.#cache.clear();
+  }
+
+  /** The text by which a session is found. Those that are used write after write have theirs already. */
+  #keyOf(id: Uint8Array): string {
+    for (const [recent, key] of this.#recentKeys) if (equalBytes(recent, id)) return key;
+    const key = binaryText(id);
+    if (this.#recentKeys.length >= recentKeysMax) this.#recentKeys.shift();
+    this.#recentKeys.push([id.slice(), key]);
+    return key;
   }
 
   #load(key: string, id: Uint8Array, limits: SessionLimits): LoadedSession | null {

@@ -2,7 +2,7 @@ import type { MemberId, PeerMessage } from '@env-cli/raft';
 import { ByteReader, ByteWriter } from '@env-cli/support';
 
 import { Link, type LinkOptions } from './link.ts';
-import { wireBytesOf, writePeerMessage } from './peer-message.ts';
+import { appendBytes, wireBytesOf, writePeerMessage } from './peer-message.ts';
 import { peersService } from './service.ts';
 
 /**
@@ -76,6 +76,11 @@ export class MessageLink {
     if (this.#waiting.length === 0) return;
     const messages = this.#waiting;
     this.#waiting = [];
+    const [first] = messages;
+    if (messages.length === 1 && first!.kind === 'append') {
+      this.#write(appendBytes(first!));
+      return;
+    }
     for (let at = 0; at < messages.length;) {
       let bytes = 0;
       do bytes += wireBytesOf(messages[at]!);

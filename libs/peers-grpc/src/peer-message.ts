@@ -36,6 +36,10 @@ export function wireBytesOf(message: PeerMessage): number {
 
 /** Appends a message to a frame: a code, then its fields as varints in the order of their declaration. */
 export function writePeerMessage(writer: ByteWriter, message: PeerMessage): void {
+  if (message.kind === 'append') {
+    writer.raw(appendBytes(message));
+    return;
+  }
   writer.u8(codeOfKind[message.kind]).varint(message.term);
   switch (message.kind) {
     case 'pre-vote-request':
@@ -45,10 +49,6 @@ export function writePeerMessage(writer: ByteWriter, message: PeerMessage): void
     case 'pre-vote-reply':
     case 'vote-reply':
       writer.u8(message.granted ? 1 : 0);
-      return;
-    case 'append':
-      writer.varint(message.previousIndex).varint(message.previousTerm).varint(message.commit);
-      writer.raw(entriesBytes(message.entries));
       return;
     case 'append-accepted':
       writer.varint(message.matchIndex);
@@ -130,19 +130,35 @@ export function readFlag(reader: ByteReader): boolean {
   return value === 1;
 }
 
-/** Followers that need the same entries are given the same array: they are written once (`Append.entries`). */
-const written = new WeakMap<readonly Entry[], Uint8Array>();
+interface WrittenAppend {
+  readonly message: Append;
+  readonly bytes: Uint8Array;
+}
 
-function entriesBytes(entries: readonly Entry[]): Uint8Array {
+/** Followers that need the same entries are given the same array (`Append.entries`), and most of them in the same message: it is written once. */
+const written = new WeakMap<readonly Entry[], WrittenAppend>();
+
+/** An append as it stands in a frame, or is one. Nobody may write into it. */
+export function appendBytes(message: Append): Uint8Array {
+  const { entries } = message;
   const known = written.get(entries);
-  if (known !== undefined) return known;
-  let bytes = 8;
-  for (const entry of entries) bytes += entry.data.length + 20;
-  const writer = new ByteWriter(bytes).varint(entries.length);
+  if (known !== undefined && isSameHead(known.message, message)) return known.bytes;
+  const writer = new ByteWriter(wireBytesOf(message))
+    .u8(codeOfKind.append)
+    .varint(message.term)
+    .varint(message.previousIndex)
+    .varint(message.previousTerm)
+    .varint(message.commit)
+    .varint(entries.length);
   for (const entry of entries) writer.u8(codeOfEntryKind[entry.kind]).varint(entry.term).bytes(entry.data);
-  const taken = writer.take();
-  if (entries.length > 0) written.set(entries, taken);
-  return taken;
+  // Not a copy: the writer has room for just this, and goes.
+  const bytes = writer.cut();
+  if (entries.length > 0) written.set(entries, { message, bytes });
+  return bytes;
+}
+
+function isSameHead(a: Append, b: Append): boolean {
+  return a.term === b.term && a.previousIndex === b.previousIndex && a.previousTerm === b.previousTerm && a.commit === b.commit;
 }
 
 function readAppend(reader: ByteReader, term: Term): Append {

@@ -20,6 +20,8 @@ const wordMs = 150;
 /** Commands of this API thread whose result is not known. */
 export class PendingProposals {
   readonly #pending = new Map<number, Pending>();
+  /** No deadline is before this: most sweeps have nothing to look for. */
+  #deadlineMsMin = Number.POSITIVE_INFINITY;
   /** No forwarded command waits for a term above this: most batches have nothing to look for. */
   #forwardedTermMin = Number.POSITIVE_INFINITY;
 
@@ -28,6 +30,7 @@ export class PendingProposals {
   }
 
   add(counter: number, deadlineMs: number): Promise<Applied> {
+    if (deadlineMs < this.#deadlineMsMin) this.#deadlineMsMin = deadlineMs;
     return new Promise((resolve, reject) => {
       this.#pending.set(counter, { resolve, reject, deadlineMs, forwardedTerm: 0 });
     });
@@ -73,8 +76,11 @@ export class PendingProposals {
 
   /** Ends what waits in vain. */
   sweep(nowMs: number): void {
+    if (this.#deadlineMsMin + wordMs > nowMs) return;
+    this.#deadlineMsMin = Number.POSITIVE_INFINITY;
     for (const [counter, { deadlineMs }] of this.#pending) {
       if (deadlineMs + wordMs <= nowMs) this.#refuse(counter, 'outcome-unknown');
+      else this.#deadlineMsMin = Math.min(this.#deadlineMsMin, deadlineMs);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { commandRows, encodeCommand, type StateHashes } from '@env-cli/environments';
+import { commandRows, lendCommand, type StateHashes } from '@env-cli/environments';
 import { readProgress, type ReadTables } from '@env-cli/keyspace';
 import { type DataDirectory, type Identity, StoreReader } from '@env-cli/store-lmdb';
 
@@ -116,7 +116,7 @@ export class ThreadedMember implements Member {
     const counter = ++this.#lastCounter;
     const requestId = { member: this.identity.memberId, startNonce: this.#parts.startNonce, counter };
     const rows = commandRows(proposal, this.#mirrors.count);
-    this.#batch.add(encodeCommand({ ...proposal, requestId }), counter, deadlineMs, rows);
+    this.#batch.add(lendCommand(proposal, requestId), counter, deadlineMs, rows);
     this.#turns.request();
     this.#beginSweeping();
     return this.#pending.add(counter, deadlineMs);

@@ -20,9 +20,8 @@ import { forwarded, type ForwardedCall } from '../rpc/leader-calls.ts';
 import type { Inbox } from '../rpc/pull.ts';
 import type { Encoded } from '../rpc/service-definition.ts';
 import { neededIndex, onlyGroup, openReadToken } from '../tokens/read-token.ts';
-import type { Done } from '../writes/outcome.ts';
 import type { Writes } from '../writes/writes.ts';
-import { answerOfDone, answerOfFailure, type PipelineAnswer, pipelineResponse } from './result-writer.ts';
+import { answerOfDone, answerOfFailure, bytesOf, type PipelineAnswer, pipelineResponse } from './result-writer.ts';
 
 /** Calls of one message. */
 const callsMax = 1_024;
@@ -137,21 +136,24 @@ export class Pipeline {
   #take({ calls }: PipelineRequest): void {
     if (calls.length > callsMax) throw invalid('calls', `a message carries at most ${callsMax} calls, not ${calls.length}`);
     const context = this.#services.context();
-    const writes: { readonly id: bigint; readonly request: WriteRequest }[] = [];
+    const writeIds: bigint[] = [];
+    const writes: WriteRequest[] = [];
     const reads: ReadCall[] = [];
     for (const [at, { id, call }] of calls.entries()) {
       if (this.#unanswered.has(id)) throw new Refused({ code: 'call-id-taken', callId: id });
       this.#unanswered.add(id);
       try {
-        if (call.case === 'write') writes.push({ id, request: call.value });
-        else if (call.case === 'get') reads.push(this.#getCall(id, call.value));
+        if (call.case === 'write') {
+          writeIds.push(id);
+          writes.push(call.value);
+        } else if (call.case === 'get') reads.push(this.#getCall(id, call.value));
         else if (call.case === 'batchGet') reads.push(this.#batchCall(id, call.value));
         else throw invalid(`calls[${at}]`, 'must hold a call: get, batch_get or write');
       } catch (error) {
         this.#fail(id, error);
       }
     }
-    if (writes.length > 0) void this.#write(context, writes);
+    if (writes.length > 0) this.#write(context, writeIds, writes);
     for (const group of groupsOf(reads)) void this.#readGroup(context, group);
   }
 
@@ -177,22 +179,11 @@ export class Pipeline {
     };
   }
 
-  async #write(context: CallContext, writes: readonly { readonly id: bigint; readonly request: WriteRequest }[]): Promise<void> {
-    const done = (id: bigint, promise: Promise<Done>): void => {
-      promise.then(
-        (outcome) => this.#finish(answerOfDone(id, outcome)),
-        (error: unknown) => this.#fail(id, error),
-      );
-    };
-    try {
-      const begun = await this.#services.writes.writeAll(
-        context,
-        writes.map(({ request }) => request),
-      );
-      for (const [at, promise] of begun.entries()) done(writes[at]!.id, promise);
-    } catch (error) {
-      for (const { id } of writes) this.#fail(id, error);
-    }
+  #write(context: CallContext, ids: readonly bigint[], requests: readonly WriteRequest[]): void {
+    this.#services.writes.writeAll(context, requests, {
+      done: (at, done) => this.#finish(answerOfDone(ids[at]!, done)),
+      failed: (at, error) => this.#fail(ids[at]!, error),
+    });
   }
 
   /** Answers reads that ask for the same freshness from one state, or from several where their answers are large. */
@@ -220,7 +211,7 @@ export class Pipeline {
       try {
         const bytes = call.work(snapshot);
         bytesLeft -= bytes.length;
-        this.#finish({ id: call.id, kind: call.kind, bytes, appliedIndex, revision });
+        this.#finish({ id: call.id, kind: call.kind, answer: bytes, appliedIndex, revision });
       } catch (error) {
         void this.#elsewhere(context, call, error);
       }
@@ -238,7 +229,7 @@ export class Pipeline {
       this.#finish({
         id: call.id,
         kind: call.kind,
-        bytes: rest,
+        answer: rest,
         appliedIndex: token === null ? 0 : neededIndex(token, onlyGroup),
         revision: Number(header?.revision ?? 0n),
       });
@@ -253,7 +244,7 @@ export class Pipeline {
 
   #finish(answer: PipelineAnswer): void {
     this.#finished.push(answer);
-    this.#finishedBytes += answer.bytes.length;
+    this.#finishedBytes += bytesOf(answer);
     this.#scheduleWake();
   }
 
@@ -270,9 +261,9 @@ export class Pipeline {
   #nextMessage(): Encoded {
     let count = 0;
     let bytes = 0;
-    while (count < this.#finished.length && (count === 0 || bytes + this.#finished[count]!.bytes.length <= messageBytesMax)) {
+    while (count < this.#finished.length && (count === 0 || bytes + bytesOf(this.#finished[count]!) <= messageBytesMax)) {
       const answer = this.#finished[count++]!;
-      bytes += answer.bytes.length;
+      bytes += bytesOf(answer);
       this.#unanswered.delete(answer.id);
     }
     const answers = this.#finished.slice(0, count);

@@ -12,11 +12,15 @@ import type { Done } from '../writes/outcome.ts';
 const field = { id: 1, get: 2, batch_get: 3, write: 4, error: 5 } as const;
 const resultsField = 2;
 
+/** Bytes that the answer to a write takes, about. */
+const writeBytes = 16;
+
 /** How a call of a pipeline ended. Its answer comes without a header. */
 export interface PipelineAnswer {
   readonly id: bigint;
   readonly kind: 'get' | 'batch_get' | 'write' | 'error';
-  readonly bytes: Encoded;
+  /** The answer; of a write it is written where it goes out. */
+  readonly answer: Encoded | Done;
   /** A state that has applied this index has seen the answer; 0 for errors. */
   readonly appliedIndex: number;
   readonly revision: number;
@@ -31,16 +35,19 @@ export function writeDone(to: ProtoWriter, done: Done): void {
   to.bool(4, done.replayed);
 }
 
+/** Bytes that an answer takes, about. */
+export function bytesOf({ answer }: PipelineAnswer): number {
+  return answer instanceof Uint8Array ? answer.length : writeBytes;
+}
+
 /** The answer to a write. */
 export function answerOfDone(id: bigint, done: Done): PipelineAnswer {
-  writer.truncate(0);
-  writeDone(writer, done);
-  return { id, kind: 'write', bytes: writer.take(), appliedIndex: done.appliedIndex, revision: done.revision };
+  return { id, kind: 'write', answer: done, appliedIndex: done.appliedIndex, revision: done.revision };
 }
 
 /** The answer to a call that failed. */
 export function answerOfFailure(id: bigint, failure: Status): PipelineAnswer {
-  return { id, kind: 'error', bytes: toBinary(StatusSchema, failure), appliedIndex: 0, revision: 0 };
+  return { id, kind: 'error', answer: toBinary(StatusSchema, failure), appliedIndex: 0, revision: 0 };
 }
 
 /** Answers that finished together, under the header of a state that has seen them all. */
@@ -54,10 +61,15 @@ export function pipelineResponse(member: Member, answers: readonly PipelineAnswe
   }
   // Where all failed, no state has been seen.
   if (appliedIndex > 0) writeHeader(writer, headerOf(member, appliedIndex, revision));
-  for (const { id, kind, bytes } of answers) {
+  for (const { id, kind, answer } of answers) {
     const start = writer.begin(resultsField);
     writer.int64(field.id, id);
-    writer.presentBytes(field[kind], bytes);
+    if (answer instanceof Uint8Array) writer.presentBytes(field[kind], answer);
+    else {
+      const write = writer.begin(field[kind]);
+      writeDone(writer, answer);
+      writer.end(write);
+    }
     writer.end(start);
   }
   return writer.take();

@@ -17,43 +17,50 @@ export interface SecretMarks {
 /** Marks of secrets as the operations of a write leave them, one after the other. */
 export class MarksInWrite implements SecretMarks {
   readonly #before: SecretMarks;
-  readonly #marks = new Map<string, Map<string, boolean>>();
+  readonly #isOne: boolean;
+  #marks: Map<string, Map<string, boolean>> | null = null;
   /** Environments of which nothing is left from before. */
-  readonly #emptied = new Set<string>();
+  #emptied: Set<string> | null = null;
   /** Environments that went back to what the marks from before say nothing of. */
-  readonly #restored = new Set<string>();
+  #restored: Set<string> | null = null;
 
-  constructor(before: SecretMarks) {
+  /** `operations`: how many the write has. One alone leaves its marks to nobody (and names no variable twice): none are noted. */
+  constructor(before: SecretMarks, operations: number) {
     this.#before = before;
+    this.#isOne = operations === 1;
   }
 
   isSecret(environment: string, variable: string): boolean {
     return (
-      this.#marks.get(environment)?.get(variable) ??
-      (!this.#emptied.has(environment) && this.#before.isSecret(environment, variable))
+      this.#marks?.get(environment)?.get(variable) ??
+      (this.#emptied?.has(environment) !== true && this.#before.isSecret(environment, variable))
     );
   }
 
   /** Whether the marks of an environment cannot be known, because an operation before restored it. */
   isUnknown(environment: string, variable: string): boolean {
-    return this.#restored.has(environment) && this.#marks.get(environment)?.get(variable) === undefined;
+    return this.#restored?.has(environment) === true && this.#marks?.get(environment)?.get(variable) === undefined;
   }
 
   mark(environment: string, variable: string, secret: boolean): void {
+    if (this.#isOne) return;
+    this.#marks ??= new Map();
     const marks = this.#marks.get(environment) ?? new Map<string, boolean>();
     this.#marks.set(environment, marks.set(variable, secret));
   }
 
   /** The environment was deleted. */
   empty(environment: string): void {
-    this.#marks.delete(environment);
-    this.#restored.delete(environment);
+    this.#marks?.delete(environment);
+    this.#restored?.delete(environment);
+    this.#emptied ??= new Set();
     this.#emptied.add(environment);
   }
 
   /** The environment went back to an earlier state. */
   restore(environment: string): void {
-    this.#marks.delete(environment);
+    this.#marks?.delete(environment);
+    this.#restored ??= new Set();
     this.#restored.add(environment);
   }
 }

@@ -20,6 +20,12 @@ export interface CommandFrame {
   readonly reason: string;
 }
 
+/** Who is told how writes end, by their place among those that were given. */
+export interface WritesTold {
+  readonly done: (at: number, done: Done) => void;
+  readonly failed: (at: number, error: unknown) => void;
+}
+
 /** A write that found no room beside the others of its log entry is proposed so often before the client is told. */
 const attemptsMax = 8;
 
@@ -33,23 +39,32 @@ export class Writes {
   }
 
   /** Does one write. */
-  async write(context: CallContext, request: WriteRequest): Promise<Done> {
-    const [done] = await this.writeAll(context, [request]);
-    return done!;
+  write(context: CallContext, request: WriteRequest): Promise<Done> {
+    return new Promise((resolve, reject) => {
+      this.writeAll(context, [request], { done: (_at, done) => resolve(done), failed: (_at, error) => reject(error) });
+    });
   }
 
   /**
-   * Begins writes in their order, and answers a promise for each: they go to the log together, and one that is refused
-   * holds up no other. Rejects only when none of them could be prepared.
+   * Does writes, begun in their order, and tells of each how it ended: they go to the log together, and one that is refused
+   * holds up no other. Told and not promised: a promise for each would be a good part of what a write costs this thread.
    */
-  async writeAll(context: CallContext, requests: readonly WriteRequest[]): Promise<Promise<Done>[]> {
+  writeAll(context: CallContext, requests: readonly WriteRequest[], told: WritesTold): void {
     const rules = this.#rules;
-    if (rules !== undefined && !requests.some(needsMarks))
-      return requests.map((request) => this.#begun(context, request, nothingMarked, rules));
+    if (rules !== undefined && !requests.some(needsMarks)) {
+      for (let at = 0; at < requests.length; at++) this.#begin(context, requests[at]!, nothingMarked, rules, told, at);
+      return;
+    }
     // Looked at here, where the state may be a little behind: a mark that changed since is noticed when the write is applied.
-    return this.#read(context, (tables) => {
+    let begun = 0;
+    this.#read(context, (tables) => {
       const now = this.#rulesOf(tables);
-      return requests.map((request) => this.#begun(context, request, new MarksNow(tables, request), now));
+      for (; begun < requests.length; begun++) {
+        const request = requests[begun]!;
+        this.#begin(context, request, new MarksNow(tables, request), now, told, begun);
+      }
+    }).catch((error: unknown) => {
+      for (let at = begun; at < requests.length; at++) told.failed(at, error);
     });
   }
 
@@ -59,19 +74,25 @@ export class Writes {
     return this.#propose(context, proposalOf(context, body, frame), rules);
   }
 
-  /** Begins a write. Never throws: what is wrong with it is what its promise rejects with. */
-  #begun(context: CallContext, request: WriteRequest, marks: SecretMarks, rules: ClusterRules): Promise<Done> {
-    let done: Promise<Done>;
+  /** Begins a write. Never throws: what is wrong with it is told like any other end. */
+  #begin(
+    context: CallContext,
+    request: WriteRequest,
+    marks: SecretMarks,
+    rules: ClusterRules,
+    told: WritesTold,
+    at: number,
+  ): void {
     try {
       const body = writeBodyOf(request, { marks, hashKey: rules.hashKey });
       const frame = { namespace: namespaceOf(request), session: sessionUseOf(request.session), reason: request.reason };
-      done = this.#propose(context, proposalOf(context, body, frame), rules);
+      this.#propose(context, proposalOf(context, body, frame), rules).then(
+        (done) => told.done(at, done),
+        (error: unknown) => told.failed(at, error),
+      );
     } catch (error) {
-      done = Promise.reject(error);
+      told.failed(at, error);
     }
-    // Whoever gets the promise looks at it later than it may be rejected.
-    done.catch(() => undefined);
-    return done;
   }
 
   /** Throws when the proposal breaks a rule that needs no state. */
@@ -80,10 +101,11 @@ export class Writes {
     return this.#attempt(context, proposal, 1);
   }
 
-  async #attempt(context: CallContext, proposal: Proposal, attempt: number): Promise<Done> {
-    const applied = await this.#member.propose(proposal, context.deadline);
-    if (attempt < attemptsMax && foundNoRoom(applied)) return this.#attempt(context, proposal, attempt + 1);
-    return doneOf(applied, proposal.session?.sequence ?? 0);
+  #attempt(context: CallContext, proposal: Proposal, attempt: number): Promise<Done> {
+    return this.#member.propose(proposal, context.deadline).then((applied) => {
+      if (attempt < attemptsMax && foundNoRoom(applied)) return this.#attempt(context, proposal, attempt + 1);
+      return doneOf(applied, proposal.session?.sequence ?? 0);
+    });
   }
 
   #read<T>(context: CallContext, work: (tables: ReadTables) => T): Promise<T> {
