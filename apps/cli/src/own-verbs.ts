@@ -91,7 +91,7 @@ function addCompletion(program: Command, frame: Frame): void {
   examples(
     completion,
     ['source <(env-cli completion bash)', 'source <(env-cli completion zsh)', 'env-cli completion fish | source'],
-    'Names of environments, variables and mirrors are asked of the cluster, for a second at most.',
+    'Names of environments, variables and mirrors are asked of the cluster: for a second at most, or for as long as\nENV_CLI_COMPLETION_TIMEOUT says, such as 3s.',
   );
   does(completion, frame, async (at, { one }) => (await import('./verbs/completion.ts')).script(at, one(0) as Shell));
 

@@ -4,13 +4,14 @@ import type { Command } from 'commander';
 import { completionOf, optionValue, type NameSource } from '../complete.ts';
 import { completionScripts, filesMark, type Shell } from '../completion-scripts.ts';
 import { readContexts } from '../contexts.ts';
+import { durationMs } from '../duration.ts';
 import { withClient, type Invocation } from '../invocation.ts';
 import { print } from '../io.ts';
 import { readSettings, type Flags } from '../settings.ts';
 import { oneLine } from '../text.ts';
 
-/** The longest that a person waits for names, in milliseconds; then there are none. */
-const namesTimeoutMs = 1000;
+/** The longest that a person waits for names, in milliseconds, unless ENV_CLI_COMPLETION_TIMEOUT says otherwise; then there are none. */
+const namesTimeoutMsDefault = 1000;
 
 /** Names that are offered at most. */
 const namesMax = 200;
@@ -36,7 +37,7 @@ function namesFor(at: Invocation, words: readonly string[]): NameSource {
   const asked = async (work: (client: Client) => Promise<readonly string[]>): Promise<readonly string[]> => {
     try {
       const settings = readSettings(flagsIn(words), at.io.env);
-      const timeoutMs = Math.min(settings.timeoutMs, namesTimeoutMs);
+      const timeoutMs = durationMs(at.io.env['ENV_CLI_COMPLETION_TIMEOUT'] ?? '') ?? namesTimeoutMsDefault;
       const hurried = { ...settings, consistency: 'eventual', timeoutMs, connectTimeoutMs: timeoutMs } as const;
       return await withClient({ ...at, settings: hurried }, work);
     } catch {
