@@ -118,8 +118,8 @@ describe.each(shells.map((shell) => [shell] as const))('in %s', (shell) => {
     ['env-cli get payments/prod ', ['DB_URL', 'KEY']],
     ['env-cli get -o ', ['table', 'json', 'yaml', 'dotenv', 'shell']],
   ])('%j offers %j', async (line, expected) => {
-    // A shell that is not there is nobody's here: its users have it.
     if (!isThere(shell)) {
+      if (process.env['CI'] === 'true') throw new Error(`there is no ${shell}`);
       process.stderr.write(`skipped: there is no ${shell}\n`);
       return;
     }
