@@ -14,6 +14,29 @@ describe('what a writer wrote, a reader reads', () => {
     );
   });
 
+  test('integers are spelt as LEB128 spells them, at every length', () => {
+    const spelt = (value: number): number[] => {
+      const bytes: number[] = [];
+      for (let rest = BigInt(value); ; rest >>= 7n) {
+        if (rest < 0x80n) return [...bytes, Number(rest)];
+        bytes.push(Number(rest & 0x7fn) | 0x80);
+      }
+    };
+    const edges = Array.from({ length: 53 }, (_, bits) => [2 ** bits - 1, 2 ** bits, 2 ** bits + 1]).flat();
+    for (const value of [...edges, integerMax]) expect([...new ByteWriter(1).varint(value).take()]).toEqual(spelt(value));
+  });
+
+  test('for names one after the other, whatever was read before', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '/', 'é'), maxLength: 60 })), (names) => {
+        const writer = new ByteWriter();
+        for (const name of names) writer.text(name);
+        const reader = new ByteReader(writer.take());
+        expect(names.map(() => reader.text())).toEqual(names);
+      }),
+    );
+  });
+
   test('for every text, a leading byte order mark included', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), (text) => {
