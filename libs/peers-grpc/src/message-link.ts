@@ -77,8 +77,8 @@ export class MessageLink {
     const messages = this.#waiting;
     this.#waiting = [];
     const [first] = messages;
-    if (messages.length === 1 && first!.kind === 'append') {
-      this.#write(appendBytes(first!));
+    if (messages.length === 1 && first?.kind === 'append') {
+      this.#write(appendBytes(first));
       return;
     }
     for (let at = 0; at < messages.length;) {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { Entry, PeerMessage } from '@env-cli/raft';
+import type { Append, Entry, PeerMessage } from '@env-cli/raft';
 import { ByteReader, ByteWriter, equalBytes, hexOf, MalformedBytes } from '@env-cli/support';
 
-import { readPeerMessage, wireBytesOf, writePeerMessage } from './peer-message.ts';
+import { appendBytes, readPeerMessage, wireBytesOf, writePeerMessage } from './peer-message.ts';
 
 function bytesOf(message: PeerMessage): Uint8Array {
   const writer = new ByteWriter();
@@ -124,4 +124,25 @@ test.each([
   [{ kind: 'snapshot', term: 5, index: 303, indexTerm: 5 }, '0d05af0205'],
 ] as const)('the golden bytes of $kind', (each, hex) => {
   expect(hexOf(bytesOf(each as unknown as PeerMessage))).toBe(hex);
+});
+
+describe('the same entries for several followers', () => {
+  const entries: readonly Entry[] = [{ index: 8, term: 3, kind: 'command', data: Uint8Array.of(1, 2, 3) } as Entry];
+  const to = (head: { readonly term: number; readonly commit: number; readonly previousTerm: number }): Append =>
+    ({ kind: 'append', previousIndex: 7, entries, ...head }) as Append;
+  const read = (bytes: Uint8Array): PeerMessage => readPeerMessage(new ByteReader(bytes));
+
+  test('are written once while all else is the same, too', () => {
+    const head = { term: 3, commit: 7, previousTerm: 2 };
+    expect(appendBytes(to(head))).toBe(appendBytes(to(head)));
+  });
+
+  test.each([
+    ['term', { term: 4, commit: 7, previousTerm: 2 }],
+    ['commit index', { term: 3, commit: 6, previousTerm: 2 }],
+    ['term before', { term: 3, commit: 7, previousTerm: 1 }],
+  ])('are written anew under another %s', (_what, head) => {
+    appendBytes(to({ term: 3, commit: 7, previousTerm: 2 }));
+    expect(read(appendBytes(to(head)))).toMatchObject(head);
+  });
 });
