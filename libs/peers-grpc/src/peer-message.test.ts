@@ -127,10 +127,9 @@ test.each([
 });
 
 describe('the same entries for several followers', () => {
-  const entries: readonly Entry[] = [{ index: 8, term: 3, kind: 'command', data: Uint8Array.of(1, 2, 3) } as Entry];
+  const same: readonly Entry[] = [{ index: 8, term: 3, kind: 'command', data: Uint8Array.of(1, 2, 3) } as Entry];
   const to = (head: { readonly term: number; readonly commit: number; readonly previousTerm: number }): Append =>
-    ({ kind: 'append', previousIndex: 7, entries, ...head }) as Append;
-  const read = (bytes: Uint8Array): PeerMessage => readPeerMessage(new ByteReader(bytes));
+    ({ kind: 'append', previousIndex: 7, entries: same, ...head }) as Append;
 
   test('are written once while all else is the same, too', () => {
     const head = { term: 3, commit: 7, previousTerm: 2 };
@@ -143,6 +142,6 @@ describe('the same entries for several followers', () => {
     ['term before', { term: 3, commit: 7, previousTerm: 1 }],
   ])('are written anew under another %s', (_what, head) => {
     appendBytes(to({ term: 3, commit: 7, previousTerm: 2 }));
-    expect(read(appendBytes(to(head)))).toMatchObject(head);
+    expect(readPeerMessage(new ByteReader(appendBytes(to(head))))).toMatchObject(head);
   });
 });

@@ -4,6 +4,14 @@ import * as fc from 'fast-check';
 import { encodeUtf8 } from './utf8.ts';
 import { ByteReader, ByteWriter, compareBytes, integerMax, MalformedBytes } from './bytes.ts';
 
+function spelt(value: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = BigInt(value); ; rest >>= 7n) {
+    if (rest < 0x80n) return [...bytes, Number(rest)];
+    bytes.push(Number(rest & 0x7fn) | 0x80);
+  }
+}
+
 describe('what a writer wrote, a reader reads', () => {
   test('for every integer, in both encodings', () => {
     fc.assert(
@@ -15,13 +23,6 @@ describe('what a writer wrote, a reader reads', () => {
   });
 
   test('integers are spelt as LEB128 spells them, at every length', () => {
-    const spelt = (value: number): number[] => {
-      const bytes: number[] = [];
-      for (let rest = BigInt(value); ; rest >>= 7n) {
-        if (rest < 0x80n) return [...bytes, Number(rest)];
-        bytes.push(Number(rest & 0x7fn) | 0x80);
-      }
-    };
     const edges = Array.from({ length: 53 }, (_, bits) => [2 ** bits - 1, 2 ** bits, 2 ** bits + 1]).flat();
     for (const value of [...edges, integerMax]) expect([...new ByteWriter(1).varint(value).take()]).toEqual(spelt(value));
   });
