@@ -4,6 +4,7 @@ import type { DefaultConsistency } from './reads/demand.ts';
 import { Reads } from './reads/reads.ts';
 import { CallContexts } from './rpc/call-context.ts';
 import { type FaultSink, rpcStatusOfError } from './rpc/faults.ts';
+import { ForwardProofs } from './rpc/forward-proof.ts';
 import { LeaderCalls } from './rpc/leader-calls.ts';
 import type { ApiServices } from './services.ts';
 import { Dispatcher } from './watch/dispatcher.ts';
@@ -28,6 +29,7 @@ export class Api implements ApiServices {
   readonly dispatcher: Dispatcher;
   readonly watchProgressIntervalMs: number;
   readonly storageBytes: () => number;
+  readonly #proofs: ForwardProofs;
   readonly #drain = new AbortController();
   readonly #faults: FaultSink;
 
@@ -36,8 +38,9 @@ export class Api implements ApiServices {
     this.#faults = faults;
     this.member = member;
     this.mirrorWorker = mirrorWorker;
-    this.contexts = new CallContexts(defaultDeadlineMs);
-    this.leader = new LeaderCalls(member);
+    this.#proofs = new ForwardProofs(member);
+    this.contexts = new CallContexts(defaultDeadlineMs, this.#proofs);
+    this.leader = new LeaderCalls(member, this.#proofs);
     this.reads = new Reads(member, this.leader, defaultConsistency);
     this.writes = new Writes(member);
     this.dispatcher = new Dispatcher(member, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));
@@ -59,5 +62,6 @@ export class Api implements ApiServices {
   close(): void {
     this.dispatcher.close();
     this.leader.close();
+    this.#proofs.close();
   }
 }

@@ -2,8 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import type { Revision } from '@env-cli/keyspace';
 import { encodeUtf8 } from '@env-cli/support';
 
+import { keyedHash } from './keyed-hash.ts';
 import type { Condition } from './operation.ts';
-import { hashOf, input, secretInput, setOf, writeOf } from './testing/commands.ts';
+import { bootstrapHashKey, hashOf, input, secretInput, setOf, writeOf } from './testing/commands.ts';
 import { TestMember } from './testing/test-member.ts';
 
 const at = (revision: number): Revision => revision as Revision;
@@ -45,6 +46,16 @@ describe('a write happens when all of its conditions hold', () => {
     [
       'a secret by another hash',
       { kind: 'variable-equals', environment: 'a', variable: 'S', value: null, hash: hashOf('y') },
+      false,
+    ],
+    [
+      'a plain variable by its hash',
+      { kind: 'variable-equals', environment: 'a', variable: 'B', value: null, hash: keyedHash(bootstrapHashKey, value('2')) },
+      true,
+    ],
+    [
+      'a plain variable by another hash',
+      { kind: 'variable-equals', environment: 'a', variable: 'B', value: null, hash: keyedHash(bootstrapHashKey, value('3')) },
       false,
     ],
     [

@@ -119,7 +119,7 @@ export function infoOf(failure: Status) {
 export interface CallSettings {
   /** Defaults to none: the member's own default holds. */
   readonly deadlineMs?: number;
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string | Buffer>>;
 }
 
 type MethodsOf<S extends DescService> = S['method'];
