@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -264,4 +264,18 @@ describe('a member that runs', () => {
     expect(changes.length).toBe(3 + acknowledged);
     expect(await program.stop('SIGINT')).toBe(0);
   });
+});
+
+test('a member whose last checkpoint fails ends with exit code 1, and says that nothing is lost', async () => {
+  const program = new Program(alone('no-last-checkpoint', await freePorts(3)));
+  await program.ready();
+  // A state that is taken from under it: what it has to do at its end fails, as on a disk that fails.
+  const directory = join(folder, 'no-last-checkpoint');
+  for (const name of readdirSync(directory).filter((found) => found.startsWith('state-'))) {
+    rmSync(join(directory, name), { recursive: true });
+  }
+  expect(await program.stop()).toBe(1);
+  expect(program.said).toMatch(
+    /the member did not stop in order: A checkpoint failed at .*Nothing that was acknowledged is lost/,
+  );
 });

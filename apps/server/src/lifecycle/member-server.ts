@@ -114,7 +114,7 @@ export class MemberServer {
 
   /**
    * Stops everything, in the reverse order: first nobody is sent here any more, then what is under way ends, then the files
-   * are closed. Also while it is still starting.
+   * are closed. Also while it is still starting. Rejects, when everything is closed, with what did not end in order.
    */
   async stop(): Promise<void> {
     if (this.#stopping) return;
@@ -127,9 +127,12 @@ export class MemberServer {
     await this.#worker.stop();
     this.#integrity?.stop();
     this.#api?.close();
-    await this.#member?.stop(this.#options['server.drain_timeout']);
-    await this.#http?.close();
-    this.#metrics?.close();
+    try {
+      await this.#member?.stop(this.#options['server.drain_timeout']);
+    } finally {
+      await this.#http?.close();
+      this.#metrics?.close();
+    }
   }
 
   #fail(reason: string): void {

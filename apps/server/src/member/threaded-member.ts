@@ -165,10 +165,15 @@ export class ThreadedMember implements Member {
     this.#state = 'stopping';
     if (this.#pending.size > 0) await this.#drain(graceMs);
     this.#setEnded();
-    // Consensus first: then nothing more is handed to apply, which ends with a checkpoint of all that it got.
-    await this.#parts.consensus.close();
-    await this.#reader.close();
-    await this.#parts.apply.close();
+    try {
+      // Consensus first: then nothing more is handed to apply, which ends with a checkpoint of all that it got.
+      await this.#parts.consensus.close();
+      await this.#reader.close();
+      await this.#parts.apply.close();
+    } catch (error) {
+      await this.#giveUp(error);
+      throw error;
+    }
     this.#closePorts();
     this.#ended.resolve();
     return undefined;
@@ -283,11 +288,15 @@ export class ThreadedMember implements Member {
     } catch (error) {
       if (this.#state === 'ended') return;
       this.#setEnded();
-      await Promise.allSettled([this.#parts.consensus.terminate(), this.#parts.apply.terminate()]);
-      await this.#reader.close();
-      this.#closePorts();
-      this.#ended.reject(error);
+      await this.#giveUp(error);
     }
+  }
+
+  /** Ends what still runs as a crash would. */
+  async #giveUp(error: unknown): Promise<void> {
+    await Promise.allSettled([this.#parts.consensus.terminate(), this.#parts.apply.terminate(), this.#reader.close()]);
+    this.#closePorts();
+    this.#ended.reject(error);
   }
 
   #setEnded(): void {
