@@ -1,3 +1,5 @@
+import type { FolderProblem } from '@env-cli/provider-file';
+
 import type { Member } from './member/member.ts';
 import type { MirrorWorker } from './mirrors/mirror-worker.ts';
 import type { DefaultConsistency } from './reads/demand.ts';
@@ -15,6 +17,8 @@ export interface ApiOptions {
   readonly defaultConsistency: DefaultConsistency;
   readonly watchProgressIntervalMs: number;
   readonly storageBytes: () => number;
+  /** Why a folder of this machine may be no target of a mirror. */
+  readonly folderProblem: FolderProblem;
   readonly faults: FaultSink;
 }
 
@@ -29,6 +33,7 @@ export class Api implements ApiServices {
   readonly dispatcher: Dispatcher;
   readonly watchProgressIntervalMs: number;
   readonly storageBytes: () => number;
+  readonly folderProblem: FolderProblem;
   readonly #proofs: ForwardProofs;
   readonly #drain = new AbortController();
   readonly #faults: FaultSink;
@@ -46,6 +51,7 @@ export class Api implements ApiServices {
     this.dispatcher = new Dispatcher(member, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));
     this.watchProgressIntervalMs = watchProgressIntervalMs;
     this.storageBytes = storageBytes;
+    this.folderProblem = options.folderProblem;
   }
 
   get draining(): AbortSignal {

@@ -51,6 +51,12 @@ describe('a member that is not to start says why, what and what next, with an ex
   afterAll(() => new Promise((resolve) => taken.close(resolve)));
 
   const cases: readonly (readonly [string, () => readonly string[], number, readonly string[]])[] = [
+    [
+      'a mirror into its own data',
+      () => [...alone('own-mirror'), `--default-mirror=${join(folder, 'own-mirror', 'envs')}`],
+      2,
+      ['mirrors.default_directory', 'lies in the data directory of this member', 'a folder of its own'],
+    ],
     ['an unknown flag', () => ['--lisen=a:1'], 2, ['--lisen', 'did you mean listen?', '--help']],
     [
       'an unknown key',

@@ -47,7 +47,7 @@ async function checkConfig({ values }: Options): Promise<void> {
 
 async function run({ values }: Options): Promise<void> {
   const accepted = await isAccepted(async () => {
-    checkOptions(values);
+    await checkOptions(values);
     await probeAddresses(values);
   });
   if (!accepted) return undefined;

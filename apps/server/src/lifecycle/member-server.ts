@@ -11,7 +11,8 @@ import { IntegrityWatch } from '../integrity/integrity-watch.ts';
 import type { Member } from '../member/member.ts';
 import { startMember } from '../member/start-member.ts';
 import { createDefaultMirror } from '../mirrors/default-mirror.ts';
-import { MemberOutbox } from '../mirrors/outbox.ts';
+import { forbiddenFolders } from '../mirrors/forbidden-folders.ts';
+import { MemberOutbox, type OutboxOptions } from '../mirrors/outbox.ts';
 import type { MirrorWorker } from '../mirrors/mirror-worker.ts';
 import { listen, type ListeningApi } from '../nest-app.ts';
 import { HttpListener, type Verdict } from '../observability/http.ts';
@@ -95,6 +96,7 @@ export class MemberServer {
       defaultConsistency: options['distributed.consistency_level'],
       watchProgressIntervalMs: options['server.watch_progress_interval'],
       storageBytes: () => stateBytes(options['server.data_dir']),
+      folderProblem: forbiddenFolders(options['server.data_dir']),
       faults,
     });
     const metrics = this.#makeMetrics(member, this.#api);
@@ -264,6 +266,10 @@ export class MemberServer {
   }
 }
 
-function workerOptionsOf(options: OptionValues): { deliveriesMax: number; scanIntervalMs: number } {
-  return { deliveriesMax: options['mirrors.deliveries_max'], scanIntervalMs: options['mirrors.scan_interval'] };
+function workerOptionsOf(options: OptionValues): OutboxOptions {
+  return {
+    deliveriesMax: options['mirrors.deliveries_max'],
+    scanIntervalMs: options['mirrors.scan_interval'],
+    folderProblem: forbiddenFolders(options['server.data_dir']),
+  };
 }

@@ -235,6 +235,12 @@ describe('a member without a quorum', () => {
     await expect(kept!.propose(setting('a', 'V', '1'), performance.now() - 1)).rejects.toMatchObject({
       code: 'deadline-exceeded',
     });
+    // Each of them is counted, by its reason.
+    expect(await kept!.metrics()).toMatchObject({
+      'api_proposals_failed_total{reason="no-leader"}': 1,
+      'api_proposals_failed_total{reason="deadline-exceeded"}': 1,
+      'api_proposals_failed_total{reason="outcome-unknown"}': 0,
+    });
   });
 });
 

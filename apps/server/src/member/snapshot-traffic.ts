@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import type { GrpcPeers, SnapshotOffer, SnapshotSink } from '@env-cli/peers-grpc';
+import type { GrpcPeers, SnapshotOffer, SnapshotSink, SnapshotSource } from '@env-cli/peers-grpc';
 import type { Configuration, Index, MemberId, Term } from '@env-cli/raft';
 import type { Replica, Snapshots } from '@env-cli/replica';
 import { newSpoolPath, SpoolReader, SpoolReceiver } from '@env-cli/store-lmdb';
@@ -53,6 +53,8 @@ export class SnapshotTraffic implements Snapshots {
   readonly #incoming = new Map<MemberId, Incoming>();
   #replica: Replica | null = null;
   #lastSpool = 0;
+  #sentBytes = 0;
+  #receivedBytes = 0;
   #installing: { readonly from: MemberId; readonly incoming: Incoming } | null = null;
 
   constructor(options: SnapshotTrafficOptions) {
@@ -61,6 +63,11 @@ export class SnapshotTraffic implements Snapshots {
 
   serve(replica: Replica): void {
     this.#replica = replica;
+  }
+
+  /** Names for /metrics, without their prefix. */
+  metrics(): Record<string, number> {
+    return { snapshot_sent_bytes_total: this.#sentBytes, snapshot_received_bytes_total: this.#receivedBytes };
   }
 
   send(to: MemberId, term: Term, indexMin: Index): void {
@@ -174,7 +181,7 @@ export class SnapshotTraffic implements Snapshots {
     this.#replica?.snapshotBegun(to, outgoing.term, index as Index);
     const header = { kind: 'snapshot', term: outgoing.term, index: index as Index, indexTerm: term as Term } as const;
     const offer = { header, id: new Uint8Array(randomBytes(16)), sizeBytes: file.size };
-    outgoing.sending = this.#options.peers.sendSnapshot(to, offer, file, (problem) => {
+    outgoing.sending = this.#options.peers.sendSnapshot(to, offer, this.#counted(file), (problem) => {
       if (problem !== null) {
         this.#options.report(`the snapshot for member ${to} did not get there: ${problem}`);
         this.#failed(id, outgoing);
@@ -185,6 +192,18 @@ export class SnapshotTraffic implements Snapshots {
     });
     if (outgoing.sending === null) this.#failed(id, outgoing);
     return undefined;
+  }
+
+  /** The file, with what is read of it counted: all of it goes out. */
+  #counted(file: SpoolReader): SnapshotSource {
+    return {
+      size: file.size,
+      readAt: async (offset, maxBytes) => {
+        const bytes = await file.readAt(offset, maxBytes);
+        this.#sentBytes += bytes.length;
+        return bytes;
+      },
+    };
   }
 
   #failed(id: number, outgoing: Outgoing): void {
@@ -211,6 +230,7 @@ export class SnapshotTraffic implements Snapshots {
         // A disk that is slow is not a sender that is gone.
         clearTimeout(incoming.patience);
         await file.append(bytes);
+        this.#receivedBytes += bytes.length;
         this.#waitForMore(from, incoming);
       },
     };

@@ -59,6 +59,7 @@ export class Serving {
       defaultConsistency: 'strong',
       watchProgressIntervalMs: 60_000,
       storageBytes: () => 1_000,
+      folderProblem: () => null,
       faults: sink,
       ...options,
     });
