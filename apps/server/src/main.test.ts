@@ -273,15 +273,13 @@ describe('a member that runs', () => {
 });
 
 test('a member whose last checkpoint fails ends with exit code 1, and says that nothing is lost', async () => {
-  const program = new Program(alone('no-last-checkpoint', await freePorts(3)));
-  await program.ready();
+  const member = new Program(alone('no-last-checkpoint', await freePorts(3)));
+  await member.ready();
   // A state that is taken from under it: what it has to do at its end fails, as on a disk that fails.
   const directory = join(folder, 'no-last-checkpoint');
   for (const name of readdirSync(directory).filter((found) => found.startsWith('state-'))) {
     rmSync(join(directory, name), { recursive: true });
   }
-  expect(await program.stop()).toBe(1);
-  expect(program.said).toMatch(
-    /the member did not stop in order: A checkpoint failed at .*Nothing that was acknowledged is lost/,
-  );
+  expect(await member.stop()).toBe(1);
+  expect(member.said).toMatch(/the member did not stop in order: A checkpoint failed at .*Nothing that was acknowledged is lost/);
 });

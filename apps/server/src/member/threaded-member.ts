@@ -300,10 +300,10 @@ export class ThreadedMember implements Member {
   }
 
   /** Ends what still runs as a crash would. */
-  async #giveUp(error: unknown): Promise<void> {
+  async #giveUp(reason: unknown): Promise<void> {
     await Promise.allSettled([this.#parts.consensus.terminate(), this.#parts.apply.terminate(), this.#reader.close()]);
     this.#closePorts();
-    this.#ended.reject(error);
+    this.#ended.reject(reason);
   }
 
   #setEnded(): void {

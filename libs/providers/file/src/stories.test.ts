@@ -83,7 +83,6 @@ test('a source error deletes nothing', async () => {
 
 describe('a variable that the format cannot hold', () => {
   const unholdable = `it's "s3cret"`;
-  const file = (world: FileWorld) => world.files()['prod.env'];
 
   test('keeps the value that the file had, the others are delivered, and the status names it alone', async () => {
     const world = newWorld();
@@ -95,7 +94,7 @@ describe('a variable that the format cannot hold', () => {
     await world.settled();
     expect(world.environments()).toEqual({ prod: { A: 'new', B: 'of before' } });
     // Whoever reads the file is told, too.
-    expect(file(world)).toContain('But not, for no such file can hold their values: B, C.D.\n');
+    expect(world.files()['prod.env']).toContain('But not, for no such file can hold their values: B, C.D.\n');
     const status = worker.status(1, 'prod', null)?.status;
     expect(status).toMatchObject({
       state: 'BLOCKED_BY_POLICY',
@@ -110,12 +109,12 @@ describe('a variable that the format cannot hold', () => {
       ],
     });
     expect(world.cluster.heldOf(1)).toMatchObject([{ failed: true }]);
-    expect(JSON.stringify([status, world.cluster.reports, file(world)])).not.toContain('s3cret');
+    expect(JSON.stringify([status, world.cluster.reports, world.files()['prod.env']])).not.toContain('s3cret');
 
     // It changes nothing when it is looked at again, and all of it is there once it can be.
-    const before = file(world);
+    const before = world.files()['prod.env'];
     await world.pass(700_000);
-    expect(file(world)).toBe(before);
+    expect(world.files()['prod.env']).toBe(before);
     world.cluster.write('prod', { A: 'new', B: 'fine', C: '1' });
     await world.settled();
     expect(world.environments()).toEqual(world.wanted());
