@@ -218,6 +218,18 @@ describe('the status of a mirror', () => {
     expect(Number(environments[0]!.nextAttemptTime!.seconds)).toBeGreaterThan(Date.now() / 1_000);
   });
 
+  test('and since when a call hangs, if one does', async () => {
+    await create('files', '/tmp/a');
+    await write('a');
+    const status = statusOfAll('TARGET_ERROR', 'a write at file/tmp/a hangs');
+    live.set('a', { status, attempts: 1, nextAttemptInMs: null, hangsForMs: 60_000 });
+    const [environment] = (await client.call(Mirrors, 'status', { name: 'files' })).environments;
+    expect(environment).toMatchObject({ state: DeliveryState.TARGET_ERROR, attempts: 1 });
+    const [, since = ''] = /^a write at file\/tmp\/a hangs \(since (\S+Z)\)$/.exec(environment!.error) ?? [];
+    const hangsForMs = Date.now() - Date.parse(since);
+    expect([hangsForMs >= 60_000, hangsForMs < 90_000]).toEqual([true, true]);
+  });
+
   test('comes in pages', async () => {
     await create('files', '/tmp/a');
     for (const name of ['a', 'b', 'c']) await write(name);
