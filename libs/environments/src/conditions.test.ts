@@ -119,3 +119,17 @@ test('conditions see the state before the write, not what its operations do', ()
   const absent = { kind: 'environment-absent', environment: 'z' } as const;
   expect(started().apply(writeOf([setOf('z', input('Z', '1'))], [absent]))).toEqual({ kind: 'applied', revision: 5 });
 });
+
+test('hashing the texts that conditions compare counts as work, so that no entry hashes without bound', () => {
+  const member = started();
+  const text = 'x'.repeat(256 * 1024);
+  member.apply(writeOf([setOf('large', input('A', text))]));
+  const hash = keyedHash(bootstrapHashKey, value(text));
+  const equals: Condition = { kind: 'variable-equals', environment: 'large', variable: 'A', value: null, hash };
+  const write = (count: number) => {
+    const conditions = Array.from({ length: count }, () => equals);
+    return member.apply(writeOf([setOf('z', input('Z', String(count)))], conditions));
+  };
+  expect(write(10)).toMatchObject({ kind: 'applied' });
+  expect(write(20)).toMatchObject({ kind: 'refused', refusal: { code: 'too-large', limit: 'commandRowsMax' } });
+});

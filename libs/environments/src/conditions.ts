@@ -6,6 +6,9 @@ import type { Condition } from './operation.ts';
 import type { CurrentEnvironment, CurrentVariable, Refusal } from './refusal.ts';
 import { rowsOfBytes, type WorkMeter } from './work-meter.ts';
 
+/** Bytes of a plain value whose hashing counts as one row of work more: some 0.2 ms. */
+const hashedBytesPerRow = 4 * 1024;
+
 /** Bytes of a plain value that a refusal tells. */
 const toldBytesMax = 1024;
 
@@ -23,6 +26,8 @@ export function failedCondition(
     const tooMuch = work.charge(rowsOfBytes(row?.content?.length ?? 0));
     if (tooMuch !== null) return tooMuch;
     const variable = 'variable' in condition ? (row?.live?.cursorAt(condition.variable) ?? null) : null;
+    const hashing = work.charge(Math.floor(hashedBytes(condition, variable) / hashedBytesPerRow));
+    if (hashing !== null) return hashing;
     if (holds(condition, row, variable, hashKey)) continue;
     return {
       code: 'condition-failed',
@@ -33,6 +38,12 @@ export function failedCondition(
     };
   }
   return null;
+}
+
+/** Bytes that {@link holds} hashes. */
+function hashedBytes(condition: Condition, variable: VariableCursor | null): number {
+  const isHashed = condition.kind === 'variable-equals' && condition.value === null && variable?.secret === false;
+  return isHashed ? variable.valueBytes.length : 0;
 }
 
 function holds(condition: Condition, row: EnvironmentRow | null, variable: VariableCursor | null, hashKey: Uint8Array): boolean {
