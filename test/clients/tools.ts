@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
@@ -7,7 +8,12 @@ const cache = resolve('.cache');
 
 /** Versions that were tried together. */
 const grpcurlVersion = 'v1.9.3';
-const pythonPackages = ['grpcio==1.76.0', 'grpcio-tools==1.76.0', 'googleapis-common-protos==1.72.0'] as const;
+const pythonPackages = [
+  'grpcio==1.76.0',
+  'grpcio-tools==1.76.0',
+  'googleapis-common-protos==1.72.0',
+  'prometheus_client==0.23.1',
+] as const;
 
 /** The Go that builds, when it is another than the first on the path. */
 const goProgram: string = process.env['GO'] ?? 'go';
@@ -27,21 +33,23 @@ export function grpcurl(): Tool {
   return built.status === 0 ? { path } : { missing: `grpcurl could not be built: ${built.stderr}` };
 }
 
-/** A Python with the packages that generate and run gRPC clients. */
+/** A Python with the packages that generate and run gRPC clients, and that read metrics. */
 export function python(): Tool {
   const home = join(cache, 'python');
   const path = join(home, 'bin', 'python');
-  if (existsSync(join(home, 'ready'))) return { path };
+  // Other packages, or others of their versions, are another home's.
+  const ready = join(home, `ready-${createHash('sha256').update(pythonPackages.join()).digest('hex').slice(0, 12)}`);
+  if (existsSync(ready)) return { path };
   if (!has('python3')) return { missing: 'there is no Python' };
   mkdirSync(cache, { recursive: true });
   const steps = [
     ['python3', ['-m', 'venv', home]],
     [path, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...pythonPackages]],
-    [path, ['-c', `open(r'${join(home, 'ready')}', 'w').close()`]],
+    [path, ['-c', `open(r'${ready}', 'w').close()`]],
   ] as const;
   for (const [command, args] of steps) {
     const step = spawnSync(command, args, { encoding: 'utf8' });
-    if (step.status !== 0) return { missing: `gRPC for Python could not be installed: ${step.stderr}` };
+    if (step.status !== 0) return { missing: `the packages for Python could not be installed: ${step.stderr}` };
   }
   return { path };
 }

@@ -1,9 +1,12 @@
+import type { FolderProblem } from '@env-cli/provider-file';
+
 import type { Member } from './member/member.ts';
 import type { MirrorWorker } from './mirrors/mirror-worker.ts';
 import type { DefaultConsistency } from './reads/demand.ts';
 import { Reads } from './reads/reads.ts';
 import { CallContexts } from './rpc/call-context.ts';
 import { type FaultSink, rpcStatusOfError } from './rpc/faults.ts';
+import { ForwardProofs } from './rpc/forward-proof.ts';
 import { LeaderCalls } from './rpc/leader-calls.ts';
 import type { ApiServices } from './services.ts';
 import { Dispatcher } from './watch/dispatcher.ts';
@@ -14,6 +17,8 @@ export interface ApiOptions {
   readonly defaultConsistency: DefaultConsistency;
   readonly watchProgressIntervalMs: number;
   readonly storageBytes: () => number;
+  /** Why a folder of this machine may be no target of a mirror. */
+  readonly folderProblem: FolderProblem;
   readonly faults: FaultSink;
 }
 
@@ -28,6 +33,8 @@ export class Api implements ApiServices {
   readonly dispatcher: Dispatcher;
   readonly watchProgressIntervalMs: number;
   readonly storageBytes: () => number;
+  readonly folderProblem: FolderProblem;
+  readonly #proofs: ForwardProofs;
   readonly #drain = new AbortController();
   readonly #faults: FaultSink;
 
@@ -36,13 +43,15 @@ export class Api implements ApiServices {
     this.#faults = faults;
     this.member = member;
     this.mirrorWorker = mirrorWorker;
-    this.contexts = new CallContexts(defaultDeadlineMs);
-    this.leader = new LeaderCalls(member);
+    this.#proofs = new ForwardProofs(member);
+    this.contexts = new CallContexts(defaultDeadlineMs, this.#proofs);
+    this.leader = new LeaderCalls(member, this.#proofs);
     this.reads = new Reads(member, this.leader, defaultConsistency);
     this.writes = new Writes(member);
     this.dispatcher = new Dispatcher(member, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));
     this.watchProgressIntervalMs = watchProgressIntervalMs;
     this.storageBytes = storageBytes;
+    this.folderProblem = options.folderProblem;
   }
 
   get draining(): AbortSignal {
@@ -59,5 +68,6 @@ export class Api implements ApiServices {
   close(): void {
     this.dispatcher.close();
     this.leader.close();
+    this.#proofs.close();
   }
 }

@@ -1,11 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 /**
  * `npm start`: a cluster of three members on this machine, each a process of its own, with embedded defaults. One stream of
- * log lines; Ctrl-C stops all of them.
+ * log lines; Ctrl-C stops all of them. What follows when one of them ends by itself: docs/decisions/0017-a-cluster-to-try.md.
  */
 const memberCount = 3;
 const program = fileURLToPath(new URL('main.js', import.meta.url));
@@ -17,15 +18,28 @@ const usage = `Starts a cluster of ${memberCount} members on this machine. Ctrl-
   --peer-port PORT     The same for traffic between members. Default: 7381
   --metrics-port PORT  The same for /metrics, /livez and /readyz. Default: 9090
   --log-level LEVEL    Default: warn
+
+A member that is killed is started again; one that ends by itself is not, and its reason is said. Exit code: 0 when it was told to
+stop and all members stopped in order, that of the member whose end left no majority, else 1; 2 for a flag that is refused.
 `;
 
-/** One member's process. */
-interface Child {
-  readonly memberId: number;
-  readonly process: ChildProcess;
-  readonly ready: Promise<void>;
-  /** Resolves with its exit code. */
-  readonly ended: Promise<number>;
+/** The most members that may be gone while the others still take writes. */
+const spareMax = Math.floor((memberCount - 1) / 2);
+
+/** The wait before a member that was killed is started again, in milliseconds: long enough to see what its end did. */
+const restartMs = 2_000;
+
+/** A member that is killed more often than this within {@link restartWindowMs} is not started again: what kills it would again. */
+const restartsMax = 5;
+const restartWindowMs = 60_000;
+
+/** How a process ended. */
+interface End {
+  /** Null: a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last line that it said. */
+  readonly lastWords: string;
 }
 
 function settings() {
@@ -61,43 +75,94 @@ function flagsOf(memberId: number, given: Settings): string[] {
   ];
 }
 
-function startChild(memberId: number, given: Settings): Child {
-  // A group of its own: Ctrl-C reaches this process alone, which then stops the members in order. They stop by themselves
-  // when this process is gone.
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...flagsOf(memberId, given)], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    detached: true,
-  });
-  for (const stream of [child.stdout!, child.stderr!]) prefixLines(stream, `member ${memberId} | `);
-  return {
-    memberId,
-    process: child,
-    ready: new Promise((isReady) => child.once('message', () => isReady())),
-    ended: new Promise((hasEnded) => child.once('exit', (code) => hasEnded(code ?? 1))),
-  };
+/** One member: its process, and the next one when that was killed. */
+class LocalMember {
+  readonly memberId: number;
+  readonly #given: Settings;
+  readonly #onEnd: (member: LocalMember, end: End) => void;
+  /** When it was started again, by the clock of this process. */
+  #restartsMs: number[] = [];
+  #process: ChildProcessByStdio<null, Readable, Readable> | null = null;
+  #ended = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(memberId: number, given: Settings, onEnd: (member: LocalMember, end: End) => void) {
+    this.memberId = memberId;
+    this.#given = given;
+    this.#onEnd = onEnd;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Resolves when calls may be sent to it; never when it ends before. */
+  start(): Promise<void> {
+    // A group of its own: Ctrl-C reaches this process alone, which then stops the members in order. They stop by themselves
+    // when this process is gone.
+    const flags = ['--disable-warning=ExperimentalWarning', program, ...flagsOf(this.memberId, this.#given)];
+    const child = spawn(process.execPath, flags, {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      detached: true,
+    }) as ChildProcessByStdio<null, Readable, Readable>;
+    this.#process = child;
+    let lastWords = '';
+    for (const stream of [child.stdout, child.stderr])
+      passLinesOn(stream, (line) => {
+        lastWords = line;
+        process.stderr.write(`member ${this.memberId} | ${line}\n`);
+      });
+    this.#ended = new Promise((ended) => {
+      // Not `exit`: by `close` all that it said is here.
+      child.once('close', (code: number | null, signal: NodeJS.Signals | null) => {
+        this.#process = null;
+        ended();
+        this.#onEnd(this, { code, signal, lastWords });
+      });
+    });
+    return new Promise((isReady) => child.once('message', () => isReady()));
+  }
+
+  /** Starts it again after a while, unless that was done too often. Answers whether it will be. */
+  startLater(onReady: () => void): boolean {
+    const nowMs = performance.now();
+    this.#restartsMs = this.#restartsMs.filter((beforeMs) => nowMs - beforeMs < restartWindowMs);
+    if (this.#restartsMs.length >= restartsMax) return false;
+    this.#restartsMs.push(nowMs);
+    this.#timer = setTimeout(() => void this.start().then(onReady), restartMs);
+    return true;
+  }
+
+  /** Resolves when its process has ended. */
+  stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#process?.kill('SIGTERM');
+    return this.#ended;
+  }
 }
 
-/** Passes on what a member says, line by line, so that lines of several members do not mix. */
-function prefixLines(stream: NodeJS.ReadableStream, prefix: string): void {
+/** Hands on what a member says, line by line, so that lines of several members do not mix. */
+function passLinesOn(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
   let rest = '';
   stream.setEncoding('utf8');
   stream.on('data', (text: string) => {
     const lines = (rest + text).split('\n');
     rest = lines.pop()!;
-    for (const line of lines) process.stderr.write(`${prefix}${line}\n`);
+    for (const line of lines) onLine(line);
   });
   stream.on('end', () => {
-    if (rest !== '') process.stderr.write(`${prefix}${rest}\n`);
+    if (rest !== '') onLine(rest);
   });
 }
 
-function welcome(given: Settings): string {
+function welcome(given: Settings, pids: readonly (number | undefined)[]): string {
   const ports = (key: 'api-port' | 'metrics-port'): string =>
     Array.from({ length: memberCount }, (_, at) => `127.0.0.1:${Number(given[key]) + at}`).join(', ');
   return `
 env-cli: a cluster of ${memberCount} members is ready.
   API      ${ports('api-port')}
   metrics  ${ports('metrics-port')}
+  process  ${pids.join(', ')}
   data     ${resolve(given['data-dir'])}
   mirror   ${resolve(given['data-dir'], 'mirror')} follows what is committed in the namespace default
 
@@ -110,25 +175,71 @@ Ctrl-C stops the cluster; the data stays.
 `;
 }
 
-async function run(given: Settings): Promise<number> {
-  const children = Array.from({ length: memberCount }, (_, at) => startChild(at + 1, given));
-  const ended = Promise.race(children.map(({ memberId, ended: end }) => end.then((code) => ({ memberId, code }))));
-  const told = new Promise<null>((isTold) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => isTold(null));
-  });
-  const ready = Promise.all(children.map((child) => child.ready)).then(() => 'ready' as const);
+/** The members of the cluster, and what follows when one of them ends by itself. */
+class LocalCluster {
+  readonly #given: Settings;
+  readonly #members: readonly LocalMember[];
+  readonly #lost = new Set<LocalMember>();
+  readonly #over = Promise.withResolvers<number>();
+  #phase: 'starting' | 'running' | 'stopping' = 'starting';
+  #endedBadly = false;
 
-  const first = await Promise.race([ready, ended, told]);
-  if (first === 'ready') process.stdout.write(welcome(given));
-  const last = first === 'ready' ? await Promise.race([ended, told]) : first;
-  if (last !== null)
-    process.stderr.write(
-      `env-cli: member ${last.memberId} has ended (exit code ${last.code}); its words stand above. The others are stopped too\n`,
+  constructor(given: Settings) {
+    this.#given = given;
+    const onEnd = (member: LocalMember, end: End): void => this.#ended(member, end);
+    this.#members = Array.from({ length: memberCount }, (_, at) => new LocalMember(at + 1, given, onEnd));
+  }
+
+  /** Runs until it is told to stop, or there is no point in going on. Resolves to the exit code, when every process has ended. */
+  async run(): Promise<number> {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => this.#over.resolve(0));
+    void Promise.all(this.#members.map((member) => member.start())).then(() => this.#ready());
+    const code = await this.#over.promise;
+    this.#phase = 'stopping';
+    await Promise.all(this.#members.map((member) => member.stop()));
+    if (code === 0) process.stdout.write('env-cli: all members have stopped\n');
+    return code === 0 && this.#endedBadly ? 1 : code;
+  }
+
+  #ready(): void {
+    if (this.#phase !== 'starting') return;
+    this.#phase = 'running';
+    process.stdout.write(
+      welcome(
+        this.#given,
+        this.#members.map(({ pid }) => pid),
+      ),
     );
-  for (const { process: child } of children) child.kill('SIGTERM');
-  await Promise.all(children.map((child) => child.ended));
-  if (last === null) process.stdout.write('env-cli: all members have stopped\n');
-  return last?.code ?? 0;
+  }
+
+  #ended(member: LocalMember, end: End): void {
+    if (this.#phase === 'stopping') {
+      // By the signal that it was sent, it ends with 0.
+      if (end.code !== 0) this.#endedBadly = true;
+      return;
+    }
+    const what = `member ${member.memberId} has ended (${end.signal === null ? `exit code ${end.code}` : `killed by ${end.signal}`})`;
+    if (this.#phase === 'starting') {
+      say(`${what}; its words stand above. The others are stopped too`);
+      return this.#over.resolve(end.code || 1);
+    }
+    // Killed from outside, it was well. What it ended of by itself would be met again.
+    if (end.signal !== null && member.startLater(() => say(`member ${member.memberId} is back`))) {
+      return say(`${what}. It is started again in ${restartMs / 1000} s; the others go on`);
+    }
+    this.#lost.add(member);
+    this.#endedBadly = true;
+    const why = end.signal === null ? `Its last words: ${end.lastWords || 'none'}` : `It was killed ${restartsMax} times before`;
+    if (this.#lost.size <= spareMax) {
+      return say(`${what}. ${why}\n  The others go on and take writes. Once its cause is mended: Ctrl-C, and npm start again`);
+    }
+    say(`${what}. ${why}\n  Those that are left are no majority and take no writes: they are stopped too`);
+    return this.#over.resolve(end.code || 1);
+  }
+}
+
+function say(what: string): void {
+  process.stderr.write(`env-cli: ${what}\n`);
 }
 
 let given: Settings | null = null;
@@ -139,4 +250,4 @@ try {
   process.exitCode = 2;
 }
 if (given?.help === true) process.stdout.write(usage);
-else if (given !== null) process.exitCode = await run(given);
+else if (given !== null) process.exitCode = await new LocalCluster(given).run();

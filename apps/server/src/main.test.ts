@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -51,6 +51,12 @@ describe('a member that is not to start says why, what and what next, with an ex
   afterAll(() => new Promise((resolve) => taken.close(resolve)));
 
   const cases: readonly (readonly [string, () => readonly string[], number, readonly string[]])[] = [
+    [
+      'a mirror into its own data',
+      () => [...alone('own-mirror'), `--default-mirror=${join(folder, 'own-mirror', 'envs')}`],
+      2,
+      ['mirrors.default_directory', 'lies in the data directory of this member', 'a folder of its own'],
+    ],
     ['an unknown flag', () => ['--lisen=a:1'], 2, ['--lisen', 'did you mean listen?', '--help']],
     [
       'an unknown key',
@@ -264,4 +270,16 @@ describe('a member that runs', () => {
     expect(changes.length).toBe(3 + acknowledged);
     expect(await program.stop('SIGINT')).toBe(0);
   });
+});
+
+test('a member whose last checkpoint fails ends with exit code 1, and says that nothing is lost', async () => {
+  const member = new Program(alone('no-last-checkpoint', await freePorts(3)));
+  await member.ready();
+  // A state that is taken from under it: what it has to do at its end fails, as on a disk that fails.
+  const directory = join(folder, 'no-last-checkpoint');
+  for (const name of readdirSync(directory).filter((found) => found.startsWith('state-'))) {
+    rmSync(join(directory, name), { recursive: true });
+  }
+  expect(await member.stop()).toBe(1);
+  expect(member.said).toMatch(/the member did not stop in order: A checkpoint failed at .*Nothing that was acknowledged is lost/);
 });

@@ -47,7 +47,7 @@ async function checkConfig({ values }: Options): Promise<void> {
 
 async function run({ values }: Options): Promise<void> {
   const accepted = await isAccepted(async () => {
-    checkOptions(values);
+    await checkOptions(values);
     await probeAddresses(values);
   });
   if (!accepted) return undefined;
@@ -82,7 +82,12 @@ async function run({ values }: Options): Promise<void> {
   log.info('the member stops');
   // A start that is given up has nothing to say.
   starting.catch(() => undefined);
-  await server.stop();
+  try {
+    await server.stop();
+  } catch (error) {
+    const next = 'Nothing that was acknowledged is lost: the next start goes back to the checkpoint before and replays the log';
+    return end(log, 'failed', `the member did not stop in order: ${textOf(error)}. ${next}`);
+  }
   log.info('the member has stopped');
   return end(log, 'stopped', null);
 }

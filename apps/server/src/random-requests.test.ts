@@ -42,6 +42,7 @@ const api = new Api(member, idleWorker, {
   defaultConsistency: 'strong',
   watchProgressIntervalMs: 10,
   storageBytes: () => 0,
+  folderProblem: () => null,
   faults: sink,
 });
 afterAll(() => {

@@ -1,3 +1,4 @@
+import type { FolderProblem } from '@env-cli/provider-file';
 import type { Status } from '@env-cli/wire';
 
 import type { Member } from './member/member.ts';
@@ -20,6 +21,8 @@ export interface ApiServices {
   readonly watchProgressIntervalMs: number;
   /** Bytes of the state on disk. */
   readonly storageBytes: () => number;
+  /** Why a folder of this machine may be no target of a mirror. */
+  readonly folderProblem: FolderProblem;
   /** Aborts when the member begins to stop: streams end, so that clients go elsewhere. */
   readonly draining: AbortSignal;
   /** What a client is told of an error, inside a stream. */

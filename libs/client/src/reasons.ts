@@ -134,6 +134,11 @@ export const reasonTable = {
     next: 'Read what is there now, decide again, and send a new write.',
   },
   FORWARDED_TWICE: { code: 'UNAVAILABLE', remedy: 'again', next: 'Try again.' },
+  FORWARD_UNPROVEN: {
+    code: 'UNAUTHENTICATED',
+    remedy: 'never',
+    next: 'Leave the header env-cli-forwarded-by out: only members send it.',
+  },
   LEADER_UNREACHED: { code: 'UNAVAILABLE', remedy: 'elsewhere', next: 'Try again, or give the address of another member.' },
   NO_LEADER: {
     code: 'UNAVAILABLE',

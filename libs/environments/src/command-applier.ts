@@ -1,6 +1,6 @@
 import type { StateTransaction } from '@env-cli/keyspace';
 import type { MirrorState } from '@env-cli/mirroring';
-import { unreachable } from '@env-cli/support';
+import { assert, unreachable } from '@env-cli/support';
 
 import { ClusterCommands } from './cluster-commands.ts';
 import type { Command } from './command.ts';
@@ -82,8 +82,11 @@ export class CommandApplier {
 
   #execute(command: Command, term: number, work: WorkMeter): CommandResult {
     const { body } = command;
-    const { limits } = this.#caches;
-    if (body.kind === 'write') return this.#writer.write(command, body, limits, work);
+    const { identity, limits } = this.#caches;
+    if (body.kind === 'write') {
+      assert(identity !== null, 'a write comes to a cluster that is founded');
+      return this.#writer.write(command, body, limits, work, identity.hashKey);
+    }
     work.spend(commandRows({ body, session: null }, 0));
     switch (body.kind) {
       case 'open-session':

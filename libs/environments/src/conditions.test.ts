@@ -2,8 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import type { Revision } from '@env-cli/keyspace';
 import { encodeUtf8 } from '@env-cli/support';
 
+import { keyedHash } from './keyed-hash.ts';
 import type { Condition } from './operation.ts';
-import { hashOf, input, secretInput, setOf, writeOf } from './testing/commands.ts';
+import { bootstrapHashKey, hashOf, input, secretInput, setOf, writeOf } from './testing/commands.ts';
 import { TestMember } from './testing/test-member.ts';
 
 const at = (revision: number): Revision => revision as Revision;
@@ -45,6 +46,16 @@ describe('a write happens when all of its conditions hold', () => {
     [
       'a secret by another hash',
       { kind: 'variable-equals', environment: 'a', variable: 'S', value: null, hash: hashOf('y') },
+      false,
+    ],
+    [
+      'a plain variable by its hash',
+      { kind: 'variable-equals', environment: 'a', variable: 'B', value: null, hash: keyedHash(bootstrapHashKey, value('2')) },
+      true,
+    ],
+    [
+      'a plain variable by another hash',
+      { kind: 'variable-equals', environment: 'a', variable: 'B', value: null, hash: keyedHash(bootstrapHashKey, value('3')) },
       false,
     ],
     [
@@ -107,4 +118,18 @@ describe('a failed condition tells what is there now', () => {
 test('conditions see the state before the write, not what its operations do', () => {
   const absent = { kind: 'environment-absent', environment: 'z' } as const;
   expect(started().apply(writeOf([setOf('z', input('Z', '1'))], [absent]))).toEqual({ kind: 'applied', revision: 5 });
+});
+
+test('hashing the texts that conditions compare counts as work, so that no entry hashes without bound', () => {
+  const member = started();
+  const text = 'x'.repeat(256 * 1024);
+  member.apply(writeOf([setOf('large', input('A', text))]));
+  const hash = keyedHash(bootstrapHashKey, value(text));
+  const equals: Condition = { kind: 'variable-equals', environment: 'large', variable: 'A', value: null, hash };
+  const write = (count: number) => {
+    const conditions = Array.from({ length: count }, () => equals);
+    return member.apply(writeOf([setOf('z', input('Z', String(count)))], conditions));
+  };
+  expect(write(10)).toMatchObject({ kind: 'applied' });
+  expect(write(20)).toMatchObject({ kind: 'refused', refusal: { code: 'too-large', limit: 'commandRowsMax' } });
 });

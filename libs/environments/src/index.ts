@@ -1,6 +1,7 @@
 export { type ChangesAnswer, changesAfter } from './changes.ts';
 export type { Command, CommandBody, DeliveryReport, RequestId, SessionUse, WriteBody } from './command.ts';
 export { commandLevel, decodeCommand, encodeCommand, featureLevelMax, lendCommand, requestIdOf } from './command-codec.ts';
+export { keyedHash, keyedHashBytes } from './keyed-hash.ts';
 export { diff, type DiffAnswer } from './diff.ts';
 export { decodeEntryData, encodeEntryData } from './entry-data.ts';
 export type { CommittedEntry, EntryData, EntryOutcome, StateHashes } from './entry.ts';

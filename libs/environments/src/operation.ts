@@ -52,7 +52,9 @@ export type Operation =
 /**
  * What must hold before a write, on the state before its first operation.
  *
- * `variable-equals` compares a plain variable with `value` and a secret with `hash`; the one that is not given never matches.
+ * `variable-equals` compares by `hash`, the keyed hash of a text; a plain variable is compared with `value` where that is given. Who
+ * proposes gives the hash alone: whether the variable is a secret is known only when the condition is looked at, and the text of
+ * a secret is not to stand in the log.
  * A deleted environment is absent.
  */
 export type Condition =

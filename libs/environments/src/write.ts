@@ -28,10 +28,12 @@ export class Writer {
     this.#mirrors = mirrors;
   }
 
-  write(command: Command, body: WriteBody, limits: Limits, work: WorkMeter): CommandResult {
+  /** `hashKey`: the cluster's, by which conditions compare texts. */
+  write(command: Command, body: WriteBody, limits: Limits, work: WorkMeter, hashKey: Uint8Array): CommandResult {
     const { progress } = this.#transaction;
     const refusedBy =
-      failedCondition(this.#transaction, command.namespace, body.conditions, work) ?? this.#carryOut(command, body, limits, work);
+      failedCondition(this.#transaction, command.namespace, body.conditions, work, hashKey) ??
+      this.#carryOut(command, body, limits, work);
     if (refusedBy !== null) return { kind: 'refused', refusal: refusedBy };
     const changed: Changed[] = [];
     for (const draft of this.#drafts.values()) {

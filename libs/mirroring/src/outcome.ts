@@ -101,7 +101,7 @@ export function statusOf(items: readonly PlanItem[], results: readonly StepResul
     const state = stateOfItem(item, byKey.get(item.key));
     if (state.state === 'SYNCED') continue;
     if (worse(worst.state, state.state) !== worst.state) worst = { state: state.state, reason: `${item.key}: ${state.reason}` };
-    variables.push(...variablesOf(item, state));
+    variables.push(...variablesOf(item, state, isPartly(item, byKey.get(item.key))));
   }
   if (worst.state === 'SYNCED') return synced;
   const sorted = variables.toSorted((a, b) => (a.variable < b.variable ? -1 : 1));
@@ -109,12 +109,22 @@ export function statusOf(items: readonly PlanItem[], results: readonly StepResul
   const [only] = items;
   if (items.length === 1 && only !== undefined) {
     const causes = new Set(only.hold?.refusals.map((refusal) => refusal.variable));
-    return { ...worst, variables: sorted.filter(({ variable }) => causes.has(variable)), others: worst };
+    const others = isPartly(only, byKey.get(only.key)) ? synced.others : worst;
+    return { ...worst, variables: sorted.filter(({ variable }) => causes.has(variable)), others };
   }
   return { ...worst, variables: sorted, others: synced.others };
 }
 
+/** Whether a key is in place but for the variables that its hold names. */
+function isPartly(item: PlanItem, result: StepResult | undefined): boolean {
+  return item.hold?.partly === true && (item.step === null || result?.failure === null);
+}
+
 function stateOfItem(item: PlanItem, result: StepResult | undefined): StateWithReason {
+  // That it could not be written comes before that some of it would have been missing.
+  if (item.hold?.partly === true && result !== undefined && result.failure !== null) {
+    return { state: stateOf(result.failure), reason: result.failure.message };
+  }
   if (item.hold !== null) {
     const [first, ...others] = item.hold.refusals;
     const more = others.length === 0 ? '' : ` (and ${others.length} variables more)`;
@@ -128,9 +138,10 @@ function stateOfItem(item: PlanItem, result: StepResult | undefined): StateWithR
 }
 
 /** A variable that is refused carries its own reason; those that share its key wait for it and say so. */
-function variablesOf(item: PlanItem, state: StateWithReason): VariableStatus[] {
+function variablesOf(item: PlanItem, state: StateWithReason, partly: boolean): VariableStatus[] {
   const refusals = new Map(item.hold?.refusals.map((refusal) => [refusal.variable, refusal.reason]));
-  return item.variables.map((variable) => ({
+  const variables = partly ? item.variables.filter((variable) => refusals.has(variable)) : item.variables;
+  return variables.map((variable) => ({
     variable,
     state: state.state,
     reason: refusals.get(variable) ?? state.reason,

@@ -35,6 +35,8 @@ export interface Hold {
   readonly reason: string;
   /** The variables that are the cause, where not the key as a whole is. */
   readonly refusals: readonly VariableRefusal[];
+  /** The key is as it is wanted but for the variables of `refusals`, once the step is done (if there is one). Absent: it is not. */
+  readonly partly?: true;
 }
 
 /** What a delivery does with one key. It can be shown: it holds no value, except in the step's own bytes. */
@@ -49,7 +51,7 @@ export interface PlanItem {
   readonly found: ObservedKey | null;
   /** Null: nothing is done. */
   readonly step: Step | null;
-  /** Null: once the step is done (if there is one), the key is as it is wanted. */
+  /** Null: once the step is done (if there is one), the key is as it is wanted. With a step only where it is partly so. */
   readonly hold: Hold | null;
 }
 
@@ -162,13 +164,16 @@ function planWanted(request: PlanRequest, wanted: WantedKey, found: ObservedKey 
     return { ...item, action, step: null, hold: { ...blocked(content.reason), refusals: content.refusals } };
   }
   const stamp = { ...writer, valueHash: content.hash };
+  const { lacking } = content;
+  const hold: Hold | null =
+    lacking === undefined ? null : { ...blocked(lacking.reason), refusals: lacking.refusals, partly: true };
   if (found !== null && equal) {
     // Where a crash came after the value and before the word that it has landed, that word is still to be said.
-    if (standing === 'ours' && found.landed) return { ...item, action: 'unchanged', step: null, hold: null };
-    return { ...item, action: 'adopt', step: { kind: 'mark', key, stamp, found }, hold: null };
+    if (standing === 'ours' && found.landed) return { ...item, action: 'unchanged', step: null, hold };
+    return { ...item, action: 'adopt', step: { kind: 'mark', key, stamp, found }, hold };
   }
   if (standing === 'changed' && drift === 'report') return { ...item, action, step: null, hold: changedElsewhere };
-  return { ...item, action, step: { kind: 'write', key, bytes: content.bytes, stamp, found }, hold: null };
+  return { ...item, action, step: { kind: 'write', key, bytes: content.bytes, stamp, found }, hold };
 }
 
 /** What a key that is to be written is, before its value is looked at. */

@@ -15,10 +15,16 @@ export interface WantedKey {
 
 /**
  * What a key is to hold. `refused`: it cannot be written, as a whole or because of the variables that `refusals` names; then it is
- * left as it is. Writing the others without these would delete them at the target, and nobody asked for that.
+ * left as it is. Writing the others without these would delete them at the target, and nobody asked for that. `lacking`: the value is
+ * the wanted one but for the variables that it names; of those it holds what the target holds already, if it holds anything.
  */
 export type WantedContent =
-  | { readonly kind: 'value'; readonly bytes: Uint8Array; readonly hash: string }
+  | {
+      readonly kind: 'value';
+      readonly bytes: Uint8Array;
+      readonly hash: string;
+      readonly lacking?: { readonly reason: string; readonly refusals: readonly VariableRefusal[] };
+    }
   | { readonly kind: 'refused'; readonly reason: string; readonly refusals: readonly VariableRefusal[] };
 
 /**

@@ -15,11 +15,19 @@ import {
   type Stamp,
   type Step,
   type StepResult,
+  type WantedKey,
 } from '@env-cli/mirroring';
 import { assert, unreachable } from '@env-cli/support';
 
 import type { DeliverySnapshot, EnvironmentContent, MirrorInForce, OutboxSource } from './ports.ts';
-import { type CloudProvider, type KeyedHash, type ReadCalls, TargetError, type WriteCalls } from './provider.ts';
+import {
+  type CloudProvider,
+  type KeyedHash,
+  type PartlyRendered,
+  type ReadCalls,
+  TargetError,
+  type WriteCalls,
+} from './provider.ts';
 
 /** One mirror with its target, as deliveries need them. */
 export interface Delivering {
@@ -42,6 +50,8 @@ export interface Job {
   /** Whether the last word on this revision was that the worker gave up. */
   readonly failedBefore: boolean;
   readonly source: Source;
+  /** Keys that are refused as a whole and can be had in part, by their names: see `RenderedKey`. */
+  readonly partial: ReadonlyMap<string, (calls: ReadCalls) => Promise<PartlyRendered>>;
   /** Bytes of the values that the source holds. */
   readonly valueBytes: number;
 }
@@ -70,6 +80,8 @@ export async function jobOf(delivering: Delivering, environment: string): Promis
   return withdrawal({ cause: 'leftover', revision: toRevision(revision), enqueuedIndex: 0, failedBefore });
 }
 
+const nonePartial: Job['partial'] = new Map();
+
 type JobHead = Pick<Job, 'cause' | 'revision' | 'enqueuedIndex' | 'failedBefore'>;
 
 async function snapshotOf(delivering: Delivering, environment: string): Promise<DeliverySnapshot> {
@@ -81,12 +93,21 @@ async function snapshotOf(delivering: Delivering, environment: string): Promise<
 }
 
 function withdrawal({ cause, revision, enqueuedIndex, failedBefore }: JobHead): Job {
-  return { cause, kind: 'withdraw', revision, enqueuedIndex, failedBefore, source: { kind: 'left' }, valueBytes: 0 };
+  return {
+    cause,
+    kind: 'withdraw',
+    revision,
+    enqueuedIndex,
+    failedBefore,
+    source: { kind: 'left' },
+    partial: nonePartial,
+    valueBytes: 0,
+  };
 }
 
 function delivery({ provider, hash }: Delivering, environment: string, content: EnvironmentContent, head: JobHead): Job {
   const { cause, revision, enqueuedIndex, failedBefore } = head;
-  const job = { cause, kind: 'deliver', revision, enqueuedIndex, failedBefore, valueBytes: 0 } as const;
+  const job = { cause, kind: 'deliver', revision, enqueuedIndex, failedBefore, partial: nonePartial, valueBytes: 0 } as const;
   switch (content.kind) {
     case 'failed':
       return { ...job, source: content };
@@ -96,20 +117,43 @@ function delivery({ provider, hash }: Delivering, environment: string, content: 
       return { ...job, source: { kind: 'failed', problem, refusals: [] } };
     }
     case 'present': {
-      const keys = provider.render(environment, content.variables).map((key) => ({
+      const rendered = provider.render(environment, content.variables);
+      const partial = new Map(
+        rendered.flatMap(({ key, content: of }) =>
+          of.kind === 'refused' && of.asFarAsPossible !== undefined ? [[key, of.asFarAsPossible] as const] : [],
+        ),
+      );
+      const keys = rendered.map((key) => ({
         ...key,
         content: key.content.kind === 'value' ? { ...key.content, hash: hash(key.content.bytes) } : key.content,
       }));
       const valueBytes = content.variables.reduce((sum, variable) => sum + variable.value.length, 0);
-      return { ...job, source: { kind: 'wanted', keys }, valueBytes };
+      return { ...job, source: { kind: 'wanted', keys }, partial, valueBytes };
     }
     default:
       return unreachable(content);
   }
 }
 
+/** The job with the keys in it that can be had in part. Rejects with {@link TargetError}. */
+async function asFarAsPossible({ hash }: Delivering, job: Job, calls: ReadCalls): Promise<Job> {
+  const { source, partial } = job;
+  if (source.kind !== 'wanted' || partial.size === 0) return job;
+  const keys: WantedKey[] = [];
+  for (const key of source.keys) {
+    const rendered = await partial.get(key.key)?.(calls);
+    if (rendered === undefined) keys.push(key);
+    else {
+      const { bytes, reason, refusals } = rendered;
+      keys.push({ ...key, content: { kind: 'value', bytes, hash: hash(bytes), lacking: { reason, refusals } } });
+    }
+  }
+  return { ...job, source: { kind: 'wanted', keys } };
+}
+
 /** Reads the target and compares. Writes nothing; the delete brake is not asked. Rejects with {@link TargetError}. */
-export async function planOf(delivering: Delivering, environment: string, job: Job, calls: ReadCalls): Promise<Plan> {
+export async function planOf(delivering: Delivering, environment: string, given: Job, calls: ReadCalls): Promise<Plan> {
+  const job = await asFarAsPossible(delivering, given, calls);
   const { mirror, provider, cluster } = delivering;
   const { definition, namespace } = mirror;
   const writer: Omit<Stamp, 'valueHash'> = {

@@ -21,6 +21,7 @@ export {
   type CloudProvider,
   type KeyedHash,
   type OpenProvider,
+  type PartlyRendered,
   type PlainVariable,
   type ProviderContext,
   type ReadCalls,

@@ -11,7 +11,7 @@ import { Pace } from './pace.ts';
 import type { AttemptEvent, DueRow, Host, MirrorInForce, OutboxObserver } from './ports.ts';
 import { type JobEnd, reportOf, type Reports } from './reports.ts';
 import { Scan } from './scan.ts';
-import { DeliveryEnded, nameOf, TargetCalls } from './target-calls.ts';
+import { DeliveryEnded, type HangingCall, nameOf, TargetCalls } from './target-calls.ts';
 import { type Waiting, WaitingRoom } from './waiting-room.ts';
 
 /** The wait after the cluster's state could not be read, or a report not be proposed, in milliseconds. */
@@ -30,6 +30,8 @@ export interface LiveStatus {
   readonly attempts: number;
   /** Milliseconds until the next attempt; null when none is planned, or one is under way. */
   readonly nextAttemptInMs: number | null;
+  /** Milliseconds since a call was begun that hangs; absent when none does. */
+  readonly hangsForMs?: number;
 }
 
 export interface LaneOptions extends Delivering {
@@ -168,12 +170,28 @@ export class Lane {
   /** What is known of an environment beyond what the cluster holds; null: nothing. `due`: what the cluster says is to be done. */
   status(environment: string, due: DueRow['kind'] | null): LiveStatus | null {
     if (this.#stopped !== null) return { status: this.#stopped, attempts: 0, nextAttemptInMs: null };
+    const hanging = this.#active.has(environment) ? this.#calls.hanging(environment) : null;
+    if (hanging !== null) return this.#hangs(hanging);
     const look = this.#waiting.look(environment);
     if (look !== null) return { status: look.waiting.status, attempts: look.waiting.attempts, nextAttemptInMs: look.leftMs };
     const { holding } = this.#brake;
     if (due === 'withdraw' && holding !== null) return { status: holding, attempts: 1, nextAttemptInMs: null };
     const failure = this.#failures.get(environment);
     return failure === undefined || due !== null ? null : { status: failure, attempts: 1, nextAttemptInMs: null };
+  }
+
+  /** Calls to the target that have run out of their time and have not ended. */
+  get hangingCount(): number {
+    return this.#calls.hangingCount;
+  }
+
+  /** Nothing is begun beside a call that may still land: the environment waits for its end, and whoever asks is told so. */
+  #hangs({ kind, forMs, attempt }: HangingCall): LiveStatus {
+    const { mirror, provider } = this.#options;
+    const reason =
+      `a ${kind} at ${mirror.definition.targetKey} hangs: it was to end within ${provider.limits.callMsMax} ms and has run for ` +
+      `${Math.round(forMs / 1_000)} s. The delivery goes on when it ends; look whether that place answers at all`;
+    return { status: statusOfAll('TARGET_ERROR', reason), attempts: attempt, nextAttemptInMs: null, hangsForMs: forMs };
   }
 
   /** What a delivery of an environment would do now; null: nothing is to be done. Makes no call that changes anything. */
@@ -246,7 +264,7 @@ export class Lane {
     const attempts = earlier?.revision === revision ? earlier.attempts + 1 : 1;
     const attempt = { number: attempts, random: host.random(), policy: limits.retry };
     try {
-      const run = { calls: this.#calls, brake: this.#brake.portOf(environment, job), attempt };
+      const run = { calls: this.#calls.of(environment, attempts), brake: this.#brake.portOf(environment, job), attempt };
       const attempted = await attemptAt(this.#options, environment, job, run);
       return {
         job: { cause, kind, revision, enqueuedIndex, failedBefore },

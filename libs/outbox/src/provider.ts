@@ -89,7 +89,26 @@ export interface RenderedKey {
   readonly variables: readonly string[];
   readonly content:
     | { readonly kind: 'value'; readonly bytes: Uint8Array }
-    | { readonly kind: 'refused'; readonly reason: string; readonly refusals: readonly VariableRefusal[] };
+    | {
+        readonly kind: 'refused';
+        readonly reason: string;
+        readonly refusals: readonly VariableRefusal[];
+        /**
+         * The key with all that it can hold, and for the variables of `refusals` with what this mirror wrote before, if that is still there:
+         * that a value cannot be written is no word that its variable is to go. Reads the target. Absent: the key is written whole or
+         * not at all.
+         */
+        readonly asFarAsPossible?: (calls: ReadCalls) => Promise<PartlyRendered>;
+      };
+}
+
+/** A key that lacks the newest value of some variables. */
+export interface PartlyRendered {
+  readonly bytes: Uint8Array;
+  /** What is wrong with the key, in one sentence. */
+  readonly reason: string;
+  /** The variables that it lacks, and what it holds in their place. */
+  readonly refusals: readonly VariableRefusal[];
 }
 
 /** The way to a target for calls that change nothing there. */

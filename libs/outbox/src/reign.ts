@@ -71,6 +71,12 @@ export class Reign {
     return waiting;
   }
 
+  get callsHanging(): number {
+    let hanging = 0;
+    for (const lane of this.#lanes.values()) hanging += lane.hangingCount;
+    return hanging;
+  }
+
   /** Something changed in the cluster: rows may be due, and mirrors be other than they were. */
   changed(): void {
     if (this.#state !== 'open') return;

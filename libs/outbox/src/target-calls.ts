@@ -10,12 +10,30 @@ export class DeliveryEnded extends Error {
   override readonly name = 'DeliveryEnded';
 }
 
+/** A call that has not ended within its time limit, nor by the signal that told it to. */
+export interface HangingCall {
+  readonly kind: 'read' | 'write';
+  /** Since it was begun. */
+  readonly forMs: number;
+  /** The attempt that made it; 0 when none did. */
+  readonly attempt: number;
+}
+
+/** A call under way. `environment` is null where it is made for none. */
+interface UnderWay {
+  readonly kind: 'read' | 'write';
+  readonly environment: string | null;
+  readonly attempt: number;
+  readonly begunMs: number;
+}
+
 /** The one way to a target: paced, limited in time, and closed once the reign under which it was opened is over. */
 export class TargetCalls implements WriteCalls {
   readonly #limits: TargetLimits;
   readonly #pace: Pace;
   readonly #host: Host;
   readonly #ending: Ending;
+  readonly #underWay = new Set<UnderWay>();
 
   constructor(limits: TargetLimits, pace: Pace, host: Host, ending: Ending) {
     this.#limits = limits;
@@ -25,14 +43,42 @@ export class TargetCalls implements WriteCalls {
   }
 
   read<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#make(call);
+    return this.#make(call, { kind: 'read', environment: null, attempt: 0 });
   }
 
   write<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#make(call);
+    return this.#make(call, { kind: 'write', environment: null, attempt: 0 });
   }
 
-  async #make<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** The same way for one attempt at an environment, so that it can be told whose call hangs. */
+  of(environment: string, attempt: number): WriteCalls {
+    return {
+      read: (call) => this.#make(call, { kind: 'read', environment, attempt }),
+      write: (call) => this.#make(call, { kind: 'write', environment, attempt }),
+    };
+  }
+
+  /** The oldest call for an environment, or for none, that has run out of its time and has not ended; null: none. */
+  hanging(environment: string): HangingCall | null {
+    const nowMs = this.#host.nowMs();
+    // In the order in which they were begun.
+    for (const call of this.#underWay) {
+      const forMs = nowMs - call.begunMs;
+      if (forMs <= this.#limits.callMsMax) return null;
+      if (call.environment === environment || call.environment === null) return { ...call, forMs };
+    }
+    return null;
+  }
+
+  /** How many calls have run out of their time and have not ended. */
+  get hangingCount(): number {
+    const nowMs = this.#host.nowMs();
+    let count = 0;
+    for (const { begunMs } of this.#underWay) if (nowMs - begunMs > this.#limits.callMsMax) count++;
+    return count;
+  }
+
+  async #make<T>(call: (signal: AbortSignal) => Promise<T>, about: Omit<UnderWay, 'begunMs'>): Promise<T> {
     await this.#pace.turn(this.#ending);
     if (this.#ending.over) throw new DeliveryEnded('the delivery was given up before the call');
     const limit = new AbortController();
@@ -42,6 +88,8 @@ export class TargetCalls implements WriteCalls {
       late = true;
       limit.abort();
     });
+    const underWay: UnderWay = { ...about, begunMs: this.#host.nowMs() };
+    this.#underWay.add(underWay);
     try {
       // Not raced against the time limit: a call that does not heed its signal may still land, and whoever took its failure for
       // its end would start the next one beside it. It holds its place until it ends.
@@ -51,6 +99,7 @@ export class TargetCalls implements WriteCalls {
     } catch (error) {
       throw this.#failureOf(error, late);
     } finally {
+      this.#underWay.delete(underWay);
       cancel();
       forget();
     }

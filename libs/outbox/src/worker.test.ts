@@ -349,10 +349,26 @@ describe('failures', () => {
       return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('socket hang up'))));
     };
     const { worker, events } = await world.lead();
-    await world.host.pass(10_000);
+    await world.host.pass(900);
+    expect(worker.status(1, 'prod', 'deliver')).toBeNull();
+    await world.host.pass(9_100);
     expect([events.length, worker.figures().deliveriesInFlight]).toEqual([0, 1]);
+    // Meanwhile the status says that it hangs, for how long, and where.
+    expect(worker.figures().callsHanging).toBe(1);
+    expect(worker.status(1, 'prod', 'deliver')).toMatchObject({
+      status: {
+        state: 'TARGET_ERROR',
+        reason: expect.stringMatching(
+          /^a write at \S+ hangs: it was to end within 1000 ms and has run for \d+ s\. .*look whether/,
+        ),
+      },
+      attempts: 1,
+      nextAttemptInMs: null,
+      hangsForMs: expect.any(Number),
+    });
     deaf.reject(new Error('socket hang up'));
     await world.host.pass(2_000);
+    expect(worker.figures().callsHanging).toBe(0);
     const reasons = events.map(({ status }) => status.others.reason);
     expect(new Set(reasons)).toEqual(new Set(['prod--A: the target did not answer within 1000 ms']));
   });
@@ -664,12 +680,17 @@ describe('bounds', () => {
     world.cloud.before = () => gate.promise;
     const { worker } = await world.lead({ pageRows: 2_000 });
     await world.host.pass(2_000);
-    expect(worker.figures()).toEqual({ deliveriesInFlight: 10_000, deliveriesWaiting: 0, valueBytes: 1_000_000 });
+    expect(worker.figures()).toEqual({
+      deliveriesInFlight: 10_000,
+      deliveriesWaiting: 0,
+      valueBytes: 1_000_000,
+      callsHanging: 10_000,
+    });
     gate.resolve();
     await world.settled(1);
     await world.settled(2);
     expect(world.cloud.secrets.size).toBe(10_400);
-    expect(worker.figures()).toEqual({ deliveriesInFlight: 0, deliveriesWaiting: 0, valueBytes: 0 });
+    expect(worker.figures()).toEqual({ deliveriesInFlight: 0, deliveriesWaiting: 0, valueBytes: 0, callsHanging: 0 });
   }, 20_000);
 
   test('no delivery begins while those under way hold as many bytes of values as they may', async () => {

@@ -110,12 +110,19 @@ export class OutboxWorker {
   }
 
   /** Gauges for the metrics. */
-  figures(): { readonly deliveriesInFlight: number; readonly deliveriesWaiting: number; readonly valueBytes: number } {
+  figures(): {
+    readonly deliveriesInFlight: number;
+    readonly deliveriesWaiting: number;
+    readonly valueBytes: number;
+    /** Calls to targets that have run out of their time and have not ended. */
+    readonly callsHanging: number;
+  } {
     const reign = this.#reign;
     return {
       deliveriesInFlight: reign?.deliveries ?? 0,
       deliveriesWaiting: reign?.waiting ?? 0,
       valueBytes: reign?.valueBytes ?? 0,
+      callsHanging: reign?.callsHanging ?? 0,
     };
   }
 }

@@ -18,6 +18,7 @@ import { decodeHello, decodeHelloAnswer, encodeHello, encodeHelloAnswer } from '
 import { Link } from './link.ts';
 import { MessageLink } from './message-link.ts';
 import { readPeerMessage } from './peer-message.ts';
+import { RoundTrips } from './round-trips.ts';
 import { dialClient, peersService, transportOptions } from './service.ts';
 import type { SnapshotOffer } from './snapshot-bytes.ts';
 import { type SnapshotHost, SnapshotReceiving } from './snapshot-receiving.ts';
@@ -88,6 +89,7 @@ export class GrpcPeers implements Peers {
   readonly #forwarders = new Map<number, AcceptedStream>();
   readonly #snapshots = new Map<number, AcceptedStream>();
   readonly #timer: NodeJS.Timeout;
+  readonly #roundTrips = new RoundTrips();
   readonly #reported = new Map<string, number>();
   #members: readonly { readonly memberId: number; readonly address: string }[] = [];
   #port = 0;
@@ -145,6 +147,15 @@ export class GrpcPeers implements Peers {
     return dropped;
   }
 
+  /** Names for /metrics, without their prefix; values in base units. */
+  metrics(): Record<string, number> {
+    return {
+      peers_dropped_messages_total: this.droppedMessages,
+      peers_connected: this.connected.length,
+      ...this.#roundTrips.figures(this.#links.keys()),
+    };
+  }
+
   /** Connects to these members, and to no others. */
   setMembers(members: readonly { readonly memberId: number; readonly address: string }[]): void {
     this.#members = members;
@@ -159,6 +170,7 @@ export class GrpcPeers implements Peers {
   }
 
   send(to: MemberId, message: PeerMessage): void {
+    this.#roundTrips.sent(to, message, this.#options.nowMs());
     this.#links.get(to)?.messages.send(message);
   }
 
@@ -274,7 +286,11 @@ export class GrpcPeers implements Peers {
       },
       onFrame: (stream, bytes) => {
         const reader = new ByteReader(bytes);
-        while (reader.remaining > 0) this.#host.received(stream.memberId as MemberId, readPeerMessage(reader));
+        while (reader.remaining > 0) {
+          const message = readPeerMessage(reader);
+          this.#roundTrips.received(stream.memberId, message, this.#options.nowMs());
+          this.#host.received(stream.memberId as MemberId, message);
+        }
         this.#consumptions.get(stream)?.add(bytes.length);
       },
       onClosed: (stream) => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { expect, test } from '@jest/globals';
 
+import { metricsPage } from '../observability/page.ts';
 import { configurationPage } from '../options/manual.ts';
 import { errorsPage } from './page.ts';
 
@@ -13,6 +14,7 @@ function words(text: string): string {
 test.each([
   ['configuration', configurationPage],
   ['errors', errorsPage],
+  ['metrics', metricsPage],
 ])('docs/%s.md says what the code does (npm run docs makes it anew)', (name, page) => {
   const written = readFileSync(new URL(`../../../../docs/${name}.md`, import.meta.url), 'utf8');
   expect(words(written)).toBe(words(page()));

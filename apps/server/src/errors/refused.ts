@@ -17,6 +17,8 @@ export type EdgeRefusal =
   /** A read token that names an index above all that the leader has. */
   | { readonly code: 'token-ahead'; readonly index: number; readonly applied: number }
   | { readonly code: 'forwarded-twice'; readonly memberId: number }
+  /** A call says that a member passed it on, and no member did. */
+  | { readonly code: 'forward-unproven' }
   | { readonly code: 'leader-unreached'; readonly leader: string }
   | { readonly code: 'watch-id-taken'; readonly watchId: bigint }
   | { readonly code: 'watch-id-unknown'; readonly watchId: bigint }

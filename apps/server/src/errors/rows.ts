@@ -285,6 +285,14 @@ export const refusalRows: Rows = {
     facts: ({ memberId }) => ({ member_id: memberId }),
     retryAfterMs: 100,
   },
+  'forward-unproven': {
+    reason: 'FORWARD_UNPROVEN',
+    status: status.UNAUTHENTICATED,
+    meaning:
+      'The call says by `env-cli-forwarded-by` that a member passed it on, and does not prove it. Only members send that header; leave it out.',
+    message: () =>
+      'the header env-cli-forwarded-by says that a member passed this call on, and nothing proves it; only members send it: leave it out',
+  },
   'leader-unreached': {
     reason: 'LEADER_UNREACHED',
     status: status.UNAVAILABLE,

@@ -11,7 +11,8 @@ import { IntegrityWatch } from '../integrity/integrity-watch.ts';
 import type { Member } from '../member/member.ts';
 import { startMember } from '../member/start-member.ts';
 import { createDefaultMirror } from '../mirrors/default-mirror.ts';
-import { MemberOutbox } from '../mirrors/outbox.ts';
+import { forbiddenFolders } from '../mirrors/forbidden-folders.ts';
+import { MemberOutbox, type OutboxOptions } from '../mirrors/outbox.ts';
 import type { MirrorWorker } from '../mirrors/mirror-worker.ts';
 import { listen, type ListeningApi } from '../nest-app.ts';
 import { HttpListener, type Verdict } from '../observability/http.ts';
@@ -95,6 +96,7 @@ export class MemberServer {
       defaultConsistency: options['distributed.consistency_level'],
       watchProgressIntervalMs: options['server.watch_progress_interval'],
       storageBytes: () => stateBytes(options['server.data_dir']),
+      folderProblem: forbiddenFolders(options['server.data_dir']),
       faults,
     });
     const metrics = this.#makeMetrics(member, this.#api);
@@ -114,7 +116,7 @@ export class MemberServer {
 
   /**
    * Stops everything, in the reverse order: first nobody is sent here any more, then what is under way ends, then the files
-   * are closed. Also while it is still starting.
+   * are closed. Also while it is still starting. Rejects, when everything is closed, with what did not end in order.
    */
   async stop(): Promise<void> {
     if (this.#stopping) return;
@@ -127,9 +129,12 @@ export class MemberServer {
     await this.#worker.stop();
     this.#integrity?.stop();
     this.#api?.close();
-    await this.#member?.stop(this.#options['server.drain_timeout']);
-    await this.#http?.close();
-    this.#metrics?.close();
+    try {
+      await this.#member?.stop(this.#options['server.drain_timeout']);
+    } finally {
+      await this.#http?.close();
+      this.#metrics?.close();
+    }
   }
 
   #fail(reason: string): void {
@@ -261,6 +266,10 @@ export class MemberServer {
   }
 }
 
-function workerOptionsOf(options: OptionValues): { deliveriesMax: number; scanIntervalMs: number } {
-  return { deliveriesMax: options['mirrors.deliveries_max'], scanIntervalMs: options['mirrors.scan_interval'] };
+function workerOptionsOf(options: OptionValues): OutboxOptions {
+  return {
+    deliveriesMax: options['mirrors.deliveries_max'],
+    scanIntervalMs: options['mirrors.scan_interval'],
+    folderProblem: forbiddenFolders(options['server.data_dir']),
+  };
 }

@@ -128,8 +128,8 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     return {
       ...this.#replica.metrics(),
       ...this.#figures.metrics(),
-      peers_dropped_messages_total: this.#peers.droppedMessages,
-      peers_connected: this.#peers.connected.length,
+      ...this.#peers.metrics(),
+      ...this.#snapshots.metrics(),
       ...this.#delay.take(),
     };
   }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { positionOf, type StateHashes } from '@env-cli/environments';
 
@@ -233,5 +235,47 @@ describe('a member without a quorum', () => {
     await expect(kept!.propose(setting('a', 'V', '1'), performance.now() - 1)).rejects.toMatchObject({
       code: 'deadline-exceeded',
     });
+    // Each of them is counted, by its reason.
+    expect(await kept!.metrics()).toMatchObject({
+      'api_proposals_failed_total{reason="no-leader"}': 1,
+      'api_proposals_failed_total{reason="deadline-exceeded"}': 1,
+      'api_proposals_failed_total{reason="outcome-unknown"}': 0,
+    });
+  });
+});
+
+describe('a member whose cluster is not founded yet', () => {
+  clusterOf(3, () => Promise.resolve());
+
+  test.each([
+    ['state', 1, 'apply-worker'],
+    ['consensus', 2, 'consensus-worker'],
+  ])('gives its start up when the thread of its %s ends, and says which', async (_what, endThread, name) => {
+    const child = members.forkOnly(1, 'pipe');
+    let said = '';
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text));
+    // Of three members only this one is here: it waits for the others as soon as its second thread runs.
+    while (((await once(child, 'message')) as [{ readonly number: number }])[0].number !== 2);
+    child.send({ endThread });
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(said).toContain(`the thread ${name} ended by itself`);
+  });
+});
+
+describe('a member whose last checkpoint fails', () => {
+  clusterOf(1, () => members.start(1));
+
+  test('says so when it stops, once everything is closed', async () => {
+    const [member] = members.running;
+    await written('a', '1');
+    const { dataDir } = members.options(1);
+    // The idle member has made its checkpoint of that, so that the next one is the last.
+    const checkpointed = async () => (await member!.metrics())['store_checkpoint_index'];
+    while ((await checkpointed()) !== member!.view().appliedIndex);
+    for (const name of readdirSync(dataDir).filter((found) => found.startsWith('state-'))) {
+      rmSync(join(dataDir, name), { recursive: true });
+    }
+    await expect(member!.stop(1_000)).rejects.toThrow(/A checkpoint failed at .*CHECKPOINT/);
+    await expect(member!.stopped).rejects.toThrow(/A checkpoint/);
   });
 });

@@ -123,6 +123,9 @@ export interface Member {
   /** Settles when the member stopped by itself: a failed fsync, a full disk, a broken invariant. Rejects with the reason, for people. */
   readonly stopped: Promise<void>;
 
-  /** Takes no more proposals, lets what waits finish within `graceMs`, makes a checkpoint and closes the files. */
+  /**
+   * Takes no more proposals, lets what waits finish within `graceMs`, makes a checkpoint and closes the files. Rejects, when all is
+   * closed, if that failed: nothing that was acknowledged is lost, and the next start replays the log.
+   */
   stop(graceMs: number): Promise<void>;
 }

@@ -17,6 +17,9 @@ interface Pending {
  */
 const wordMs = 150;
 
+/** What is said of a command that has no result. */
+export type FailedCode = (typeof codeOutside)[ProposalRefusedCode];
+
 /** Commands of this API thread whose result is not known. */
 export class PendingProposals {
   readonly #pending = new Map<number, Pending>();
@@ -24,6 +27,15 @@ export class PendingProposals {
   #deadlineMsMin = Number.POSITIVE_INFINITY;
   /** No forwarded command waits for a term above this: most batches have nothing to look for. */
   #forwardedTermMin = Number.POSITIVE_INFINITY;
+
+  /** How many ended without a result, by what whoever asked was told. */
+  readonly failed: Record<FailedCode, number> = {
+    'no-leader': 0,
+    'too-busy': 0,
+    'deadline-exceeded': 0,
+    'outcome-unknown': 0,
+    stopping: 0,
+  };
 
   get size(): number {
     return this.#pending.size;
@@ -91,7 +103,9 @@ export class PendingProposals {
   #refuse(counter: number, code: ProposalRefusedCode): void {
     const pending = this.#pending.get(counter);
     this.#pending.delete(counter);
-    pending?.reject(new MemberUnavailable(codeOutside[code], texts[code]));
+    if (pending === undefined) return;
+    this.failed[codeOutside[code]]++;
+    pending.reject(new MemberUnavailable(codeOutside[code], texts[code]));
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import type { GrpcPeers, SnapshotOffer, SnapshotSink } from '@env-cli/peers-grpc';
+import type { GrpcPeers, SnapshotOffer, SnapshotSink, SnapshotSource } from '@env-cli/peers-grpc';
 import type { Configuration, Index, MemberId, Term } from '@env-cli/raft';
 import type { Replica, Snapshots } from '@env-cli/replica';
 import { newSpoolPath, SpoolReader, SpoolReceiver } from '@env-cli/store-lmdb';
@@ -10,10 +10,17 @@ import type { ApplyToConsensus, SnapshotOrder, StateReport } from './thread-mess
 
 export interface SnapshotTrafficOptions {
   readonly dataDir: string;
-  readonly peers: GrpcPeers;
+  readonly peers: Pick<GrpcPeers, 'sendSnapshot'>;
   readonly order: (order: SnapshotOrder) => void;
   readonly report: (message: string) => void;
+  /**
+   * Milliseconds without a byte after which the part of a snapshot is thrown away. Defaults to 120,000, twice the silence after which
+   * a sender gives its snapshot up for good (`snapshotSilenceMsMax`): nobody goes on with it.
+   */
+  readonly partSilenceMsMax?: number;
 }
+
+const partSilenceMsMaxDefault = 120_000;
 
 /** A snapshot on its way out. */
 interface Outgoing {
@@ -31,6 +38,8 @@ interface Incoming {
   readonly file: SpoolReceiver;
   /** Set once all of it is here. */
   settle: ((problem: string | null) => void) | null;
+  /** Runs while more of it is to come. */
+  patience: NodeJS.Timeout | undefined;
 }
 
 /** Milliseconds within which the core says what is to become of a snapshot that arrived. It says so in the next turn, or never. */
@@ -44,6 +53,8 @@ export class SnapshotTraffic implements Snapshots {
   readonly #incoming = new Map<MemberId, Incoming>();
   #replica: Replica | null = null;
   #lastSpool = 0;
+  #sentBytes = 0;
+  #receivedBytes = 0;
   #installing: { readonly from: MemberId; readonly incoming: Incoming } | null = null;
 
   constructor(options: SnapshotTrafficOptions) {
@@ -52,6 +63,11 @@ export class SnapshotTraffic implements Snapshots {
 
   serve(replica: Replica): void {
     this.#replica = replica;
+  }
+
+  /** Names for /metrics, without their prefix. */
+  metrics(): Record<string, number> {
+    return { snapshot_sent_bytes_total: this.#sentBytes, snapshot_received_bytes_total: this.#receivedBytes };
   }
 
   send(to: MemberId, term: Term, indexMin: Index): void {
@@ -85,20 +101,22 @@ export class SnapshotTraffic implements Snapshots {
 
   async offered(from: MemberId, offer: SnapshotOffer): Promise<SnapshotSink> {
     const known = this.#incoming.get(from);
-    if (known !== undefined && known.settle === null && equalBytes(known.offer.id, offer.id)) return known.file;
+    if (known !== undefined && known.settle === null && equalBytes(known.offer.id, offer.id)) return this.#sinkOf(from, known);
     if (known !== undefined) {
       this.#incoming.delete(from);
       await known.file.close();
       this.#drop(known, 'another snapshot takes its place');
     }
     const file = await SpoolReceiver.create(newSpoolPath(this.#options.dataDir));
-    this.#incoming.set(from, { offer, file, settle: null });
-    return file;
+    const incoming: Incoming = { offer, file, settle: null, patience: undefined };
+    this.#incoming.set(from, incoming);
+    return this.#sinkOf(from, incoming);
   }
 
   async arrived(from: MemberId, offer: SnapshotOffer): Promise<string | null> {
     const incoming = this.#incoming.get(from);
     if (incoming === undefined || !equalBytes(incoming.offer.id, offer.id)) return 'another snapshot took its place';
+    clearTimeout(incoming.patience);
     await incoming.file.close();
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
@@ -163,7 +181,7 @@ export class SnapshotTraffic implements Snapshots {
     this.#replica?.snapshotBegun(to, outgoing.term, index as Index);
     const header = { kind: 'snapshot', term: outgoing.term, index: index as Index, indexTerm: term as Term } as const;
     const offer = { header, id: new Uint8Array(randomBytes(16)), sizeBytes: file.size };
-    outgoing.sending = this.#options.peers.sendSnapshot(to, offer, file, (problem) => {
+    outgoing.sending = this.#options.peers.sendSnapshot(to, offer, this.#counted(file), (problem) => {
       if (problem !== null) {
         this.#options.report(`the snapshot for member ${to} did not get there: ${problem}`);
         this.#failed(id, outgoing);
@@ -174,6 +192,18 @@ export class SnapshotTraffic implements Snapshots {
     });
     if (outgoing.sending === null) this.#failed(id, outgoing);
     return undefined;
+  }
+
+  /** The file, with what is read of it counted: all of it goes out. */
+  #counted(file: SpoolReader): SnapshotSource {
+    return {
+      size: file.size,
+      readAt: async (offset, maxBytes) => {
+        const bytes = await file.readAt(offset, maxBytes);
+        this.#sentBytes += bytes.length;
+        return bytes;
+      },
+    };
   }
 
   #failed(id: number, outgoing: Outgoing): void {
@@ -188,6 +218,42 @@ export class SnapshotTraffic implements Snapshots {
     if (path !== null) rmSync(path, { force: true });
   }
 
+  /** Where the bytes of a snapshot go. A part of which no more comes does not stay: it may be as large as the state. */
+  #sinkOf(from: MemberId, incoming: Incoming): SnapshotSink {
+    const { file } = incoming;
+    this.#waitForMore(from, incoming);
+    return {
+      get receivedBytes() {
+        return file.receivedBytes;
+      },
+      append: async (bytes) => {
+        // A disk that is slow is not a sender that is gone.
+        clearTimeout(incoming.patience);
+        await file.append(bytes);
+        this.#receivedBytes += bytes.length;
+        this.#waitForMore(from, incoming);
+      },
+    };
+  }
+
+  #waitForMore(from: MemberId, incoming: Incoming): void {
+    clearTimeout(incoming.patience);
+    if (this.#incoming.get(from) !== incoming) return;
+    const waitMs = this.#options.partSilenceMsMax ?? partSilenceMsMaxDefault;
+    incoming.patience = setTimeout(() => void this.#throwAway(from, incoming, waitMs), waitMs);
+  }
+
+  async #throwAway(from: MemberId, incoming: Incoming, waitedMs: number): Promise<void> {
+    if (this.#incoming.get(from) !== incoming || incoming.settle !== null) return;
+    this.#incoming.delete(from);
+    await incoming.file.close();
+    this.#drop(incoming, null);
+    const { receivedBytes } = incoming.file;
+    this.#options.report(
+      `member ${from} sent ${receivedBytes} of ${incoming.offer.sizeBytes} bytes of a snapshot and then nothing for ${waitedMs} ms: the part is thrown away`,
+    );
+  }
+
   #installed(problem: string | null): void {
     const installing = this.#installing;
     this.#installing = null;
@@ -195,6 +261,7 @@ export class SnapshotTraffic implements Snapshots {
   }
 
   #drop(incoming: Incoming, problem: string | null): void {
+    clearTimeout(incoming.patience);
     rmSync(incoming.file.path, { force: true });
     incoming.settle?.(problem);
   }

@@ -32,6 +32,10 @@ test('a member that was away for longer than the log reaches back gets the whole
   expect(replaced).toBe(1);
   expect(members.logs.some((line) => line.startsWith(`${memberId} info: a snapshot of member`))).toBe(true);
   await eventually(() => (back.view().firstLogIndex > 30 ? true : null));
+  const sent = await Promise.all(members.running.map(async (member) => (await member.metrics())['snapshot_sent_bytes_total']!));
+  const received = (await back.metrics())['snapshot_received_bytes_total'];
+  expect(received).toBeGreaterThan(1_000);
+  expect(sent).toContain(received);
 
   // It takes part as before: writes, and a start on what it was given.
   expect((await back.propose(setting('e/42', 'V', '42'), soon())).result).toMatchObject({ kind: 'applied', revision: 42 });

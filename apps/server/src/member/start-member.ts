@@ -150,7 +150,8 @@ async function startThreads(
     onFailed,
   });
   started.push(consensus);
-  await consensus.opened;
+  // While a cluster forms this takes as long as its members do; the state's thread may end meanwhile.
+  await Promise.race([consensus.opened, failure.promise]);
 
   return ThreadedMember.create({
     identity,

@@ -18,7 +18,7 @@ import {
   type ReadNeed,
 } from './member.ts';
 import { MirrorCount } from './mirror-count.ts';
-import { PendingProposals } from './pending-proposals.ts';
+import { type FailedCode, PendingProposals } from './pending-proposals.ts';
 import { processMs, processMsOffset } from './process-clock.ts';
 import { ReadGate } from './read-gate.ts';
 import type { Scrubbed } from './scrubber.ts';
@@ -112,7 +112,10 @@ export class ThreadedMember implements Member {
   propose(proposal: Proposal, deadline: MonotonicMs): Promise<Applied> {
     const deadlineMs = deadline + processMsOffset;
     const refusal = this.#refusal(deadlineMs);
-    if (refusal !== null) return Promise.reject(refusal);
+    if (refusal !== null) {
+      this.#pending.failed[refusal.code]++;
+      return Promise.reject(new MemberUnavailable(refusal.code, refusal.text));
+    }
     const counter = ++this.#lastCounter;
     const requestId = { member: this.identity.memberId, startNonce: this.#parts.startNonce, counter };
     const rows = commandRows(proposal, this.#mirrors.count);
@@ -156,6 +159,9 @@ export class ThreadedMember implements Member {
       ...apply,
       ...this.#delay.take(),
       api_proposals_pending: this.#pending.size,
+      ...Object.fromEntries(
+        Object.entries(this.#pending.failed).map(([reason, count]) => [`api_proposals_failed_total{reason="${reason}"}`, count]),
+      ),
       api_reads_waiting: this.#gate.size,
     };
   }
@@ -165,24 +171,30 @@ export class ThreadedMember implements Member {
     this.#state = 'stopping';
     if (this.#pending.size > 0) await this.#drain(graceMs);
     this.#setEnded();
-    // Consensus first: then nothing more is handed to apply, which ends with a checkpoint of all that it got.
-    await this.#parts.consensus.close();
-    await this.#reader.close();
-    await this.#parts.apply.close();
+    try {
+      // Consensus first: then nothing more is handed to apply, which ends with a checkpoint of all that it got.
+      await this.#parts.consensus.close();
+      await this.#reader.close();
+      await this.#parts.apply.close();
+    } catch (error) {
+      await this.#giveUp(error);
+      throw error;
+    }
     this.#closePorts();
     this.#ended.resolve();
     return undefined;
   }
 
-  #refusal(deadlineMs: number): MemberUnavailable | null {
-    if (this.#state !== 'running') return stopping();
-    if (deadlineMs <= processMs())
-      return new MemberUnavailable('deadline-exceeded', 'the deadline passed before the command was proposed.');
+  #refusal(deadlineMs: number): { readonly code: FailedCode; readonly text: string } | null {
+    if (this.#state !== 'running') return { code: 'stopping', text: stoppingText };
+    if (deadlineMs <= processMs()) {
+      return { code: 'deadline-exceeded', text: 'the deadline passed before the command was proposed.' };
+    }
     if (this.#pending.size < pendingMax) return null;
-    return new MemberUnavailable(
-      'too-busy',
-      `${pendingMax} commands wait for their result already: this one was not proposed. Try again later.`,
-    );
+    return {
+      code: 'too-busy',
+      text: `${pendingMax} commands wait for their result already: this one was not proposed. Try again later.`,
+    };
   }
 
   #send(): void {
@@ -283,11 +295,15 @@ export class ThreadedMember implements Member {
     } catch (error) {
       if (this.#state === 'ended') return;
       this.#setEnded();
-      await Promise.allSettled([this.#parts.consensus.terminate(), this.#parts.apply.terminate()]);
-      await this.#reader.close();
-      this.#closePorts();
-      this.#ended.reject(error);
+      await this.#giveUp(error);
     }
+  }
+
+  /** Ends what still runs as a crash would. */
+  async #giveUp(reason: unknown): Promise<void> {
+    await Promise.allSettled([this.#parts.consensus.terminate(), this.#parts.apply.terminate(), this.#reader.close()]);
+    this.#closePorts();
+    this.#ended.reject(reason);
   }
 
   #setEnded(): void {
@@ -326,6 +342,8 @@ function appliedIndexOf(tables: ReadTables): number {
   return readProgress(tables).appliedIndex;
 }
 
+const stoppingText = 'this member is stopping. Ask another member.';
+
 function stopping(): MemberUnavailable {
-  return new MemberUnavailable('stopping', 'this member is stopping. Ask another member.');
+  return new MemberUnavailable('stopping', stoppingText);
 }

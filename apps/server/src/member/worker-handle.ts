@@ -12,6 +12,9 @@ export interface WorkerHandleOptions {
   readonly onFailed: (message: string, diskFull: boolean) => void;
 }
 
+/** Whether its end is wanted: in order, with its work done, or at once. */
+type Ending = 'no' | 'in-order' | 'at-once';
+
 /** The longest that is waited for a thread to let go of what it has. */
 const abandonMs = 2_000;
 
@@ -24,7 +27,8 @@ export class WorkerHandle<Opened> {
   readonly #metrics = new Map<number, (values: Record<string, number>) => void>();
   #lastMetrics = 0;
   #ended = false;
-  #closing = false;
+  #ending: Ending = 'no';
+  #failure: Error | null = null;
 
   constructor(options: WorkerHandleOptions) {
     this.#options = options;
@@ -56,17 +60,18 @@ export class WorkerHandle<Opened> {
     });
   }
 
-  /** Lets it finish what it was given and close its files. */
+  /** Lets it finish what it was given and close its files. Rejects, once it has ended, when that failed. */
   async close(): Promise<void> {
-    this.#closing = true;
+    this.#ending = 'in-order';
     if (!this.#ended) this.#order({ kind: 'close' });
     await this.#closed.promise;
     await this.terminate();
+    if (this.#failure !== null) throw this.#failure;
   }
 
   /** Ends it as a crash would, but for its sockets, which it closes. */
   async terminate(): Promise<void> {
-    this.#closing = true;
+    this.#ending = 'at-once';
     if (!this.#ended) this.#order({ kind: 'abandon' });
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<void>((resolve) => {
@@ -105,8 +110,11 @@ export class WorkerHandle<Opened> {
     this.#ended = true;
     for (const resolve of this.#metrics.values()) resolve({});
     this.#metrics.clear();
-    this.#opened.reject(new Error(message));
-    if (!this.#closing) this.#options.onFailed(message, diskFull);
+    const failure = new Error(message);
+    this.#opened.reject(failure);
+    if (this.#ending === 'at-once') return;
+    this.#failure = failure;
+    this.#options.onFailed(message, diskFull);
   }
 }
 

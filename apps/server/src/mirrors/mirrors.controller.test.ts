@@ -27,7 +27,10 @@ beforeEach(async () => {
     status: (_mirror, environment) => live.get(environment) ?? null,
     plan: (id, environments) => planned(id, environments),
   };
-  serving = await Serving.of(member, { worker });
+  serving = await Serving.of(member, {
+    worker,
+    folderProblem: (path) => (path === '/forbidden' ? 'not there: elsewhere' : null),
+  });
   client = new TestClient(serving.address);
 });
 afterEach(async () => {
@@ -145,6 +148,7 @@ describe('a mirror', () => {
     ['of a name that is taken', () => create('files', '/tmp/b'), 'MIRROR_EXISTS'],
     ['whose folder lies in that of another', () => create('other', '/tmp/a/within'), 'MIRROR_OVERLAPS'],
     ['whose folder is not absolute', () => create('other', 'a'), 'INVALID_FIELD'],
+    ['whose folder is the member’s own', () => create('other', '/forbidden'), 'INVALID_FIELD'],
     ['without a target', () => client.call(Mirrors, 'create', { mirror: { name: 'other' } }), 'INVALID_FIELD'],
     ['without anything', () => client.call(Mirrors, 'create', {}), 'INVALID_FIELD'],
     ['with a selector that is none', () => create('other', '/tmp/b', { selector: '=' }), 'INVALID_FIELD'],
@@ -212,6 +216,18 @@ describe('the status of a mirror', () => {
       pendingRevision: 1n,
     });
     expect(Number(environments[0]!.nextAttemptTime!.seconds)).toBeGreaterThan(Date.now() / 1_000);
+  });
+
+  test('and since when a call hangs, if one does', async () => {
+    await create('files', '/tmp/a');
+    await write('a');
+    const status = statusOfAll('TARGET_ERROR', 'a write at file/tmp/a hangs');
+    live.set('a', { status, attempts: 1, nextAttemptInMs: null, hangsForMs: 60_000 });
+    const [environment] = (await client.call(Mirrors, 'status', { name: 'files' })).environments;
+    expect(environment).toMatchObject({ state: DeliveryState.TARGET_ERROR, attempts: 1 });
+    const [, since = ''] = /^a write at file\/tmp\/a hangs \(since (\S+Z)\)$/.exec(environment!.error) ?? [];
+    const hangsForMs = Date.now() - Date.parse(since);
+    expect([hangsForMs >= 60_000, hangsForMs < 90_000]).toEqual([true, true]);
   });
 
   test('comes in pages', async () => {

@@ -1,4 +1,5 @@
 import { type MirrorDefinition, readMirrors } from '@env-cli/mirroring';
+import { fileProviderName, problemOfFileTarget } from '@env-cli/provider-file';
 import {
   type Mirror,
   type MirrorsCreateRequest,
@@ -56,6 +57,7 @@ export class MirrorsController {
     if (mirror === undefined) throw invalid('mirror', 'must be given');
     const frame = { namespace: namespaceOf(mirror), session: null, reason: '' };
     const definition = definitionOf(mirror, null);
+    await this.#checkFolder(definition);
     const done = await this.#api.writes.propose(context, { kind: 'create-mirror', definition }, frame).catch((error: unknown) => {
       throw withAsked(error, definition);
     });
@@ -146,6 +148,13 @@ export class MirrorsController {
       until,
     );
     return answerOf(MirrorsWaitResponseSchema, header, { behind: [...behind] });
+  }
+
+  /** Refuses at once what the member that is to write there would refuse, as far as it is known on this one. */
+  async #checkFolder(definition: MirrorDefinition): Promise<void> {
+    if (definition.provider !== fileProviderName) return;
+    const problem = await problemOfFileTarget(definition, this.#api.folderProblem);
+    if (problem !== null) throw invalid('mirror.target.file.directory', problem);
   }
 
   /** What the leader answers; null when this member leads, or nobody is known to: then it answers as well as it can. */

@@ -1,19 +1,20 @@
 import { createHmac } from 'node:crypto';
 
 import { readClusterIdentity } from '@env-cli/keyspace';
-import { readMirrors, readOutbox } from '@env-cli/mirroring';
+import { type MirrorDefinition, readMirrors, readOutbox } from '@env-cli/mirroring';
 import {
   type AttemptEvent,
+  type CloudProvider,
   defaultOutboxLimits,
   type Host,
   type LiveStatus,
-  type OpenProvider,
   type OutboxObserver,
   OutboxWorker,
   type PlannedEnvironment,
+  type ProviderContext,
   TargetError,
 } from '@env-cli/outbox';
-import { fileProviderName, openFileTarget } from '@env-cli/provider-file';
+import { fileProviderName, type FolderProblem, openFileTarget } from '@env-cli/provider-file';
 import { hexOf } from '@env-cli/support';
 
 import type { Member } from '../member/member.ts';
@@ -27,6 +28,8 @@ import { MemberReportSink } from './report-sink.ts';
 export interface OutboxOptions {
   readonly deliveriesMax: number;
   readonly scanIntervalMs: number;
+  /** Why a folder of this machine may be no target. */
+  readonly folderProblem: FolderProblem;
 }
 
 /** How long deliveries that are under way may take to end when the member stops. */
@@ -56,7 +59,7 @@ export class MemberOutbox implements MirrorWorker, FigureSource {
       cluster: { clusterId: hexOf(member.identity.clusterId), epoch: member.identity.epoch },
       source: new MemberOutboxSource(member),
       reports: new MemberReportSink(member),
-      open: openProvider,
+      open: (definition, context) => openProvider(definition, context, options.folderProblem),
       hash: (bytes) => createHmac('sha256', stampKey).update(bytes).digest('hex'),
       host: processHost,
       observer: this.#observer(log),
@@ -81,14 +84,15 @@ export class MemberOutbox implements MirrorWorker, FigureSource {
   }
 
   async figures(): Promise<Record<string, number>> {
-    const { deliveriesInFlight, deliveriesWaiting } = this.#worker.figures();
-    const { due, oldestMs } = await this.#dueFigures().catch(() => ({ due: 0, oldestMs: 0 }));
+    const { deliveriesInFlight, deliveriesWaiting, callsHanging } = this.#worker.figures();
+    const kept = await this.#keptFigures().catch(() => null);
     return {
       ...Object.fromEntries(this.#operations),
-      outbox_due_rows: due,
-      outbox_oldest_due_seconds: oldestMs === 0 ? 0 : Math.max(0, (Date.now() - oldestMs) / 1_000),
+      // What could not be read is not told: 0 would say that all is well.
+      ...kept,
       outbox_deliveries_in_flight: deliveriesInFlight,
       outbox_deliveries_waiting: deliveriesWaiting,
+      outbox_calls_hanging: callsHanging,
     };
   }
 
@@ -102,14 +106,16 @@ export class MemberOutbox implements MirrorWorker, FigureSource {
     await this.#worker.stop(drainMs);
   }
 
-  #dueFigures(): Promise<{ due: number; oldestMs: number }> {
+  /** What the cluster holds of deliveries. */
+  #keptFigures(): Promise<Record<string, number>> {
     const deadline = performance.now() + figuresTimeoutMs;
     return this.#member.read({ freshness: { kind: 'any' }, appliedIndex: 0, deadline }, (tables) => {
       const mirrors = readMirrors(tables, null);
       const since = mirrors.flatMap(({ id }) => readOutbox(tables, id, '', agedRowsMax).map(({ sinceMs }) => sinceMs));
       return {
-        due: mirrors.reduce((sum, { pendingCount }) => sum + pendingCount, 0),
-        oldestMs: since.length === 0 ? 0 : Math.min(...since),
+        outbox_due_rows: mirrors.reduce((sum, { pendingCount }) => sum + pendingCount, 0),
+        outbox_oldest_due_seconds: since.length === 0 ? 0 : Math.max(0, (Date.now() - Math.min(...since)) / 1_000),
+        outbox_dead_letters: mirrors.reduce((sum, { failedCount }) => sum + failedCount, 0),
       };
     });
   }
@@ -165,10 +171,10 @@ function about({ mirror, environment, revision, outcome, steps, elapsedMs }: Att
 }
 
 /** The providers that this version has, by their names in definitions. */
-const openProvider: OpenProvider = (definition, context) => {
-  if (definition.provider === fileProviderName) return openFileTarget(definition, context);
+function openProvider(definition: MirrorDefinition, context: ProviderContext, folderProblem: FolderProblem): CloudProvider {
+  if (definition.provider === fileProviderName) return openFileTarget(definition, context, folderProblem);
   throw new TargetError('refused', `this version has no provider ${definition.provider}: start the version that made the mirror`);
-};
+}
 
 const processHost: Host = {
   nowMs: () => performance.now(),

@@ -114,7 +114,7 @@ function deliveryOf(environment: string, due: DueEnvironment | null, row: Delive
     state: states[status.state],
     deliveredRevision: BigInt(row?.delivered?.revision ?? 0),
     pendingRevision: BigInt(due?.revision ?? row?.failed?.revision ?? 0),
-    error: status.reason,
+    error: live?.hangsForMs === undefined ? status.reason : `${status.reason} (since ${isoTimeOf(-live.hangsForMs)})`,
     attempts: live?.attempts ?? 0,
     ...(live === null || live.nextAttemptInMs === null ? {} : { nextAttemptTime: timestampIn(live.nextAttemptInMs) }),
     variables: status.variables.map(({ variable, state, reason }) => ({ name: variable, state: states[state], error: reason })),
@@ -137,6 +137,11 @@ function deliveredUpTo({ tables, progress }: Snapshot, mirror: MirrorRow): Revis
   const waiting = readOutbox(tables, mirror.id, '', waitingScanMax);
   if (waiting.length < mirror.pendingCount) return 0;
   return (Math.min(...waiting.map(({ firstRevision }) => firstRevision)) - 1) as Revision;
+}
+
+/** The time of people so many milliseconds from now. */
+function isoTimeOf(delayMs: number): string {
+  return new Date(Date.now() + delayMs).toISOString();
 }
 
 function timestampIn(delayMs: number): { seconds: bigint; nanos: number } {

@@ -3,10 +3,11 @@ import { readProgress } from '@env-cli/keyspace';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
 import type { Member } from '../member/member.ts';
+import { catalogued, type MetricEntry, metricCatalogue, metricPrefix } from './catalogue.ts';
 
 /** What other parts of the API thread tell when somebody asks for the figures. */
 export interface FigureSource {
-  /** Names without the prefix, with labels if any: `outbox_due_rows`, `sync_operations_total{provider="file",outcome="ok"}`. */
+  /** Names without the prefix, as the catalogue has them, with labels if any: `outbox_due_rows`, `sync_operations_total{provider="file",outcome="ok"}`. */
   figures(): Promise<Readonly<Record<string, number>>>;
 }
 
@@ -17,7 +18,7 @@ const latencyBucketsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 
 export class Metrics {
   readonly #registry = new Registry();
   readonly #requests: Counter<'method' | 'code'>;
-  readonly #latency: Histogram<'method'>;
+  readonly #latency: Histogram<'method' | 'code'>;
   readonly #sources: FigureSource[];
   readonly #methods: ReadonlySet<string>;
   readonly #endListening: () => void;
@@ -28,17 +29,15 @@ export class Metrics {
   constructor(member: Member, methods: Iterable<string>, sources: readonly FigureSource[]) {
     this.#methods = new Set(methods);
     const registers = [this.#registry];
-    collectDefaultMetrics({ register: this.#registry, prefix: 'env_cli_' });
+    collectDefaultMetrics({ register: this.#registry, prefix: metricPrefix });
     this.#requests = new Counter({
-      name: 'env_cli_api_requests_total',
-      help: 'Calls that ended, by method and gRPC status.',
+      ...headOf('api_requests_total'),
       labelNames: ['method', 'code'],
       registers,
     });
     this.#latency = new Histogram({
-      name: 'env_cli_api_request_duration_seconds',
-      help: 'How long calls took, by method. Streams count when they end.',
-      labelNames: ['method'],
+      ...headOf('api_request_duration_seconds'),
+      labelNames: ['method', 'code'],
       buckets: latencyBucketsSeconds,
       registers,
     });
@@ -54,7 +53,7 @@ export class Metrics {
   ended(path: string, code: status, seconds: number): void {
     const method = this.#methods.has(path) ? path.slice(path.lastIndexOf('.') + 1) : 'unknown';
     this.#requests.inc({ method, code: status[code] });
-    this.#latency.observe({ method }, seconds);
+    this.#latency.observe({ method, code: status[code] }, seconds);
   }
 
   /** Everything in Prometheus' text format. */
@@ -89,19 +88,39 @@ async function stateFigures(member: Member, leaderChanges: number): Promise<Reco
   };
 }
 
-/** Figures of several sources as text: names that end in `_total` are counters, all others gauges. */
+/** The metrics that prom-client keeps, and tells itself. */
+const keptByClient: ReadonlySet<string> = new Set(['api_requests_total', 'api_request_duration_seconds']);
+
+function headOf(name: string): { readonly name: string; readonly help: string } {
+  return { name: `${metricPrefix}${name}`, help: metricCatalogue[name]!.help };
+}
+
+/**
+ * Figures of several sources as text, in the order of the catalogue. A metric that has no series at the moment (no peer, nothing delivered)
+ * is told by its HELP and TYPE alone, so that whoever looks for it finds it.
+ */
 export function exposition(groups: readonly Readonly<Record<string, number>>[]): string {
-  const byName = new Map<string, string[]>();
+  const byName = new Map<string, string[]>(
+    Object.keys(metricCatalogue)
+      .filter((name) => !keptByClient.has(name))
+      .map((name) => [name, []]),
+  );
   for (const [figure, value] of groups.flatMap((group) => Object.entries(group))) {
     const series = seriesOf(figure);
-    const [name = ''] = series.split('{');
+    const name = catalogued(series) ?? series.split('{').at(0)!;
     const lines = byName.get(name) ?? [];
-    lines.push(`env_cli_${series} ${value}`);
+    lines.push(`${metricPrefix}${series} ${value}`);
     byName.set(name, lines);
   }
-  return [...byName]
-    .map(([name, lines]) => `# TYPE env_cli_${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}\n${lines.join('\n')}\n`)
-    .join('');
+  return [...byName].map(([name, lines]) => familyOf(name, lines)).join('');
+}
+
+/** A test holds that there is none of these. */
+const notCatalogued: MetricEntry = { type: 'gauge', help: 'Not described.' };
+
+function familyOf(name: string, lines: readonly string[]): string {
+  const { type, help } = metricCatalogue[name] ?? notCatalogued;
+  return [`# HELP ${metricPrefix}${name} ${help}`, `# TYPE ${metricPrefix}${name} ${type}`, ...lines, ''].join('\n');
 }
 
 const threadFigure = /^event_loop_delay_(p99|max)_seconds_(\w+)$/;

@@ -5,7 +5,7 @@ export const exitCodes = {
   stopped: { code: 0, text: 'It was told to stop (SIGTERM, SIGINT) and stopped in order.' },
   failed: {
     code: 1,
-    text: 'It stopped by itself: a failed disk, a full disk, a broken invariant. The last line of its log says which.',
+    text: 'It stopped by itself, or could not stop in order: a failed disk, a full disk, a broken invariant. The last line of its log says which.',
   },
   options: { code: 2, text: 'A flag, a variable or the configuration file was refused.' },
   address: { code: 3, text: 'An address could not be listened on: a port in use, an address of another machine.' },

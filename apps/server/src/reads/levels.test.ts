@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Consistency, Environments, Mirrors } from '@env-cli/wire';
 
+import { ForwardProofs } from '../rpc/forward-proof.ts';
 import { CallFailed, Serving, TestClient } from '../testing/serving.ts';
 import { setting } from '../testing/operations.ts';
 import { TwinMember } from '../testing/twin-member.ts';
@@ -95,9 +96,9 @@ describe('a follower that is behind', () => {
   });
 
   test('hands on no read that was handed to it', async () => {
-    const failure = await failureOf(
-      toFollower.call(Environments, 'get', { name: 'e' }, { metadata: { 'env-cli-forwarded-by': '3' } }),
-    );
+    // It takes itself for the leader's address: what it hands on comes back to it, and is handed on no more.
+    follower.leaderApiAddress = atFollower.address;
+    const failure = await failureOf(readAtFollower({ consistency: Consistency.STRONG }));
     expect([failure.code, failure.reason]).toEqual(['UNAVAILABLE', 'FORWARDED_TWICE']);
   });
 
@@ -195,4 +196,56 @@ test('a level that no request states is the one of the configuration', async () 
   expect(environment?.variables.at(0)?.value).toBe('old');
   client.close();
   await relaxed.close();
+});
+
+describe('a client is no member', () => {
+  const claim = { 'env-cli-forwarded-by': '2', 'env-cli-principal': 'member 2' };
+  test.each([
+    ['without a proof', {}],
+    ['with a proof that is none', { 'env-cli-forward-proof-bin': Buffer.alloc(32) }],
+    ['with a proof of another length', { 'env-cli-forward-proof-bin': Buffer.from('x') }],
+  ])('that says a member passed its call on is refused, %s, and nothing is written', async (_why, proof) => {
+    await write('before');
+    const metadata = { ...claim, ...proof };
+    const request = { operations: [setting('e', { A: 'after' })] };
+    const failure = await failureOf(toLeader.call(Environments, 'write', request, { metadata }));
+    expect([failure.code, failure.reason]).toEqual(['UNAUTHENTICATED', 'FORWARD_UNPROVEN']);
+    expect(failure.message).toContain('leave it out');
+    expect(leader.revision).toBe(1);
+  });
+
+  test('whatever name it gives itself, the history holds that nobody vouched for it', async () => {
+    const request = { operations: [setting('e', { A: '1' })] };
+    await toLeader.call(Environments, 'write', request, { metadata: { 'env-cli-principal': 'member 2' } });
+    const { changes } = await toLeader.call(Environments, 'history', { name: 'e' });
+    expect(changes.map(({ principal }) => principal)).toEqual(['unauthenticated']);
+  });
+
+  test('a proof of one call is none of a call of another method, of another member or for somebody else', async () => {
+    await write('x');
+    const proofs = new ForwardProofs(leader);
+    const made = { memberId: 2, principal: 'unauthenticated', path: '/envcli.v1.Environments/Get' };
+    await new Promise(setImmediate);
+    const proof = Buffer.from(proofs.prove(made)!);
+    proofs.close();
+    const asked = (forwardedBy: string, principal: string) => ({
+      metadata: {
+        'env-cli-forwarded-by': forwardedBy,
+        'env-cli-principal': principal,
+        'env-cli-forward-proof-bin': proof,
+      },
+    });
+    const get = (settings: object) => toLeader.call(Environments, 'get', { name: 'e' }, settings);
+    expect((await get(asked('2', 'unauthenticated'))).environment?.name).toBe('e');
+    const others = [
+      get(asked('3', 'unauthenticated')),
+      get(asked('2', 'alice')),
+      toLeader.call(Environments, 'history', { name: 'e' }, asked('2', 'unauthenticated')),
+    ];
+    expect((await Promise.all(others.map(failureOf))).map(({ reason }) => reason)).toEqual([
+      'FORWARD_UNPROVEN',
+      'FORWARD_UNPROVEN',
+      'FORWARD_UNPROVEN',
+    ]);
+  });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import type { VariableInput } from '@env-cli/environments';
+import { encodeCommand, keyedHash as pureKeyedHash, type VariableInput } from '@env-cli/environments';
 import { WriteRequestSchema } from '@env-cli/wire';
 
 import { Refused } from '../errors/refused.ts';
@@ -83,6 +83,28 @@ test('revision 0 in a condition says that nothing is there', () => {
     ],
   });
   expect(conditions.map(({ kind }) => kind)).toEqual(['environment-absent', 'variable-absent', 'environment-at-revision']);
+});
+
+test('a condition on a text holds its hash and never the text, which may be that of a secret', () => {
+  const demand = { case: 'variable', value: { name: 'KEY', demand: { case: 'value', value: 'sk_live_1' } } } as const;
+  const body = bodyOf({
+    conditions: [{ environment: 'a', demand }],
+    operations: [{ environment: 'b', action: { case: 'delete', value: {} } }],
+  });
+  const hash = keyedHash(hashKey, new TextEncoder().encode('sk_live_1'));
+  expect(body.conditions).toEqual([{ kind: 'variable-equals', environment: 'a', variable: 'KEY', value: null, hash }]);
+  const requestId = { member: 1, startNonce: 1, counter: 1 };
+  const frame = { level: 1, group: 1, namespace: 'default', principal: 'p', authorisationRevision: 0, session: null, requestId };
+  const command = encodeCommand({ ...frame, reason: new Uint8Array(), body });
+  expect(Buffer.from(command).includes('sk_live_1')).toBe(false);
+  expect(Buffer.from(command).includes(Buffer.from(hash))).toBe(true);
+});
+
+test('a hash that is made here is the one that the state machine makes', () => {
+  for (const text of ['', 'x', 'ö'.repeat(100_000)]) {
+    const bytes = new TextEncoder().encode(text);
+    expect(Buffer.from(keyedHash(hashKey, bytes))).toEqual(Buffer.from(pureKeyedHash(hashKey, bytes)));
+  }
 });
 
 describe('what is no request is refused by its field', () => {

@@ -150,9 +150,9 @@ function conditionOf({ environment, demand }: WireCondition, field: string, hash
     case 'variable': {
       const { name: variable, demand: asked } = demand.value;
       if (asked.case === 'value') {
-        const value = encodeUtf8(asked.value);
-        // Whether it is a secret is known when the condition is looked at: it is compared with one or the other.
-        return { kind: 'variable-equals', environment, variable, value, hash: keyedHash(hashKey, value) };
+        // Never its text: whether it is a secret is known when the condition is looked at, and by then it stands in the log.
+        const hash = keyedHash(hashKey, encodeUtf8(asked.value));
+        return { kind: 'variable-equals', environment, variable, value: null, hash };
       }
       if (asked.case === undefined) throw invalid(`${field}.variable`, 'must hold a demand: modify_revision or value');
       return asked.value === 0n

@@ -3,8 +3,9 @@ import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/
 
 import { Refused } from '../errors/refused.ts';
 import type { Member } from '../member/member.ts';
-import { type CallContext, forwardedByKey, forwardedPrincipalKey } from './call-context.ts';
+import { type CallContext, forwardedByKey, forwardedPrincipalKey, forwardProofKey } from './call-context.ts';
 import { PassedOnStatus } from './faults.ts';
+import type { ForwardProofs } from './forward-proof.ts';
 import type { Encoded } from './service-definition.ts';
 
 /** A unary call as it is passed on. */
@@ -21,15 +22,17 @@ export function forwarded<Desc extends DescMessage>(path: string, schema: Desc, 
 }
 
 /**
- * Passes calls that only the leader can answer on to it: one hop, marked, with what is left of the deadline and the
+ * Passes calls that only the leader can answer on to it: one hop, marked and proved, with what is left of the deadline and the
  * principal, on a connection of its own (a client's stream that is stuck must not hold them up, nor they the peers' traffic).
  */
 export class LeaderCalls {
   readonly #member: Member;
+  readonly #proofs: ForwardProofs;
   #client: { readonly address: string; readonly client: Client } | null = null;
 
-  constructor(member: Member) {
+  constructor(member: Member, proofs: ForwardProofs) {
     this.#member = member;
+    this.#proofs = proofs;
   }
 
   /** The leader's address if the call can be passed on to it; null when this member leads, nobody is known to, or it was passed on already. */
@@ -40,9 +43,15 @@ export class LeaderCalls {
 
   /** What the leader answers, still encoded. Rejects with the leader's own status. */
   forward(address: string, call: ForwardedCall, context: CallContext): Promise<Encoded> {
+    const { memberId } = this.#member.identity;
+    const { principal } = context;
+    const proof = this.#proofs.prove({ memberId, principal, path: call.path });
+    // This member has not applied the cluster's first entry: whoever leads has, and is reached by asking another member.
+    if (proof === null) return Promise.reject(new Refused({ code: 'leader-unreached', leader: address }));
     const metadata = new Metadata();
-    metadata.set(forwardedByKey, String(this.#member.identity.memberId));
-    metadata.set(forwardedPrincipalKey, context.principal);
+    metadata.set(forwardedByKey, String(memberId));
+    metadata.set(forwardedPrincipalKey, principal);
+    metadata.set(forwardProofKey, Buffer.from(proof));
     const deadline = Date.now() + Math.max(0, context.deadline - performance.now());
     return new Promise((resolve, reject) => {
       const started = this.#clientOf(address).makeUnaryRequest<Uint8Array, Encoded>(

@@ -25,6 +25,8 @@ export class Program {
   /** What it said, on both streams. */
   said = '';
   readonly #ready: Promise<void>;
+  /** Those who wait for its next words. */
+  readonly #listeners: (() => void)[] = [];
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, which: keyof typeof programs = 'member') {
     const program = programs[which];
@@ -34,7 +36,10 @@ export class Program {
       env: { PATH: process.env['PATH'], ...env },
     });
     for (const stream of [this.child.stdout!, this.child.stderr!]) {
-      stream.setEncoding('utf8').on('data', (text: string) => (this.said += text));
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.said += text;
+        for (const heard of this.#listeners.splice(0)) heard();
+      });
     }
     this.exited = once(this.child, 'close').then(([code]) => code as number | null);
     this.#ready = once(this.child, 'message').then(() => undefined);
@@ -43,8 +48,8 @@ export class Program {
   /** Resolves when it has said something; rejects with what it said when it ends before. */
   async says(words: string): Promise<void> {
     while (!this.said.includes(words)) {
-      const more = Promise.race([once(this.child.stdout!, 'data'), once(this.child.stderr!, 'data'), this.exited]);
-      if (typeof (await more) === 'number') throw new Error(`the program ended: ${this.said}`);
+      const more = new Promise<void>((heard) => this.#listeners.push(heard));
+      if ((await Promise.race([more, this.exited])) !== undefined) throw new Error(`the program ended: ${this.said}`);
     }
   }
 

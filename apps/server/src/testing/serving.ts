@@ -59,6 +59,7 @@ export class Serving {
       defaultConsistency: 'strong',
       watchProgressIntervalMs: 60_000,
       storageBytes: () => 1_000,
+      folderProblem: () => null,
       faults: sink,
       ...options,
     });
@@ -119,7 +120,7 @@ export function infoOf(failure: Status) {
 export interface CallSettings {
   /** Defaults to none: the member's own default holds. */
   readonly deadlineMs?: number;
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string | Buffer>>;
 }
 
 type MethodsOf<S extends DescService> = S['method'];

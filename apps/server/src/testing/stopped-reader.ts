@@ -34,6 +34,7 @@ const api = new Api(member, idle, {
   defaultConsistency: 'strong',
   watchProgressIntervalMs: 1_000,
   storageBytes: () => 0,
+  folderProblem: () => null,
   faults,
 });
 

@@ -60,12 +60,15 @@ export function setOf(environment: string, ...variables: VariableInput[]): Opera
   return { kind: 'set', environment, createIfAbsent: true, variables };
 }
 
+/** The key of keyed hashes that {@link bootstrapOf} founds a cluster with. */
+export const bootstrapHashKey = new Uint8Array(32).fill(3);
+
 export function bootstrapOf(limits: Partial<Limits> = {}): CommandBody {
   return {
     kind: 'bootstrap',
     clusterId: new Uint8Array(16).fill(1),
     members: [{ memberId: 1, diskId: new Uint8Array(16).fill(2), address: 'a:7381' }],
-    hashKey: new Uint8Array(32).fill(3),
+    hashKey: bootstrapHashKey,
     featureLevel: 1,
     limits: { ...defaultLimits, ...limits },
   };

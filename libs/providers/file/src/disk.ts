@@ -1,6 +1,6 @@
 import { type BigIntStats, constants } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { link, lstat, mkdir, open, readdir, readlink, realpath, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 
 /** What stands at a path. A symbolic link is `other`: it is never followed. */
 export interface Standing {
@@ -27,6 +27,8 @@ export interface Disk {
   makeFolder(path: string): Promise<boolean>;
   /** Makes the target's own folder with mode 0700, and those above it that are missing. Fails with `ENOTDIR` where none can be. */
   makeRoot(path: string): Promise<void>;
+  /** The path without symbolic links; of what is not there yet, the part that is. */
+  realPath(path: string): Promise<string>;
   rename(from: string, to: string): Promise<void>;
   /** Gives a file a second name. Fails with `EEXIST` when something is there. */
   link(from: string, to: string): Promise<void>;
@@ -98,6 +100,18 @@ export const nodeDisk: Disk = {
         // Another delivery may have made it meanwhile.
         if (codeOf(again) !== 'EEXIST') throw again;
       });
+    }
+  },
+
+  async realPath(path) {
+    try {
+      return await realpath(path);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+      // A link that leads to nothing yet leads there all the same: whatever is made behind it is made there.
+      const led = await readlink(path).catch(() => null);
+      if (led !== null) return nodeDisk.realPath(resolve(dirname(path), led));
+      return join(await nodeDisk.realPath(dirname(path)), basename(path));
     }
   },
 

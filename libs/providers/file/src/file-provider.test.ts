@@ -83,7 +83,7 @@ describe('how an environment looks', () => {
     ]);
   });
 
-  test('a variable that the format cannot hold keeps the whole file from being written: without it, it would be deleted there', () => {
+  test('a variable that the format cannot hold is named, and its value is not', () => {
     const [key] = newWorld()
       .provider()
       .render('prod', variables({ A: '1', B: 'both \' and "', 'C.D': '2' }));

@@ -1,8 +1,9 @@
 import { dirname } from 'node:path';
 
-import type { MirrorDefinition, ObservedKey, ObservedTarget, Stamp, Step, StepResult } from '@env-cli/mirroring';
+import type { MirrorDefinition, ObservedKey, ObservedTarget, Stamp, Step, StepResult, VariableRefusal } from '@env-cli/mirroring';
 import {
   type CloudProvider,
+  type PartlyRendered,
   type PlainVariable,
   type ProviderContext,
   type ReadCalls,
@@ -14,7 +15,7 @@ import {
 import { unreachable } from '@env-cli/support';
 
 import { codeOf, type Disk, nodeDisk, type Standing } from './disk.ts';
-import { textOf } from './dotenv.ts';
+import { type FileVariable, textOf } from './dotenv.ts';
 import { targetErrorOf } from './failure.ts';
 import { fileTargetOf } from './file-target.ts';
 import { type FileFormat, fileFormats } from './format.ts';
@@ -38,12 +39,22 @@ const fileBytesMax = 16 * 1024 * 1024;
 /** A keyed hash that no value has: what is there is no file that could be ours. */
 const noValue = 'no-file-of-ours';
 
-/** Opens the folder of a mirror. Throws {@link TargetError} (`refused`) when the definition names none. */
+/**
+ * Why a folder of this machine may be no target, for people; null: it may. The path is absolute, and no part of it that is there is a
+ * symbolic link.
+ */
+export type FolderProblem = (path: string) => string | null;
+
+/**
+ * Opens the folder of a mirror. Throws {@link TargetError} (`refused`) when the definition names none. `problemOf` is asked before
+ * each call, for a link on the way to the folder may lead elsewhere by then.
+ */
 export function openFileTarget(
   definition: Pick<MirrorDefinition, 'options' | 'layout'>,
   context: ProviderContext,
+  problemOf: FolderProblem,
 ): CloudProvider {
-  return fileProviderOn(nodeDisk, definition, context);
+  return fileProviderOn(nodeDisk, definition, context, problemOf);
 }
 
 /** The same on another disk. */
@@ -51,9 +62,24 @@ export function fileProviderOn(
   disk: Disk,
   definition: Pick<MirrorDefinition, 'options' | 'layout'>,
   context: ProviderContext,
+  problemOf: FolderProblem = () => null,
 ): CloudProvider {
   const { directory, format } = fileTargetOf(definition);
-  return new FileProvider(directory, fileFormats[format], disk, context);
+  return new FileProvider(directory, fileFormats[format], disk, context, problemOf);
+}
+
+/** Why the folder of a definition may be no target as this machine has it now; null: it may, or it cannot be known. */
+export async function problemOfFileTarget(
+  definition: Pick<MirrorDefinition, 'options' | 'layout'>,
+  problemOf: FolderProblem,
+): Promise<string | null> {
+  try {
+    return problemOf(await nodeDisk.realPath(fileTargetOf(definition).directory));
+  } catch (error) {
+    // A folder that this member may not look into may be well on the member that is to write there.
+    if (codeOf(error) !== '') return null;
+    throw error;
+  }
 }
 
 /**
@@ -68,9 +94,13 @@ class FileProvider implements CloudProvider {
   readonly #context: ProviderContext;
   readonly #tree: Tree;
   readonly #manifest: Manifest;
+  readonly #directory: string;
+  readonly #problemOf: FolderProblem;
   #tidied = false;
 
-  constructor(directory: string, format: FileFormat, disk: Disk, context: ProviderContext) {
+  constructor(directory: string, format: FileFormat, disk: Disk, context: ProviderContext, problemOf: FolderProblem) {
+    this.#directory = directory;
+    this.#problemOf = problemOf;
     this.#format = format;
     this.#disk = disk;
     this.#context = context;
@@ -92,7 +122,10 @@ class FileProvider implements CloudProvider {
     });
     if (refusals.length > 0) {
       const reason = 'the file is left as it is, because a variable cannot be written to it';
-      return [{ key, variables: names, content: { kind: 'refused', reason, refusals } }];
+      const refused = new Set(refusals.map(({ variable }) => variable));
+      const others = texts.flatMap(({ name, value }) => (value === null || refused.has(name) ? [] : [{ name, value }]));
+      const asFarAsPossible = (calls: ReadCalls) => this.#asFarAsPossible(environment, key, { others, refusals }, calls);
+      return [{ key, variables: names, content: { kind: 'refused', reason, refusals, asFarAsPossible } }];
     }
     const writable = texts.map(({ name, value }) => ({ name, value: value ?? '' }));
     return [{ key, variables: names, content: { kind: 'value', bytes: this.#format.bytes(environment, writable) } }];
@@ -109,6 +142,48 @@ class FileProvider implements CloudProvider {
       }
       return { keys: observed };
     });
+  }
+
+  /** The file with what it can hold, and what it held of the rest. */
+  async #asFarAsPossible(
+    environment: string,
+    file: string,
+    { others, refusals }: { readonly others: readonly FileVariable[]; readonly refusals: readonly VariableRefusal[] },
+    calls: ReadCalls,
+  ): Promise<PartlyRendered> {
+    const doing = `reading ${this.#tree.pathOf(file)}`;
+    const before = await calls.read(() => this.#failing(doing, () => this.#ownValues(environment, file)));
+    const kept = refusals.flatMap(({ variable: name }) => {
+      const value = before.get(name);
+      return value === undefined ? [] : [{ name, value }];
+    });
+    const variables = [...others, ...kept].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const lacking = refusals.map(({ variable }) => variable);
+    return {
+      bytes: this.#format.bytes(environment, variables, lacking),
+      reason: 'the file is current but for what it cannot hold',
+      refusals: refusals.map(({ variable, reason }) => ({
+        variable,
+        reason: `${reason}; the file ${before.has(variable) ? 'keeps the value that it had' : 'does not hold the variable'}`,
+      })),
+    };
+  }
+
+  /** What a file of this mirror says that is as the mirror left it; nothing where it is not: what others wrote there is not ours to hand on. */
+  async #ownValues(environment: string, file: string): Promise<ReadonlyMap<string, string>> {
+    const entry = await this.#manifest.read(file);
+    const found = (await this.#tree.reaches(file)) ? await this.#disk.read(this.#tree.pathOf(file), fileBytesMax) : null;
+    const none = new Map<string, string>();
+    if (entry === null || found === null || found.bytes === null) return none;
+    const hash = this.#context.hash(found.bytes);
+    const { clusterId, mirror } = this.#context.owner;
+    const isOurs = entry.stamps.some(
+      (stamp) =>
+        stamp.clusterId === clusterId && stamp.mirror === mirror && stamp.environment === environment && stamp.valueHash === hash,
+    );
+    const text = isOurs ? textOf(found.bytes) : null;
+    const values = text === null ? null : this.#format.read(text);
+    return values === null ? none : new Map(Object.entries(values));
   }
 
   async apply(steps: readonly Step[], calls: WriteCalls): Promise<readonly StepResult[]> {
@@ -147,6 +222,8 @@ class FileProvider implements CloudProvider {
 
   async #failing<T>(doing: string, call: () => Promise<T>): Promise<T> {
     try {
+      const problem = this.#problemOf(await this.#disk.realPath(this.#directory));
+      if (problem !== null) throw new TargetError('refused', problem);
       return await call();
     } catch (error) {
       throw targetErrorOf(error, doing);

@@ -81,19 +81,76 @@ test('a source error deletes nothing', async () => {
   expect(world.files()).toEqual(before);
 });
 
-test('a variable that the format cannot hold leaves the file as it was, and the status names every variable', async () => {
-  const world = newWorld();
-  world.define();
-  world.cluster.write('prod', { A: 'old', B: 'b' });
-  const { worker } = await world.lead();
-  await world.settled();
-  world.cluster.write('prod', { A: 'new', B: `it's "s3cret"`, 'C.D': 's3cret' });
-  await world.settled();
-  expect(world.environments()).toEqual({ prod: { A: 'old', B: 'b' } });
-  const status = worker.status(1, 'prod', null)?.status;
-  expect(status).toMatchObject({ state: 'BLOCKED_BY_POLICY', others: { state: 'BLOCKED_BY_POLICY' } });
-  expect(status?.variables.map(({ variable }) => variable)).toEqual(['B', 'C.D']);
-  expect(JSON.stringify([status, world.cluster.reports])).not.toContain('s3cret');
+describe('a variable that the format cannot hold', () => {
+  const unholdable = `it's "s3cret"`;
+
+  test('keeps the value that the file had, the others are delivered, and the status names it alone', async () => {
+    const world = newWorld();
+    world.define();
+    world.cluster.write('prod', { A: 'old', B: 'of before' });
+    const { worker } = await world.lead();
+    await world.settled();
+    world.cluster.write('prod', { A: 'new', B: unholdable, 'C.D': 's3cret' });
+    await world.settled();
+    expect(world.environments()).toEqual({ prod: { A: 'new', B: 'of before' } });
+    // Whoever reads the file is told, too.
+    expect(world.files()['prod.env']).toContain('But not, for no such file can hold their values: B, C.D.\n');
+    const status = worker.status(1, 'prod', null)?.status;
+    expect(status).toMatchObject({
+      state: 'BLOCKED_BY_POLICY',
+      others: { state: 'SYNCED' },
+      variables: [
+        {
+          variable: 'B',
+          state: 'BLOCKED_BY_POLICY',
+          reason: expect.stringMatching(/quotes.*; the file keeps the value that it had$/),
+        },
+        { variable: 'C.D', state: 'BLOCKED_BY_POLICY', reason: expect.stringMatching(/the file does not hold the variable$/) },
+      ],
+    });
+    expect(world.cluster.heldOf(1)).toMatchObject([{ failed: true }]);
+    expect(JSON.stringify([status, world.cluster.reports, world.files()['prod.env']])).not.toContain('s3cret');
+
+    // It changes nothing when it is looked at again, and all of it is there once it can be.
+    const before = world.files()['prod.env'];
+    await world.pass(700_000);
+    expect(world.files()['prod.env']).toBe(before);
+    world.cluster.write('prod', { A: 'new', B: 'fine', C: '1' });
+    await world.settled();
+    expect(world.environments()).toEqual(world.wanted());
+    expect(worker.status(1, 'prod', null)).toBeNull();
+  });
+
+  test('is taken from nowhere else: a new file goes without it, and one that somebody edited hands nothing on', async () => {
+    const world = newWorld();
+    world.define();
+    world.cluster.write('fresh', { A: '1', B: unholdable });
+    world.cluster.write('prod', { A: '1', B: 'ours' });
+    await world.lead();
+    await world.settled();
+    expect(world.environments()['fresh']).toEqual({ A: '1' });
+    world.meddle('prod.env', `A='1'\nB='theirs'\n`);
+    world.cluster.write('prod', { A: '2', B: unholdable });
+    await world.settled();
+    expect(world.environments()['prod']).toEqual({ A: '2' });
+  });
+
+  test('is shown by a dry run, which changes nothing', async () => {
+    const world = newWorld();
+    world.define();
+    world.cluster.write('prod', { A: '1', B: 'b' });
+    const { worker } = await world.lead();
+    await world.settled();
+    const before = world.files();
+    world.define({ paused: true });
+    world.cluster.write('prod', { A: '2', B: unholdable });
+    await world.pass(1_000);
+    const [planned] = await worker.plan(1, ['prod']);
+    expect(planned).toMatchObject({
+      items: [{ key: 'prod.env', action: 'update', step: 'write', note: expect.stringContaining('B: the value holds') }],
+    });
+    expect(world.files()).toEqual(before);
+  });
 });
 
 test('names that collide in a file system are refused, the second of them, and the others go on', async () => {

@@ -54,16 +54,25 @@ export class Members {
 
   /** Starts a member in a process of its own. Resolves once it takes part. */
   async fork(memberId: number): Promise<ChildProcess> {
+    const child = this.forkOnly(memberId, 'inherit');
+    for (;;) {
+      const [{ kind }] = (await once(child, 'message')) as [{ readonly kind: string }];
+      if (kind === 'started') return child;
+    }
+  }
+
+  /** The same without waiting. It tells of its threads as they come, and ends the one whose number it is sent. */
+  forkOnly(memberId: number, stderr: 'inherit' | 'pipe'): ChildProcess {
     const program = new URL('member-process.ts', import.meta.url);
-    const child = fork(program, [JSON.stringify(this.options(memberId))], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(program, [JSON.stringify(this.options(memberId))], { stdio: ['ignore', 'ignore', stderr, 'ipc'] });
     this.#children.add(child);
-    await once(child, 'message');
     return child;
   }
 
   /** Ends a process as `kill -9` does. */
   async kill(child: ChildProcess): Promise<void> {
     this.#children.delete(child);
+    if (child.exitCode !== null || child.signalCode !== null) return;
     const exit = once(child, 'exit');
     child.kill('SIGKILL');
     await exit;

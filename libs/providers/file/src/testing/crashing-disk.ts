@@ -35,6 +35,7 @@ export class CrashingDisk {
       create: (path, bytes) => step(`create ${path}`, () => nodeDisk.create(path, bytes)),
       makeFolder: (path) => step(`makeFolder ${path}`, () => nodeDisk.makeFolder(path)),
       makeRoot: (path) => step(`makeRoot ${path}`, () => nodeDisk.makeRoot(path)),
+      realPath: (path) => step('realPath', () => nodeDisk.realPath(path)),
       rename: (from, to) => step(`rename ${from} ${to}`, () => nodeDisk.rename(from, to)),
       link: (from, to) => step(`link ${from} ${to}`, () => nodeDisk.link(from, to)),
       unlink: (path) => step(`unlink ${path}`, () => nodeDisk.unlink(path)),

@@ -182,6 +182,7 @@ export class FileWorld {
       create: (path, bytes) => wait(disk.create(path, bytes)),
       makeFolder: (path) => wait(disk.makeFolder(path)),
       makeRoot: (path) => wait(disk.makeRoot(path)),
+      realPath: (path) => wait(disk.realPath(path)),
       rename: (from, to) => wait(disk.rename(from, to)),
       link: (from, to) => wait(disk.link(from, to)),
       unlink: (path) => wait(disk.unlink(path)),
