@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import { LogFile } from '@env-cli/log-file';
 import type { Entry, HardState, Index, MemberId, Term } from '@env-cli/raft';
-import { DataDirectory } from '@env-cli/store-lmdb';
+import { DataDirectory, markFounded, replaceFile } from '@env-cli/store-lmdb';
 import type { Promises } from './acknowledged.ts';
 import { applyEntry, positionOf } from './counter-machine.ts';
 import { logOpening } from './log-opening.ts';
@@ -31,8 +32,10 @@ export class MemberUnderTest {
   static async open(way: Way, path: string, ready: boolean, mark: (text: string) => void): Promise<MemberUnderTest> {
     const opening = logOpening(path);
     const directory = DataDirectory.open(path, { bootstrapped: ready, reserveBytes: 0 });
-    if (directory.identity === null) directory.claim(opening.identity);
-    else directory.expect(opening.identity);
+    const { memberId, diskId, clusterId } = opening.identity;
+    if (directory.identity === null) directory.claim({ formingId: new Uint8Array(16), clusterId: null, memberId, diskId });
+    else directory.expect(ready && way === 'checkpoint' ? opening.identity : { memberId, diskId });
+    if (directory.identity?.clusterId === null) replaceFile(join(path, 'founding'), clusterId);
     const log = await LogFile.open({
       ...opening,
       createIfEmpty: !ready,
@@ -44,6 +47,8 @@ export class MemberUnderTest {
     try {
       state = await openStateUnderTest(way, path);
       const { appliedIndex } = state.snapshot(positionOf);
+      // The controls keep their state elsewhere, and a founded directory has its own.
+      if (way === 'checkpoint') markFounded(path, clusterId);
       directory.expectLogFrom(log.contents.previous.index + 1, appliedIndex);
       return new MemberUnderTest(directory, log, state, mark);
     } catch (error) {

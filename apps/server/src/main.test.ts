@@ -102,7 +102,12 @@ describe('a member that is not to start says why, what and what next, with an ex
       4,
       [join('file', 'member')],
     ],
-    ['a disk that is gone', () => alone('gone').filter((flag) => flag !== '--bootstrap'), 4, ['gone']],
+    [
+      'a disk that is gone, or a first start without the flag for it',
+      () => alone('gone').filter((flag) => flag !== '--bootstrap'),
+      4,
+      ['gone: it is empty', 'first start of a new cluster', '--bootstrap', '--members=1=HOST:PORT', 'its disk is lost'],
+    ],
   ];
   test.each(cases)('%s', async (_why, args, code, words) => {
     const [exitCode, said] = await outcome(args());

@@ -77,7 +77,7 @@ async function run({ values }: Options): Promise<void> {
   try {
     await Promise.race([told, server.failed]);
   } catch (error) {
-    return end(log, 'failed', textOf(error));
+    return end(log, error instanceof StartRefused ? error.reason : 'failed', textOf(error));
   }
   log.info('the member stops');
   // A start that is given up has nothing to say.

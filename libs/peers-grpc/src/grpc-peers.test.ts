@@ -3,11 +3,20 @@ import { connect } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Index, MemberId, PeerMessage, Term } from '@env-cli/raft';
-import { type Forward, type ForwardAnswer, type Hello, type HelloRefusal, protocolRange, refuseHello } from '@env-cli/replica';
+import {
+  type Forward,
+  type ForwardAnswer,
+  type Hello,
+  type HelloRefusal,
+  noStanding,
+  protocolRange,
+  refuseHello,
+  type Standing,
+} from '@env-cli/replica';
 
 import { GrpcPeers, type PeersHost } from './grpc-peers.ts';
 import { dialClient, frameBytesMax, peersService } from './service.ts';
-import { encodeHello } from './hello-bytes.ts';
+import { decodeHello, encodeHello } from './hello-bytes.ts';
 import type { SnapshotOffer } from './snapshot-bytes.ts';
 
 function id(name: number): Uint8Array {
@@ -25,6 +34,9 @@ class Host implements PeersHost {
   readonly lost: number[] = [];
   readonly chunks: Uint8Array[] = [];
   snapshotProblem: string | null = null;
+  ownStanding = noStanding;
+  readonly begunBy: number[] = [];
+  readonly standings: [number, Standing][] = [];
   clusterId = id(7);
   readonly memberId: number;
 
@@ -34,6 +46,7 @@ class Host implements PeersHost {
 
   hello(toMemberId: number): Hello {
     return {
+      formingId: id(6),
       clusterId: this.clusterId,
       memberId: this.memberId,
       diskId: id(this.memberId),
@@ -42,15 +55,16 @@ class Host implements PeersHost {
       protocolMax: protocolRange.max,
       featureLevel: 1,
       apiAddress: `api${this.memberId}:1`,
-      formed: true,
       founderDiskId: null,
+      startNonce: this.memberId,
+      found: noStanding,
     };
   }
 
   refuse(hello: Hello): HelloRefusal | null {
     const diskIds = new Map([1, 2].map((memberId) => [memberId, id(memberId)]));
     return refuseHello(
-      { clusterId: this.clusterId, memberId: this.memberId, diskIds, initialMembers: [], featureLevel: 1 },
+      { formingId: id(6), clusterId: this.clusterId, memberId: this.memberId, diskIds, initialMembers: [], featureLevel: 1 },
       hello,
     );
   }
@@ -58,6 +72,18 @@ class Host implements PeersHost {
   greet(hello: Hello): ReturnType<PeersHost['greet']> {
     const refusal = this.refuse(hello);
     return refusal === null ? { welcome: { hello: this.hello(hello.memberId), founding: id(5) } } : { refusal };
+  }
+
+  begun({ startNonce }: Hello): void {
+    this.begunBy.push(startNonce);
+  }
+
+  standing(): Standing {
+    return this.ownStanding;
+  }
+
+  stands({ startNonce }: Hello, standing: Standing): void {
+    this.standings.push([startNonce, standing]);
   }
 
   received(from: MemberId, message: PeerMessage): void {
@@ -148,6 +174,19 @@ describe('two members', () => {
     for (const each of peers) each.flush();
     await eventually(() => hosts[1].messages.length === 5 && hosts[0].messages.length === 1);
     expect(hosts[1].messages).toEqual([0, 1, 2, 3, 4].map((round) => [1, heartbeat(round)]));
+  });
+
+  test('tell one another how their disks stand: at once, and when that changed', async () => {
+    hosts[1].ownStanding = { term: 3, votedFor: 1, entryTerm: 2, entryIndex: 2 ** 40 };
+    acquaint();
+    await eventually(() => hosts[0].standings.length > 0 && hosts[0].begunBy.length > 0);
+    expect(hosts[0].standings[0]).toEqual([2, hosts[1].ownStanding]);
+    expect(hosts[0].begunBy).toEqual([2]);
+    const later = { ...hosts[1].ownStanding, term: 4 };
+    hosts[1].ownStanding = later;
+    await eventually(() => hosts[0].standings.at(-1)![1].term === 4);
+    // Nothing is said while nothing is new.
+    expect(hosts[0].standings).toHaveLength(2);
   });
 
   test('carry entries of many megabytes, whose credit comes back', async () => {
@@ -274,6 +313,21 @@ describe('whoever does not belong is refused and told of, and nobody stops', () 
     expect(hosts[0].refusals[0]?.code).toBe('other-cluster');
     expect(hosts[0].reports.join()).toMatch(/member 2 is of cluster 0808/);
     expect(peers[0].connected).toEqual([]);
+  });
+
+  test('a hello says everything again when it is read, before a cluster has an id and after', () => {
+    const hello = hosts[0].hello(2);
+    const found = { term: 2 ** 40, votedFor: 2 ** 32 - 1, entryTerm: 7, entryIndex: 2 ** 50 };
+    for (const each of [
+      { ...hello, found },
+      { ...hello, clusterId: null, founderDiskId: id(9), startNonce: 2 ** 32 - 1 },
+    ])
+      expect(decodeHello(encodeHello(each))).toEqual(each);
+    const bytes = encodeHello(hello);
+    const earlier = Uint8Array.from(bytes);
+    // The format stands behind the magic text and its length.
+    earlier[earlier.indexOf(2, 12)] = 1;
+    expect(() => decodeHello(earlier)).toThrow('a hello of format 1, and this program reads 2');
   });
 
   test('random bytes, on a bare connection and in every method', async () => {

@@ -8,7 +8,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { MemberId, PeerMessage } from '@env-cli/raft';
-import type { Forward, ForwardAnswer, Hello, HelloAnswer, HelloRefusal, Peers } from '@env-cli/replica';
+import type { Forward, ForwardAnswer, Hello, HelloAnswer, HelloRefusal, Peers, Standing } from '@env-cli/replica';
 import { ByteReader, MalformedBytes } from '@env-cli/support';
 
 import { AcceptedStream } from './accepted-stream.ts';
@@ -32,7 +32,13 @@ export interface PeersHost extends SnapshotHost {
   refuse(hello: Hello): HelloRefusal | null;
   /** The answer to a hello alone, by which clusters form. */
   greet(hello: Hello): HelloAnswer;
+  /** A member that was let in begins to send messages: those that are received from it are this one's, until the next begins. */
+  begun(hello: Hello): void;
   received(from: MemberId, message: PeerMessage): void;
+  /** How this member's disk stands, for the others. Asked for a few times a second. */
+  standing(): Standing;
+  /** How the disk of a member stands that was let in. */
+  stands(hello: Hello, standing: Standing): void;
   unreachable(to: MemberId): void;
   forwarded(from: MemberId, forward: Forward): void;
   forwardAnswered(from: MemberId, answer: ForwardAnswer): void;
@@ -258,6 +264,7 @@ export class GrpcPeers implements Peers {
         memberId,
         onOpen: (hello) => host.met(hello),
         onUnreachable: (to) => host.unreachable(to),
+        onStanding: (hello, standing) => host.stands(hello, standing),
         onFailed: (reason, refusal) => {
           // While a cluster forms, members meet that are not ready: nobody has to do anything.
           if (refusal?.code !== 'not-formed') this.#report(memberId, `member ${memberId} at ${address}: ${reason}`);
@@ -280,9 +287,10 @@ export class GrpcPeers implements Peers {
     AcceptedStream.accept({
       call,
       greet: (hello) => this.#greet(hello),
-      onOpen: (stream) => {
+      onOpen: (stream, hello) => {
         this.#takePlace(this.#incoming, stream);
-        this.#consumptions.set(stream, new Consumption(stream));
+        this.#host.begun(hello);
+        this.#consumptions.set(stream, new Consumption(stream, this.#host.standing()));
       },
       onFrame: (stream, bytes) => {
         const reader = new ByteReader(bytes);
@@ -359,7 +367,9 @@ export class GrpcPeers implements Peers {
   #check(): void {
     const nowMs = this.#options.nowMs();
     for (const links of this.#links.values()) links.messages.check(nowMs);
-    for (const consumption of this.#consumptions.values()) consumption.tell();
+    if (this.#consumptions.size === 0) return;
+    const standing = this.#host.standing();
+    for (const consumption of this.#consumptions.values()) consumption.tell(standing);
   }
 
   #report(about: unknown, message: string): void {

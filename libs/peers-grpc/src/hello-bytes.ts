@@ -2,9 +2,10 @@ import { type Hello, type HelloAnswer, helloRefusedCodes } from '@env-cli/replic
 import { ByteReader, ByteWriter, MalformedBytes } from '@env-cli/support';
 
 import { readFlag } from './peer-message.ts';
+import { readStanding, writeStanding } from './standing-bytes.ts';
 
 const magic = 'envcli peer';
-const format = 1;
+const format = 2;
 const idBytes = 16;
 
 export function encodeHello(hello: Hello): Uint8Array {
@@ -52,16 +53,16 @@ function readRefusal(reader: ByteReader): HelloAnswer {
 }
 
 function writeHello(writer: ByteWriter, hello: Hello): ByteWriter {
-  const { clusterId, memberId, diskId, toMemberId, protocolMin, protocolMax, featureLevel, apiAddress, formed, founderDiskId } =
-    hello;
-  writer.raw(clusterId).u32(memberId).raw(diskId).u32(toMemberId).u16(protocolMin).u16(protocolMax).u32(featureLevel);
-  writer.text(apiAddress).u8(formed ? 1 : 0);
-  return founderDiskId === null ? writer.u8(0) : writer.u8(1).raw(founderDiskId);
+  const { formingId, clusterId, memberId, diskId, toMemberId, protocolMin, protocolMax, featureLevel, apiAddress } = hello;
+  writeIdIfAny(writer.raw(formingId), clusterId).u32(memberId).raw(diskId).u32(toMemberId);
+  writer.u16(protocolMin).u16(protocolMax).u32(featureLevel).text(apiAddress);
+  return writeStanding(writeIdIfAny(writer, hello.founderDiskId).u32(hello.startNonce), hello.found);
 }
 
 function readHello(reader: ByteReader): Hello {
   return {
-    clusterId: reader.raw(idBytes).slice(),
+    formingId: reader.raw(idBytes).slice(),
+    clusterId: readIdIfAny(reader),
     memberId: reader.u32(),
     diskId: reader.raw(idBytes).slice(),
     toMemberId: reader.u32(),
@@ -69,7 +70,16 @@ function readHello(reader: ByteReader): Hello {
     protocolMax: reader.u16(),
     featureLevel: reader.u32(),
     apiAddress: reader.text(),
-    formed: readFlag(reader),
-    founderDiskId: readFlag(reader) ? reader.raw(idBytes).slice() : null,
+    founderDiskId: readIdIfAny(reader),
+    startNonce: reader.u32(),
+    found: readStanding(reader),
   };
+}
+
+function writeIdIfAny(writer: ByteWriter, id: Uint8Array | null): ByteWriter {
+  return id === null ? writer.u8(0) : writer.u8(1).raw(id);
+}
+
+function readIdIfAny(reader: ByteReader): Uint8Array | null {
+  return readFlag(reader) ? reader.raw(idBytes).slice() : null;
 }

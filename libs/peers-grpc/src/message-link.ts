@@ -1,6 +1,8 @@
 import type { MemberId, PeerMessage } from '@env-cli/raft';
+import type { Hello, Standing } from '@env-cli/replica';
 import { ByteReader, ByteWriter } from '@env-cli/support';
 
+import { readBackward } from './consumption.ts';
 import { Link, type LinkOptions } from './link.ts';
 import { appendBytes, wireBytesOf, writePeerMessage } from './peer-message.ts';
 import { peersService } from './service.ts';
@@ -21,6 +23,8 @@ export interface MessageLinkOptions extends Omit<LinkOptions, 'method' | 'onFram
   readonly memberId: MemberId;
   /** What was sent is lost, once or from now on. */
   readonly onUnreachable: (to: MemberId) => void;
+  /** The member that introduced itself as `hello` says how its disk stands. */
+  readonly onStanding: (hello: Hello, standing: Standing) => void;
 }
 
 /** Messages of this member to one other. */
@@ -28,6 +32,8 @@ export class MessageLink {
   readonly #options: MessageLinkOptions;
   readonly #link: Link;
   readonly #writer = new ByteWriter(16 * 1024);
+  /** Who answered on the stream that is open, or was last. */
+  #hello: Hello | null = null;
   #waiting: PeerMessage[] = [];
   #sentBytes = 0;
   #consumedBytes = 0;
@@ -44,6 +50,7 @@ export class MessageLink {
       ...options,
       method: peersService.Messages,
       onOpen: (hello) => {
+        this.#hello = hello;
         this.#sentBytes = 0;
         this.#consumedBytes = 0;
         this.#full = false;
@@ -117,9 +124,8 @@ export class MessageLink {
   }
 
   #consumed(bytes: Uint8Array): void {
-    const reader = new ByteReader(bytes);
-    const consumed = reader.u64();
-    reader.end();
+    const { consumedBytes: consumed, standing } = readBackward(new ByteReader(bytes));
+    if (this.#hello !== null) this.#options.onStanding(this.#hello, standing);
     // A member that claims more than it got, or less than before, is not believed.
     if (consumed <= this.#consumedBytes || consumed > this.#sentBytes) return;
     this.#consumedBytes = consumed;

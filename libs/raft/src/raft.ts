@@ -3,7 +3,7 @@ import { assert, unreachable } from '@env-cli/support';
 import { handOut, onLoadedForApply } from './applying.ts';
 import type { Effect, InitialState, Message, RaftOptions, Role, Status } from './door.ts';
 import { onElectionTimeout, onOwnVoteStored } from './election.ts';
-import type { Entry, MemberId, Term } from './entry.ts';
+import type { Entry, Index, MemberId, Term } from './entry.ts';
 import { onSnapshotInstalled } from './following.ts';
 import { onLeaderTick, onPropose } from './leading.ts';
 import type { LeaderState, Member } from './member.ts';
@@ -58,6 +58,11 @@ export class Raft {
       installing: installing !== null,
       followers: reign === null ? [] : Array.from(reign.followers.values(), (progress) => progress.status()),
     };
+  }
+
+  /** The term of an entry of the log, or of the one before the first; null for one that is not held. */
+  termAt(index: Index): Term | null {
+    return this.#member.log.termAt(index);
   }
 
   #dispatch(member: Member, message: Message): void {

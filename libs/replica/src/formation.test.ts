@@ -3,17 +3,21 @@ import type { MemberIdentity } from '@env-cli/keyspace';
 import { ByteReader, ByteWriter } from '@env-cli/support';
 
 import { Formation, type FormationStore, type Founding } from './formation.ts';
+import { noStanding } from './standing.ts';
 import { type Hello, type HelloExpectation, protocolRange, refuseHello } from './hello.ts';
 
-const clusterId = new Uint8Array(16).fill(7);
+const formingId = new Uint8Array(16).fill(7);
 const initialMembers = [1, 2, 3].map((memberId) => ({ memberId, address: `host${memberId}:1` }));
 
 function disk(name: number): Uint8Array {
   return new Uint8Array(16).fill(name);
 }
 
+let foundings = 0;
+
 function compose(members: readonly MemberIdentity[]): Uint8Array {
-  const writer = new ByteWriter().raw(clusterId);
+  // Stands in for 16 random bytes: the founder draws others each time.
+  const writer = new ByteWriter().raw(disk(100 + ++foundings));
   for (const { memberId, diskId, address } of members) writer.u32(memberId).raw(diskId).text(address);
   return writer.take();
 }
@@ -39,9 +43,19 @@ class Kept implements FormationStore {
   }
 }
 
-function member(memberId: number, diskName = memberId, store = new Kept(), id = clusterId): Formation & { readonly store: Kept } {
+function member(memberId: number, diskName = memberId, store = new Kept(), id = formingId): Formation & { readonly store: Kept } {
   const formation = new Formation(
-    { clusterId: id, memberId, diskId: disk(diskName), apiAddress: '', featureLevel: 1, initialMembers, compose, read },
+    {
+      formingId: id,
+      memberId,
+      diskId: disk(diskName),
+      apiAddress: '',
+      featureLevel: 1,
+      startNonce: 1,
+      initialMembers,
+      compose,
+      read,
+    },
     store,
   );
   return Object.assign(formation, { store });
@@ -104,9 +118,22 @@ describe('a cluster is founded once', () => {
     expect(ask(two, 2, one, 1)).toBeNull();
   });
 
+  test('with an id that the founder draws: founded anew with the same list, it is another cluster', () => {
+    const [first, second] = [1, 2].map(() => {
+      const [one, two, three] = [member(1), member(2), member(3)];
+      expect(one.hello(2).clusterId).toBeNull();
+      ask(one, 1, two, 2);
+      ask(one, 1, three, 3);
+      ask(two, 2, one, 1);
+      expect(two.hello(1).clusterId).toEqual(one.hello(2).clusterId);
+      return read(two.founding!).clusterId;
+    });
+    expect(first).not.toEqual(second);
+  });
+
   test('a cluster of one founds itself', () => {
     const store = new Kept();
-    const options = { clusterId, memberId: 1, diskId: disk(1), apiAddress: '', featureLevel: 1, compose, read };
+    const options = { formingId, memberId: 1, diskId: disk(1), apiAddress: '', featureLevel: 1, startNonce: 1, compose, read };
     expect(new Formation({ ...options, initialMembers: initialMembers.slice(0, 1) }, store).founding).toEqual(store.founding);
     expect(store.founding).not.toBeNull();
   });
@@ -114,7 +141,8 @@ describe('a cluster is founded once', () => {
 
 describe('a hello is refused, with what to do next,', () => {
   const own: HelloExpectation = {
-    clusterId,
+    formingId,
+    clusterId: disk(50),
     memberId: 1,
     diskIds: new Map([
       [1, disk(1)],
@@ -124,7 +152,8 @@ describe('a hello is refused, with what to do next,', () => {
     featureLevel: 3,
   };
   const hello: Hello = {
-    clusterId,
+    formingId,
+    clusterId: disk(50),
     memberId: 2,
     diskId: disk(2),
     toMemberId: 1,
@@ -132,13 +161,18 @@ describe('a hello is refused, with what to do next,', () => {
     protocolMax: protocolRange.max,
     featureLevel: 3,
     apiAddress: 'a:1',
-    formed: true,
     founderDiskId: null,
+    startNonce: 1,
+    found: noStanding,
   };
 
   test.each([
     ['never, from a member with its own disk', {}, null],
     ['from another cluster', { clusterId: disk(8) }, 'other-cluster'],
+    ['from the cluster that was founded before with the same list', { clusterId: disk(51), diskId: disk(9) }, 'other-cluster'],
+    ['never for the list that it was founded with', { formingId: disk(8) }, null],
+    ['never while it forms with the same list', { clusterId: null }, null],
+    ['while it forms with another list', { clusterId: null, formingId: disk(8) }, 'other-cluster'],
     ['when it looks for somebody else', { toMemberId: 5 }, 'not-me'],
     ['from a member of the same number', { memberId: 1 }, 'same-member'],
     ['from a member that is not in the configuration', { memberId: 4 }, 'unknown-member'],

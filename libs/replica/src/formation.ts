@@ -2,6 +2,7 @@ import { assert, equalBytes, hexOf } from '@env-cli/support';
 import type { MemberIdentity } from '@env-cli/keyspace';
 
 import { type Hello, type HelloRefusal, protocolRange, refuseHello } from './hello.ts';
+import { noStanding } from './standing.ts';
 
 /** What members that form a cluster tell one another. `founding` is empty while who answers has none, or none is wanted. */
 export interface Welcome {
@@ -27,14 +28,16 @@ export interface FormationStore {
 }
 
 export interface FormationOptions {
-  readonly clusterId: Uint8Array;
+  /** What the members know one another by until the cluster has an id: the same on all of them. */
+  readonly formingId: Uint8Array;
   readonly memberId: number;
   readonly diskId: Uint8Array;
   readonly apiAddress: string;
   readonly featureLevel: number;
+  readonly startNonce: number;
   /** The members that the cluster begins with: the same list on all of them. */
   readonly initialMembers: readonly { readonly memberId: number; readonly address: string }[];
-  /** Makes the data of the first entry. */
+  /** Makes the data of the first entry, and with it the cluster's id. */
   readonly compose: (members: readonly MemberIdentity[]) => Uint8Array;
   /** Reads it. Throws on bytes that are not one. */
   readonly read: (founding: Uint8Array) => Founding;
@@ -79,9 +82,10 @@ export class Formation {
   }
 
   hello(toMemberId: number): Hello {
-    const { clusterId, memberId, diskId, apiAddress, featureLevel } = this.#options;
+    const { formingId, memberId, diskId, apiAddress, featureLevel, startNonce } = this.#options;
     return {
-      clusterId,
+      formingId,
+      clusterId: this.#clusterId,
       memberId,
       diskId,
       toMemberId,
@@ -89,8 +93,9 @@ export class Formation {
       protocolMax: protocolRange.max,
       featureLevel,
       apiAddress,
-      formed: this.#founding !== null,
       founderDiskId: this.#founds ? diskId : this.#promised,
+      startNonce,
+      found: noStanding,
     };
   }
 
@@ -113,15 +118,26 @@ export class Formation {
     return null;
   }
 
+  get #clusterId(): Uint8Array | null {
+    return this.#founding === null ? null : this.#options.read(this.#founding).clusterId;
+  }
+
   get #founds(): boolean {
     return this.#founderId === this.#options.memberId;
   }
 
   #refuse(hello: Hello): HelloRefusal | null {
-    const { clusterId, memberId, initialMembers, read } = this.#options;
+    const { formingId, memberId, initialMembers, read } = this.#options;
     const diskIds = this.#founding === null ? null : disksOf(read(this.#founding));
     return refuseHello(
-      { clusterId, memberId, diskIds, initialMembers: initialMembers.map((member) => member.memberId), featureLevel: 0 },
+      {
+        formingId,
+        clusterId: this.#clusterId,
+        memberId,
+        diskIds,
+        initialMembers: initialMembers.map((member) => member.memberId),
+        featureLevel: 0,
+      },
       hello,
     );
   }
@@ -136,14 +152,8 @@ export class Formation {
   }
 
   #join(bytes: Uint8Array): HelloRefusal | null {
-    const { clusterId, memberId, diskId } = this.#options;
+    const { memberId, diskId } = this.#options;
     const founding = this.#options.read(bytes);
-    if (!equalBytes(founding.clusterId, clusterId)) {
-      return {
-        code: 'other-cluster',
-        message: `the first entry is of cluster ${hexOf(founding.clusterId)}, not ${hexOf(clusterId)}`,
-      };
-    }
     const disks = disksOf(founding);
     const own = disks.get(memberId);
     if (own === undefined) return { code: 'unknown-member', message: `the cluster was founded without member ${memberId}` };

@@ -1,12 +1,16 @@
 import { equalBytes, hexOf } from '@env-cli/support';
 
+import type { Standing } from './standing.ts';
+
 /** The versions of what members say to one another that this program speaks, lowest and highest. */
 export const protocolRange = { min: 1, max: 1 } as const;
 
 /** How a member introduces itself on every connection, before anything else. */
 export interface Hello {
-  /** 16 bytes. */
-  readonly clusterId: Uint8Array;
+  /** 16 bytes: what members that found a cluster know one another by, before it has an id (`formingIdOf`). */
+  readonly formingId: Uint8Array;
+  /** 16 random bytes that stand in the cluster's first entry. Null while this member does not have that: it is not formed. */
+  readonly clusterId: Uint8Array | null;
   readonly memberId: number;
   /** 16 bytes. */
   readonly diskId: Uint8Array;
@@ -18,10 +22,12 @@ export interface Hello {
   readonly featureLevel: number;
   /** Where clients find it, as host:port. */
   readonly apiAddress: string;
-  /** Whether it holds the first entry of the cluster: see `Formation`. */
-  readonly formed: boolean;
   /** While it is not formed: the founder's disk that it follows, and no other. Null before it met the founder. */
   readonly founderDiskId: Uint8Array | null;
+  /** 0 … 2^32 − 1, drawn at random when its process started. */
+  readonly startNonce: number;
+  /** What that start found on its disk; the same for as long as the process lives. */
+  readonly found: Standing;
 }
 
 /** In the order of their codes on the wire. */
@@ -35,6 +41,7 @@ export const helloRefusedCodes = [
   'protocol',
   'feature-level',
   'not-formed',
+  'older-disk',
 ] as const;
 
 export type HelloRefusedCode = (typeof helloRefusedCodes)[number];
@@ -47,7 +54,9 @@ export interface HelloRefusal {
 
 /** What a member knows when another one introduces itself. */
 export interface HelloExpectation {
-  readonly clusterId: Uint8Array;
+  readonly formingId: Uint8Array;
+  /** Null while this one is not formed. */
+  readonly clusterId: Uint8Array | null;
   readonly memberId: number;
   /** The disk of each member by the configuration, or null while this one is not formed. */
   readonly diskIds: ReadonlyMap<number, Uint8Array> | null;
@@ -59,12 +68,8 @@ export interface HelloExpectation {
 
 /** Says whether a member is one of us; null when it is. It changes nothing here, whatever was said. */
 export function refuseHello(own: HelloExpectation, hello: Hello): HelloRefusal | null {
-  if (!equalBytes(own.clusterId, hello.clusterId)) {
-    const message =
-      `member ${hello.memberId} is of cluster ${hexOf(hello.clusterId)}, this is cluster ${hexOf(own.clusterId)}. ` +
-      'Check the peer addresses; at a first start, also that all members have the same bootstrap token and the same list of members.';
-    return { code: 'other-cluster', message };
-  }
+  const foreign = refuseForeign(own, hello);
+  if (foreign !== null) return foreign;
   if (hello.toMemberId !== own.memberId) {
     const message = `member ${hello.memberId} looks for member ${hello.toMemberId} here, and this is member ${own.memberId}. Check the peer addresses of both.`;
     return { code: 'not-me', message };
@@ -98,4 +103,19 @@ export function refuseHello(own: HelloExpectation, hello: Hello): HelloRefusal |
     return { code: 'feature-level', message };
   }
   return null;
+}
+
+function refuseForeign(own: HelloExpectation, hello: Hello): HelloRefusal | null {
+  if (own.clusterId !== null && hello.clusterId !== null) {
+    if (equalBytes(own.clusterId, hello.clusterId)) return null;
+    const message =
+      `member ${hello.memberId} is of cluster ${hexOf(hello.clusterId)}, this is cluster ${hexOf(own.clusterId)}. ` +
+      'Check the peer addresses, and that each member has the data directory of this cluster.';
+    return { code: 'other-cluster', message };
+  }
+  if (equalBytes(own.formingId, hello.formingId)) return null;
+  const message =
+    `member ${hello.memberId} is of another cluster: it was founded, or is to be, with another list of members or another bootstrap token. ` +
+    'Check the peer addresses; at a first start, also that all members have the same bootstrap token and the same list of members.';
+  return { code: 'other-cluster', message };
 }

@@ -1,4 +1,5 @@
 export { ApplyLoop, type ApplyLoopOptions, type ApplyLoopPorts } from './apply-loop.ts';
+export { DiskMemory, type DiskLife, livesMax, type RememberedDisk, rememberedDisksMax, Speaker } from './disk-memory.ts';
 export {
   Formation,
   type FormationOptions,
@@ -38,5 +39,6 @@ export type {
 } from './ports.ts';
 export { commandAt, type ProposalBatch } from './proposal-batch.ts';
 export { Replica, type ReplicaOptions, type ReplicaPorts } from './replica.ts';
+export { higherOf, lackOf, noStanding, type Standing } from './standing.ts';
 export { planStart, type StartPlan, type StateAtStart } from './start-plan.ts';
 export type { ReplicaView } from './view.ts';

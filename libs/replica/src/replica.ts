@@ -1,5 +1,17 @@
 import { encodeEntryData } from '@env-cli/environments';
-import type { Effect, Index, MemberId, Message, PeerMessage, Raft, ResetEffect, Role, StoreEffect, Term } from '@env-cli/raft';
+import type {
+  Effect,
+  HardState,
+  Index,
+  MemberId,
+  Message,
+  PeerMessage,
+  Raft,
+  ResetEffect,
+  Role,
+  StoreEffect,
+  Term,
+} from '@env-cli/raft';
 import { assert } from '@env-cli/support';
 
 import { EntryClock } from './entry-clock.ts';
@@ -11,6 +23,7 @@ import type { Applier, Clock, InstalledSnapshot, LogStore, Origin, Peers, Snapsh
 import { assertBatch, type ProposalBatch, sizeOf } from './proposal-batch.ts';
 import { type BatchPart, type PackedEntry, ProposalQueue, type WaitingBatch } from './proposal-queue.ts';
 import { ReadQueue } from './read-queue.ts';
+import { noStanding, type Standing } from './standing.ts';
 import type { ReplicaView } from './view.ts';
 
 /** The world of a replica. It keeps no clock, timer, file or socket of its own, so one process and one seed can run a whole cluster. */
@@ -107,6 +120,11 @@ export class Replica {
   /** Snapshots on their way out: the log behind them stays. */
   readonly #sending = new Map<MemberId, { term: Term; index: Index }>();
 
+  /** Term and vote as they are on disk. */
+  #hardState: HardState;
+  /** What this start found on its disk: term and vote, and the last entry. See `Hello.found`. */
+  readonly found: Standing;
+
   constructor(options: ReplicaOptions, ports: ReplicaPorts) {
     this.#ports = ports;
     this.#memberId = options.memberId;
@@ -125,6 +143,8 @@ export class Replica {
     this.#term = status.term;
     this.#leader = status.leader;
     this.#released = status.previousIndex;
+    this.#hardState = { term: status.term, votedFor: status.votedFor };
+    this.found = this.#standingAt(this.#hardState, status.lastIndex) ?? noStanding;
     this.#turnMs = this.#tickedMs = ports.clock.monotonicMs();
     this.#showView(true);
   }
@@ -229,6 +249,22 @@ export class Replica {
     return this.#proposed.length === 0 && this.#queue.commands === 0;
   }
 
+  /** How this member's disk stands, as far as that never goes back: what it may claim before others. */
+  get standing(): Standing {
+    const { flushedIndex, commitIndex } = this.#ports.raft.status();
+    // What is committed and not on this disk yet may still be lost with it.
+    return this.#standingAt(this.#hardState, Math.min(flushedIndex, commitIndex)) ?? this.found;
+  }
+
+  /** Calls `tell` with the last entry that each follower has told its leader to be on its disk, as far as it is committed; nothing on whoever does not lead. */
+  eachFollower(tell: (memberId: MemberId, standing: Standing) => void): void {
+    const { followers, commitIndex } = this.#ports.raft.status();
+    for (const { id, matchIndex } of followers) {
+      const standing = this.#standingAt(null, Math.min(matchIndex, commitIndex));
+      if (standing !== null) tell(id, standing);
+    }
+  }
+
   /** Names for /metrics, without their prefix; values in base units. */
   metrics(): Record<string, number> {
     const status = this.#ports.raft.status();
@@ -302,6 +338,7 @@ export class Replica {
     const { effect } = input;
     this.#logWritesOpen--;
     this.#logMovedMs = this.#turnMs;
+    if (effect.kind === 'store' && effect.hardState !== null) this.#hardState = effect.hardState;
     if (effect.kind === 'store' && effect.entries.length > 0) this.#writesOpen--;
     for (const { to, message } of effect.messages) this.#ports.peers.send(to, message);
     this.#step({ kind: 'stored', sequence: effect.sequence });
@@ -534,6 +571,13 @@ export class Replica {
     this.#released = index;
     this.#step({ kind: 'released', index: index as Index });
     log.release(index as Index);
+  }
+
+  /** Null when the log does not hold the entry. */
+  #standingAt(hardState: HardState | null, index: number): Standing | null {
+    const entryTerm = this.#ports.raft.termAt(index as Index);
+    if (entryTerm === null) return null;
+    return { term: hardState?.term ?? 0, votedFor: hardState?.votedFor ?? 0, entryTerm, entryIndex: index };
   }
 
   #showView(always: boolean): void {

@@ -1,5 +1,5 @@
 import type { Entry, HardState, Index, Term } from '@env-cli/raft';
-import type { LogContents, LogStore, LogWrite } from '@env-cli/replica';
+import type { LogContents, LogStore, LogWrite, Standing } from '@env-cli/replica';
 import { assert } from '@env-cli/support';
 
 import type { CrashPoint } from './crash.ts';
@@ -38,6 +38,21 @@ export class LogDisk {
   constructor(previous: { index: Index; term: Term }, hardState: HardState, lies: DiskLies) {
     this.#durable = { hardState, previous, entries: [] };
     this.#lies = lies;
+  }
+
+  /** What a copy that is made now holds. */
+  copy(): LogDisk {
+    const { hardState, previous, entries } = this.#durable;
+    const copy = new LogDisk({ ...previous }, hardState, this.#lies);
+    copy.#durable.entries = [...entries];
+    return copy;
+  }
+
+  /** What a start finds now, as far as other members measure it. */
+  get standing(): Standing {
+    const { hardState, previous, entries } = this.#durable;
+    const last = entries.at(-1) ?? previous;
+    return { term: hardState.term, votedFor: hardState.votedFor ?? 0, entryTerm: last.term, entryIndex: last.index };
   }
 
   /** The term of the durable entry at an index, or -1. */

@@ -13,6 +13,11 @@ export class StateDisk {
     this.durable = initial;
   }
 
+  /** What a copy that is made now holds. */
+  copy(): StateDisk {
+    return new StateDisk(this.durable);
+  }
+
   open(host: DiskHost, random: Random, checkpointMs: number): OpenState {
     return new OpenState(this, host, random, checkpointMs);
   }

@@ -1,4 +1,4 @@
-import type { SimulatedMember } from './member.ts';
+import type { Disks, SimulatedMember } from './member.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
@@ -16,6 +16,8 @@ export const faultKinds = [
   'heal',
   'set a wall clock',
   'slow a disk',
+  'copy the disks of one',
+  'put an older copy back',
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
@@ -29,6 +31,8 @@ export class Faults {
   readonly #members: readonly SimulatedMember[];
   readonly #electionMs: number;
   readonly #trace: (text: string) => void;
+  /** Copies of the disks of members, made some time ago. */
+  readonly #copies = new Map<SimulatedMember, Disks>();
   #over = false;
 
   constructor(
@@ -65,6 +69,11 @@ export class Faults {
     for (const member of this.#members) {
       member.diskSlowness = 1;
       member.resume();
+      if (member.onOlderDisk) {
+        // Refused or not: who operates it has noticed.
+        member.crash('its newer disks are put back');
+        member.putRight();
+      }
       if (!member.alive) member.start();
     }
   }
@@ -78,9 +87,9 @@ export class Faults {
   }
 
   #happen(kind: FaultKind): void {
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+    if (kind === 'put an older copy back') return this.#putBack();
+    this.#count(kind);
     const one = this.#random.pick(this.#members);
-    this.#trace(`fault: ${kind}`);
     switch (kind) {
       case 'kill':
         return one.crash(kind);
@@ -122,7 +131,33 @@ export class Faults {
       case 'slow a disk':
         one.diskSlowness = this.#random.pick([1, 10, 100]);
         return undefined;
+      case 'copy the disks of one':
+        if (!one.onOlderDisk) this.#copies.set(one, one.copyDisks());
+        return undefined;
     }
+  }
+
+  /**
+   * Lets one come back with an older copy of its disks. Only where all others have written down that it is older: then it must be refused by
+   * whomever it meets, and with that it is harmless. What is known to fewer may pass, and what it does then is not to be had from Raft.
+   */
+  #putBack(): void {
+    const candidates = [...this.#copies].filter(
+      ([member, copy]) =>
+        !member.onOlderDisk && this.#members.every((other) => other === member || other.certainlyRefuses(member.id, copy)),
+    );
+    if (candidates.length === 0) return;
+    const [member, copy] = this.#random.pick(candidates);
+    this.#count('put an older copy back');
+    this.#copies.delete(member);
+    member.crash('put an older copy back');
+    member.putBack(copy);
+    member.start();
+  }
+
+  #count(kind: FaultKind): void {
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+    this.#trace(`fault: ${kind}`);
   }
 
   #part(left: readonly SimulatedMember[], right: readonly SimulatedMember[]): void {

@@ -14,14 +14,18 @@ import type {
 import {
   type AppliedBatch,
   ApplyLoop,
+  type DiskMemory,
   type Forward,
   type ForwardAnswer,
   planStart,
   type ProposalBatch,
   type ProposalRefusedCode,
   type ReadRefusedCode,
+  type RememberedDisk,
   Replica,
   type ReplicaLimits,
+  Speaker,
+  type Standing,
   type StateMachine,
 } from '@env-cli/replica';
 import { assert } from '@env-cli/support';
@@ -29,11 +33,15 @@ import { assert } from '@env-cli/support';
 import { type RaftChecks, Violation, type Watched } from './checks.ts';
 import { type Boundary, Crashed } from './crash.ts';
 import type { DiskHost, LogDisk, OpenLog } from './disk-log.ts';
+import type { SeenDisk } from './disk-seen.ts';
 import type { OpenState, StateDisk } from './disk-state.ts';
-import type { Listener, Network } from './network.ts';
+import type { Introduction, Listener, Network } from './network.ts';
 import type { Random } from './random.ts';
 import { type Spool, spoolOf } from './spools.ts';
 import type { Timeline } from './timeline.ts';
+
+/** As much of the core as a member of a run needs. */
+export type Core = Pick<Raft, 'step' | 'status' | 'termAt'>;
 
 /** What all members of a run share. */
 export interface World {
@@ -44,8 +52,10 @@ export interface World {
   readonly configuration: Configuration;
   readonly settings: MemberSettings;
   /** Makes the core. A planted bug gives another one. */
-  readonly createRaft: (options: RaftOptions, initial: InitialState) => Pick<Raft, 'step' | 'status'>;
+  readonly createRaft: (options: RaftOptions, initial: InitialState) => Core;
   readonly createStateMachine: () => StateMachine;
+  readonly createMemory: (remembered: readonly RememberedDisk[]) => DiskMemory;
+  readonly claimOf: (replica: Replica, core: Core) => Standing;
   readonly members: ReadonlyMap<MemberId, SimulatedMember>;
   /** Asked at each boundary: whether the member dies there. */
   readonly dies: (member: SimulatedMember, boundary: Boundary) => boolean;
@@ -53,6 +63,8 @@ export interface World {
   readonly installed: () => void;
   /** A member died, of whatever: somebody starts it again. */
   readonly died: (member: SimulatedMember) => void;
+  /** A member that came with an older copy of its disk was refused. */
+  readonly refused: (member: SimulatedMember) => void;
   readonly trace: (text: string) => void;
 }
 
@@ -84,19 +96,35 @@ const hopMs = 0.05;
 
 /** What exists only while the process runs. */
 interface Life {
-  readonly raft: Pick<Raft, 'step' | 'status'>;
+  readonly raft: Core;
   readonly replica: Replica;
   readonly applyLoop: ApplyLoop;
   readonly log: OpenLog;
   readonly state: OpenState;
+  readonly memory: DiskMemory;
+  readonly hello: Introduction;
 }
+
+/** What a member keeps on disk. */
+export interface Disks {
+  readonly log: LogDisk;
+  readonly state: StateDisk;
+  readonly seen: SeenDisk;
+}
+
+/** Ticks between two looks at the disks of others, and the chance with each that what was learnt is written. */
+const standingTicks = 3;
+const rememberProbability = 0.2;
+/** The chance with which a message comes on a stream that was dialed anew. */
+const redialProbability = 0.05;
 
 /** One member: two disks that outlive it, and a process that runs the real loop, dies and comes back. */
 export class SimulatedMember implements Watched, Listener {
   readonly id: MemberId;
   readonly #world: World;
-  readonly #logDisk: LogDisk;
-  readonly #stateDisk: StateDisk;
+  #disks: Disks;
+  /** The newer disks of a member that runs on an older copy. */
+  #setAside: Disks | null = null;
   readonly #answers: Answers;
   /** Open while the process lives; the rest of it exists once the log fits the state. */
   #log: OpenLog | null = null;
@@ -106,16 +134,17 @@ export class SimulatedMember implements Watched, Listener {
   /** While the process is stopped, what should happen waits here. */
   #asleep: (() => void)[] | null = null;
   #wallSkewMs = 0;
+  /** Who was let in, by member. */
+  readonly #admitted = new Map<MemberId, Speaker>();
   readonly #spools = new Map<MemberId, Spool>();
   #waitingInstall: { readonly spool: Spool; readonly index: Index } | null = null;
   /** Multiplies how long a sync takes. */
   diskSlowness = 1;
 
-  constructor(id: MemberId, world: World, disks: { readonly log: LogDisk; readonly state: StateDisk }, answers: Answers) {
+  constructor(id: MemberId, world: World, disks: Disks, answers: Answers) {
     this.id = id;
     this.#world = world;
-    this.#logDisk = disks.log;
-    this.#stateDisk = disks.state;
+    this.#disks = disks;
     this.#answers = answers;
     world.network.attach(id, this);
   }
@@ -147,11 +176,42 @@ export class SimulatedMember implements Watched, Listener {
   }
 
   get durableTerm(): Term {
-    return this.#logDisk.durableHardState.term;
+    return this.#disks.log.durableHardState.term;
   }
 
+  /** Of the newest disk: what is put aside is not lost. */
   durableTermAt(index: number): number {
-    return this.#logDisk.durableTermAt(index);
+    return (this.#setAside ?? this.#disks).log.durableTermAt(index);
+  }
+
+  get onOlderDisk(): boolean {
+    return this.#setAside !== null;
+  }
+
+  /** What somebody who copies the whole directory now gets. */
+  copyDisks(): Disks {
+    const { log, state, seen } = this.#disks;
+    return { log: log.copy(), state: state.copy(), seen: seen.copy() };
+  }
+
+  /** Whether this member would refuse another one with these disks, whatever crash comes first. */
+  certainlyRefuses(other: MemberId, disks: Disks): boolean {
+    const introduction = { memberId: other, diskId: diskIdOf(other), startNonce: 0, found: disks.log.standing };
+    return this.#disks.seen.open().refuse(introduction) !== null;
+  }
+
+  /** An older copy takes the place of the disks of a member that is dead. */
+  putBack(older: Disks): void {
+    assert(this.#log === null && this.#setAside === null, 'disks are changed while the member is down');
+    this.#setAside = this.#disks;
+    this.#disks = older;
+  }
+
+  /** What the message of the refusal asks for: the newer disks come back. */
+  putRight(): void {
+    assert(this.#log === null, 'disks are changed while the member is down');
+    if (this.#setAside !== null) this.#disks = this.#setAside;
+    this.#setAside = null;
   }
 
   start(): void {
@@ -164,9 +224,9 @@ export class SimulatedMember implements Watched, Listener {
         if (this.#world.dies(this, boundary)) throw new Crashed(boundary);
       },
     };
-    const log = this.#logDisk.open(host, random, () => settings.syncMsMax * this.diskSlowness);
+    const log = this.#disks.log.open(host, random, () => settings.syncMsMax * this.diskSlowness);
     this.#log = log;
-    const state = this.#stateDisk.open(host, random, settings.checkpointMs);
+    const state = this.#disks.state.open(host, random, settings.checkpointMs);
     const { appliedIndex, appliedTerm } = readProgress(state.tables);
     const plan = planStart(log.contents, { appliedIndex, appliedTerm, configuration, configurationIndex: 0 });
     if (plan.kind === 'refused')
@@ -214,7 +274,7 @@ export class SimulatedMember implements Watched, Listener {
           peers: {
             send: (to, message) => {
               if (message.kind === 'vote-reply' && message.granted) this.#world.checks.voted(this.id, message.term, to);
-              this.#world.network.send(this.id, to, message);
+              this.#world.network.send(this.id, this.#running.hello, to, message);
             },
             flush: () => undefined,
             forward: (to, forward) => this.#world.network.forward(this.id, to, forward),
@@ -244,7 +304,9 @@ export class SimulatedMember implements Watched, Listener {
           report: (text) => trace(`member ${this.id}: ${text}`),
         },
       );
-      this.#life = { raft, replica, applyLoop, log, state };
+      const hello = { memberId: this.id, diskId: diskIdOf(this.id), startNonce: life, found: replica.found };
+      this.#life = { raft, replica, applyLoop, log, state, memory: this.#world.createMemory(this.#disks.seen.durable), hello };
+      this.#admitted.clear();
       this.#tickFrom(life);
     };
     if (plan.kind === 'start') this.#guarded(begin);
@@ -268,7 +330,7 @@ export class SimulatedMember implements Watched, Listener {
     // The streams that they came on break.
     for (const spool of this.#spools.values()) this.#tellSender(spool, false);
     this.#waitingInstall = null;
-    this.#logDisk.crash(log, this.#world.random);
+    this.#disks.log.crash(log, this.#world.random);
     this.#world.network.died(this.id);
     this.#answers.died();
     this.#world.died(this);
@@ -298,8 +360,71 @@ export class SimulatedMember implements Watched, Listener {
     this.#do((life) => life.replica.read(id, deadlineMs));
   }
 
-  received(from: MemberId, message: PeerMessage): void {
-    this.#do((life) => life.replica.received(from, message));
+  received(from: MemberId, hello: Introduction, message: PeerMessage): void {
+    this.#do((life) => {
+      const speaker = this.#admit(life, hello);
+      if (speaker === null) return;
+      life.memory.received(speaker, this.id, message);
+      life.replica.received(from, message);
+    });
+  }
+
+  stands(_from: MemberId, hello: Introduction, standing: Standing): void {
+    this.#do((life) => {
+      if (this.#admit(life, hello) !== null) life.memory.claimed(hello.diskId, hello.startNonce, standing);
+    });
+  }
+
+  /** Looks at the hellos of the stream that something comes on, on both of its ends. What was let in stays so until it is dialed anew. */
+  #admit(life: Life, hello: Introduction): Speaker | null {
+    const sender = this.#world.members.get(hello.memberId as MemberId)!;
+    const known = this.#admitted.get(sender.id);
+    if (known?.startNonce === hello.startNonce && !this.#world.random.chance(redialProbability)) return known;
+    // Late, from a process that is gone: it never had a stream to an older disk, which nobody lets in.
+    const dialer = sender.#life?.hello === hello ? sender.#life : null;
+    if (this.#isRefusedBy(sender, dialer, life.hello) || sender.#isRefusedBy(this, life, hello)) return null;
+    const speaker = new Speaker(hello);
+    this.#admitted.set(sender.id, speaker);
+    return speaker;
+  }
+
+  /** Whether `other` refuses this member, which introduces itself; then it hears of that. */
+  #isRefusedBy(other: SimulatedMember, life: Life | null, hello: Introduction): boolean {
+    if (life === null) return this.onOlderDisk;
+    other.#noteFollowers(life);
+    const refusal = life.memory.refuse(hello);
+    const lives = this.#life?.hello === hello;
+    if (refusal !== null && lives) this.#world.timeline.after(0, () => this.#refused(hello, refusal.message));
+    if (refusal === null && lives && this.onOlderDisk) {
+      throw new Violation('a disk of which all others know more is refused', `member ${other.id} lets in member ${this.id}`);
+    }
+    return refusal !== null;
+  }
+
+  #refused(hello: Introduction, message: string): void {
+    if (this.#life?.hello !== hello) return;
+    if (!this.onOlderDisk) throw new Violation('a member with its own newest disk is let in', message);
+    this.#world.refused(this);
+    this.crash(message);
+    this.putRight();
+  }
+
+  #noteFollowers({ replica, memory }: Life): void {
+    replica.eachFollower((memberId, standing) => {
+      const speaker = this.#admitted.get(memberId);
+      if (speaker !== undefined) memory.claimed(speaker.diskId, speaker.startNonce, standing);
+    });
+  }
+
+  /** Now and then: tells the others how the own disk stands, and writes what was learnt of theirs. */
+  #remember(): void {
+    this.#do((life) => {
+      const { network, members, random, claimOf } = this.#world;
+      for (const to of members.keys())
+        if (to !== this.id) network.tell(this.id, life.hello, to, claimOf(life.replica, life.raft));
+      this.#noteFollowers(life);
+      if (random.chance(rememberProbability)) this.#disks.seen.write(life.memory);
+    });
   }
 
   forwarded(from: MemberId, forward: Forward): void {
@@ -321,10 +446,12 @@ export class SimulatedMember implements Watched, Listener {
 
   #tickFrom(life: number): void {
     const { random, settings } = this.#world;
+    let ticks = 0;
     const next = (): void => {
       this.#world.timeline.after(settings.tickMs * random.span(0.95, 1.05), () => {
         if (this.#lives !== life || this.#life === null) return;
         this.#do(({ replica }) => replica.tick());
+        if (++ticks % standingTicks === 0) this.#remember();
         next();
       });
     };
@@ -442,4 +569,9 @@ export class SimulatedMember implements Watched, Listener {
       else this.#ofLife(life, happen);
     });
   }
+}
+
+/** Of the disk of a member, and of every copy of it. */
+function diskIdOf(member: MemberId): Uint8Array {
+  return new Uint8Array(16).fill(member);
 }

@@ -1,5 +1,5 @@
 import type { MemberId, PeerMessage } from '@env-cli/raft';
-import type { Forward, ForwardAnswer } from '@env-cli/replica';
+import type { Forward, ForwardAnswer, Hello, Standing } from '@env-cli/replica';
 
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
@@ -23,9 +23,13 @@ export const fairWeather: Weather = {
   slowProbability: 0,
 };
 
+/** As much of a hello as the simulation needs: the stream that brings a message began with it. */
+export type Introduction = Pick<Hello, 'memberId' | 'diskId' | 'startNonce' | 'found'>;
+
 /** What arrives at a member. Whoever is dead hears nothing. */
 export interface Listener {
-  received(from: MemberId, message: PeerMessage): void;
+  received(from: MemberId, hello: Introduction, message: PeerMessage): void;
+  stands(from: MemberId, hello: Introduction, standing: Standing): void;
   forwarded(from: MemberId, forward: Forward): void;
   forwardAnswered(from: MemberId, answer: ForwardAnswer): void;
   forwardsBroken(to: MemberId): void;
@@ -76,12 +80,17 @@ export class Network {
     }
   }
 
-  send(from: MemberId, to: MemberId, message: PeerMessage): void {
-    this.#carry(from, to, (listener) => listener.received(from, message));
+  send(from: MemberId, hello: Introduction, to: MemberId, message: PeerMessage): void {
+    this.#carry(from, to, (listener) => listener.received(from, hello, message));
     if (this.#random.chance(this.weather.duplicateProbability)) {
       this.counts.doubled++;
-      this.#carry(from, to, (listener) => listener.received(from, message));
+      this.#carry(from, to, (listener) => listener.received(from, hello, message));
     }
+  }
+
+  /** What a member says of its own disk. */
+  tell(from: MemberId, hello: Introduction, to: MemberId, standing: Standing): void {
+    this.#carry(from, to, (listener) => listener.stands(from, hello, standing));
   }
 
   /** A connection: in order of its delays, nothing lost but by its breaking, which both ends learn. */

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { decodeCommand, decodeEntryData, encodeCommand, encodeEntryData, StateMachine } from '@env-cli/environments';
 import type { Raft } from '@env-cli/raft';
-import type { StateMachine as StateMachinePort } from '@env-cli/replica';
+import { DiskMemory, type StateMachine as StateMachinePort } from '@env-cli/replica';
 
 import { runSeeds } from './seeds.ts';
 import type { Plants } from './simulate.ts';
@@ -71,6 +71,20 @@ function straying(): Plants {
   };
 }
 
+/** Remembers, and looks at nothing of it. */
+class Careless extends DiskMemory {
+  override refuse(): null {
+    return null;
+  }
+}
+
+/** Measures a process by what it claimed itself, too. */
+class Hasty extends DiskMemory {
+  override refuse(hello: Parameters<DiskMemory['refuse']>[0]): ReturnType<DiskMemory['refuse']> {
+    return super.refuse({ ...hello, startNonce: -1 });
+  }
+}
+
 const seedsMax = 400;
 
 describe('each planted bug is found', () => {
@@ -101,6 +115,26 @@ describe('each planted bug is found', () => {
       'a read index is given without a quorum',
       ['a strong read is never stale'],
       () => mutatedCore('read-index', 'rounds.ts', 'reads.confirm(confirmed)', 'reads.confirm(reads.begun)'),
+    ],
+    [
+      'an older disk is let in',
+      ['a disk of which all others know more is refused'],
+      () => ({ createMemory: (remembered) => new Careless(remembered) }),
+    ],
+    [
+      'a member claims entries that may still go',
+      ['a member with its own newest disk is let in'],
+      () => ({
+        claimOf: (replica, core) => {
+          const { lastIndex } = core.status();
+          return { ...replica.standing, entryTerm: core.termAt(lastIndex) ?? 0, entryIndex: lastIndex };
+        },
+      }),
+    ],
+    [
+      'a process is measured by its own claims',
+      ['a member with its own newest disk is let in'],
+      () => ({ createMemory: (remembered) => new Hasty(remembered) }),
     ],
     ['a member applies an entry in another way', ['members that are equal raise no alarm'], straying],
   ];

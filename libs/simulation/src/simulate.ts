@@ -9,17 +9,24 @@ import {
   type RaftOptions,
   type Term,
 } from '@env-cli/raft';
-import type { StateMachine as StateMachinePort } from '@env-cli/replica';
+import {
+  DiskMemory,
+  type RememberedDisk,
+  type Replica,
+  type Standing,
+  type StateMachine as StateMachinePort,
+} from '@env-cli/replica';
 
 import { RaftChecks, Violation, type Watched } from './checks.ts';
 import { Clients } from './clients.ts';
 import { type Boundary, boundaries } from './crash.ts';
 import { type DiskLies, LogDisk } from './disk-log.ts';
+import { SeenDisk } from './disk-seen.ts';
 import { StateDisk } from './disk-state.ts';
 import { checkAlarms, checkEqual, checkWrites } from './end-checks.ts';
 import { type FaultKind, Faults } from './faults.ts';
 import { foundingTables } from './founding.ts';
-import { SimulatedMember, type World } from './member.ts';
+import { type Core, SimulatedMember, type World } from './member.ts';
 import { fairWeather, Network } from './network.ts';
 import { Random } from './random.ts';
 import { drawSettings } from './settings.ts';
@@ -28,11 +35,15 @@ import { Timeline } from './timeline.ts';
 /** How a run differs from the real thing: the bugs that are planted to see whether the checks find them. */
 export interface Plants {
   /** Defaults to the real core. */
-  readonly createRaft?: (options: RaftOptions, initial: InitialState) => Pick<Raft, 'step' | 'status'>;
+  readonly createRaft?: (options: RaftOptions, initial: InitialState) => Core;
   /** Defaults to the real state machine. */
   readonly createStateMachine?: () => StateMachinePort;
   /** Defaults to a disk that tells the truth. */
   readonly lies?: DiskLies;
+  /** What is remembered of other disks. Defaults to the real memory. */
+  readonly createMemory?: (remembered: readonly RememberedDisk[]) => DiskMemory;
+  /** What a member says of its own disk. Defaults to what the real loop says. */
+  readonly claimOf?: (replica: Replica, core: Core) => Standing;
 }
 
 export interface RunOptions {
@@ -59,6 +70,8 @@ export interface Run {
   /** How often a member died at each boundary. */
   readonly deaths: ReadonlyMap<Boundary, number>;
   readonly snapshotsInstalled: number;
+  /** Members that came back with an older copy of their disks, and were refused. */
+  readonly olderDisksRefused: number;
 }
 
 const honest: DiskLies = { acknowledgesBeforeSync: false, forgetsVotes: false };
@@ -82,6 +95,7 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
   const members = new Map<MemberId, SimulatedMember>();
   let crashProbability = settings.crashProbability;
   let snapshotsInstalled = 0;
+  let olderDisksRefused = 0;
   const world: World = {
     timeline,
     random,
@@ -91,6 +105,8 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
     settings: settings.member,
     createRaft: plants.createRaft ?? ((options, initial) => new Raft(options, initial)),
     createStateMachine: plants.createStateMachine ?? (() => new StateMachine()),
+    createMemory: plants.createMemory ?? ((remembered) => new DiskMemory(remembered)),
+    claimOf: plants.claimOf ?? ((replica) => replica.standing),
     members,
     dies: (_member, boundary) => {
       // A switch of the whole state is rare: there it must be likelier to be seen at all.
@@ -102,13 +118,17 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
     },
     installed: () => snapshotsInstalled++,
     died: (member) => faults.died(member),
+    refused: () => olderDisksRefused++,
     trace: line,
   };
   const founded = foundingTables(ids);
   const hardState: HardState = { term: 1 as Term, votedFor: null };
   for (const id of ids) {
     const log = new LogDisk({ index: 1 as Index, term: 1 as Term }, hardState, plants.lies ?? honest);
-    members.set(id, new SimulatedMember(id, world, { log, state: new StateDisk(founded) }, clients.answersOf(id)));
+    members.set(
+      id,
+      new SimulatedMember(id, world, { log, state: new StateDisk(founded), seen: new SeenDisk() }, clients.answersOf(id)),
+    );
   }
   const list = [...members.values()];
   const faults = new Faults(timeline, random, network, list, electionMs, line);
@@ -159,6 +179,7 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
     faults: faults.counts,
     deaths,
     snapshotsInstalled,
+    olderDisksRefused,
   };
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type ByteReader, equalBytes, MalformedBytes } from '@env-cli/support';
 
 import { isMissing, replaceFileAsync } from './durable-file.ts';
-import { idBytes, type Identity } from './identity.ts';
+import { type FoundedIdentity, idBytes } from './identity.ts';
 import { type MetaPages, parseMetaPages } from './meta-pages.ts';
 import { readPositionBytes, type StorePosition, writePosition } from './position.ts';
 import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
@@ -18,7 +18,7 @@ export interface Checkpoint {
 }
 
 /** Whose state it is. A state does not move to another cluster or member. */
-export type StateOwner = Pick<Identity, 'clusterId' | 'memberId'>;
+export type StateOwner = Pick<FoundedIdentity, 'clusterId' | 'memberId'>;
 
 export const checkpointFileName = 'CHECKPOINT';
 const kind = { magic: 'envcliCP', format: 1 };

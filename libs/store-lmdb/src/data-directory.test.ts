@@ -4,8 +4,9 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, syml
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-import { DataDirectory } from './data-directory.ts';
-import { readIdentity } from './identity.ts';
+import { DataDirectory, markFounded } from './data-directory.ts';
+import { encodeIdentity, readIdentity } from './identity.ts';
+import { seal } from './sealed-bytes.ts';
 import { DataDirectoryRefused } from './refusal.ts';
 import { Child } from './testing/child.ts';
 import { owner } from './testing/fixture.ts';
@@ -38,8 +39,18 @@ function refusalOf(act: () => unknown): DataDirectoryRefused {
 function claimed(): string {
   const path = join(temporaryDirectory(), 'data');
   const directory = DataDirectory.open(path, { ...small, bootstrapped: false });
-  directory.claim(owner);
+  directory.claim({ ...owner, clusterId: null });
   directory.close();
+  return path;
+}
+
+/** One that was founded: with all that it must have then. */
+function founded(): string {
+  const path = claimed();
+  for (const name of ['founding', 'CURRENT']) writeFileSync(join(path, name), 'state-000001\n');
+  for (const name of ['log', 'state-000001']) mkdirSync(join(path, name));
+  writeFileSync(join(path, 'log', '0000000000000001.log'), '');
+  markFounded(path, owner.clusterId);
   return path;
 }
 
@@ -109,7 +120,8 @@ describe('one at a time works on a directory', () => {
 describe('a directory knows whose it is', () => {
   test('what was claimed is read again', () => {
     const path = claimed();
-    expect(open(path, true).identity).toEqual(owner);
+    expect(open(path, true).identity).toEqual({ ...owner, clusterId: null });
+    expect(open(founded(), true).identity).toEqual(owner);
   });
 
   test.each([
@@ -117,7 +129,7 @@ describe('a directory knows whose it is', () => {
     ['member', { memberId: 8 }, 'other-member', 'it belongs to member 7, this is member 8'],
     ['disk', { diskId: new Uint8Array(16).fill(1) }, 'other-disk', 'add the member again'],
   ])('that of another %s is refused', (_whose, expected, code, says) => {
-    const directory = open(claimed(), true);
+    const directory = open(founded(), true);
     directory.expect({});
     directory.expect(owner);
     const refusal = refusalOf(() => directory.expect(expected));
@@ -132,13 +144,60 @@ describe('a directory knows whose it is', () => {
     expect(readdirSync(path).toSorted()).toEqual(['identity', 'lock', 'reserve']);
   });
 
-  test('an empty one of a member that was there before is a wiped disk', () => {
+  test('an empty one is only taken to found a cluster, and both that it can be are said', () => {
     const path = claimed();
     rmSync(join(path, 'identity'));
     const refusal = refusalOf(() => open(path, true));
     expect(refusal.code).toBe('directory-wiped');
-    expect(refusal.message).toContain('Remove this member from the cluster');
+    expect(refusal.message).toMatch(/first start of a new cluster.* with --bootstrap.*--members=1=HOST:PORT/);
+    expect(refusal.message).toMatch(/been part of a cluster.*--data-dir.*Remove this member from the cluster/);
     expect(open(path, false).identity).toBeNull();
+  });
+
+  const parts = ['log', 'state-000001', 'CURRENT', 'founding'];
+  test.each([
+    ['log', ['log'], 'Remove this member from the cluster'],
+    ['state', ['state-000001'], 'Remove this member from the cluster'],
+    ['CURRENT', ['CURRENT'], 'If state-000001 is whole, write its name into CURRENT'],
+    ['founding', ['founding'], 'Copy founding from the data directory of another member'],
+    ['log, state, CURRENT and founding', parts, 'Remove this member from the cluster'],
+  ])('one that was founded and has lost its %s is refused', (_what, gone, next) => {
+    for (const bootstrapped of [true, false]) {
+      const path = founded();
+      for (const name of gone) rmSync(join(path, name), { recursive: true });
+      const refusal = refusalOf(() => open(path, bootstrapped));
+      expect(refusal.code).toBe('directory-incomplete');
+      expect(refusal.message).toContain(`${path}: it has been part of cluster ${'c1'.repeat(16)}, and lost `);
+      expect(refusal.message).toContain(next);
+    }
+  });
+
+  test('one that has lost the content of its log is refused', () => {
+    const path = founded();
+    rmSync(join(path, 'log', '0000000000000001.log'));
+    expect(refusalOf(() => open(path)).message).toContain('and lost log');
+  });
+
+  test('one with a log whose identity is from before the founding, which is gone, is refused', () => {
+    const path = founded();
+    writeFileSync(join(path, 'identity'), encodeIdentity({ ...owner, clusterId: null }));
+    // As a crash leaves it between the founding and the mark of it.
+    open(path, true).close();
+    rmSync(join(path, 'founding'));
+    expect(refusalOf(() => open(path)).code).toBe('directory-incomplete');
+  });
+
+  test('until it has given its word it may form a cluster by another list, and then no more', () => {
+    const path = claimed();
+    const other = new Uint8Array(16).fill(0xf2);
+    const directory = open(path);
+    directory.formAs(other);
+    expect(readIdentity(path)).toEqual({ ...owner, clusterId: null, formingId: other });
+    writeFileSync(join(path, 'founder'), '');
+    directory.formAs(other);
+    const refusal = refusalOf(() => directory.formAs(owner.formingId));
+    expect(refusal.code).toBe('other-forming');
+    expect(refusal.message).toContain('Start it with the list and the token that it was started with first');
   });
 
   test.each(['log', 'state-000001', 'CURRENT'])('one with %s but no identity is refused', (name) => {
@@ -151,7 +210,7 @@ describe('a directory knows whose it is', () => {
   });
 
   test('an identity with any byte changed, or cut off anywhere, is refused', () => {
-    const path = claimed();
+    const path = founded();
     const file = join(path, 'identity');
     const bytes = readFileSync(file);
     for (let at = 0; at < bytes.length; at++) {
@@ -163,6 +222,22 @@ describe('a directory knows whose it is', () => {
     }
     writeFileSync(file, bytes);
     expect(readIdentity(path)).toEqual(owner);
+  });
+
+  test('an identity of an earlier or a later build is refused as such', () => {
+    const path = founded();
+    for (const [format, says] of [
+      [1, 'an earlier build (format 1, this one reads 2). Go on with the build that made it'],
+      [3, 'a later build (format 3, this one reads 2). Start the member with that build'],
+    ] as const) {
+      writeFileSync(
+        join(path, 'identity'),
+        seal({ magic: 'envcliID', format }, (writer) => writer.u32(7)),
+      );
+      const refusal = refusalOf(() => open(path));
+      expect(refusal.code).toBe('identity-format');
+      expect(refusal.message).toContain(says);
+    }
   });
 
   test('a log that begins after the state ends is refused', () => {

@@ -3,17 +3,14 @@ import { dirname, join, resolve } from 'node:path';
 import { assert, equalBytes, hexOf } from '@env-cli/support';
 
 import { isMissing, removeIfThere, syncDirectory, temporaryPrefix } from './durable-file.ts';
-import { type Identity, readIdentity, writeIdentity } from './identity.ts';
+import { type FoundedIdentity, type Identity, identityFileName, readIdentity, writeIdentity } from './identity.ts';
 import { DirectoryLock } from './lock.ts';
 import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
 import { Reserve } from './reserve.ts';
 import { spoolPrefix } from './spool.ts';
 
 export interface DataDirectoryOptions {
-  /**
-   * Whether the configuration says that this member has been part of its cluster before. Then an empty directory is a
-   * wiped disk, and refused.
-   */
+  /** False to found a cluster with it: only then an empty directory is taken. Otherwise it may be a disk that was wiped. */
   readonly bootstrapped: boolean;
   /** Room kept for a full disk. Defaults to 16 MiB; 0 keeps none. */
   readonly reserveBytes?: number;
@@ -21,8 +18,16 @@ export interface DataDirectoryOptions {
 
 const reserveBytesDefault = 16 * 2 ** 20;
 
+/** What the cluster was founded with: the data of its first entry. Made before log and state are. */
+const foundingFileName = 'founding';
+/** Which disk of the founder is followed. */
+const promiseFileName = 'founder';
+const currentFileName = 'CURRENT';
+const logName = 'log';
+
 /**
- * The directory that holds all of a member: `identity`, `log/`, `state-…/` named by `CURRENT`, `reserve`, `lock`.
+ * The directory that holds all of a member: `identity`, `founder`, `founding`, `log/`, `state-…/` named by `CURRENT`, `seen-disks`,
+ * `reserve`, `lock`.
  *
  * It is the member's own: mode 0700, one process at a time, and never another member's, another cluster's or another day's.
  * The thread that opens it holds its lock; it outlives the threads that use what is inside.
@@ -51,6 +56,7 @@ export class DataDirectory {
     try {
       const identity = usable(absolute, () => readIdentity(absolute));
       if (identity === null) refuseLostIdentity(absolute, options.bootstrapped);
+      else usable(absolute, () => refuseLostParts(absolute, identity));
       usable(absolute, () => removeLeftovers(absolute));
       const reserve = new Reserve(absolute, options.reserveBytes ?? reserveBytesDefault);
       if (!usable(absolute, () => reserve.ensure()))
@@ -67,20 +73,44 @@ export class DataDirectory {
     return this.#identity;
   }
 
-  /** Writes whose directory it is: once, before a log or a state is made in it. Durable when it returns. */
-  claim(identity: Identity): void {
+  /** Writes whose directory it is, before anything else of the member is made in it. Durable when it returns. */
+  claim(identity: Identity & { readonly clusterId: null }): void {
     assert(this.#identity === null, 'a data directory is claimed once');
     writeIdentity(this.path, identity);
     this.#identity = identity;
   }
 
+  /**
+   * Lets a directory that no cluster was founded with form one by another list or token than it began with. Refuses it when this member
+   * has given its word in the first forming: that one may have come to its end elsewhere.
+   */
+  formAs(formingId: Uint8Array): void {
+    const found = this.#identity;
+    assert(found !== null && found.clusterId === null, 'what is founded is formed');
+    if (equalBytes(found.formingId, formingId)) return;
+    const there = partsOf(this.path);
+    // Founded all but for the mark of it: no list is needed any more.
+    if (there.includes(foundingFileName)) return;
+    if (there.includes(promiseFileName)) {
+      const what = 'it took part in forming a cluster with another list of members or another token';
+      const next =
+        'Start it with the list and the token that it was started with first. If that cluster never came to be, remove the data directories of ' +
+        'all its members and start them again.';
+      throw new DataDirectoryRefused('other-forming', this.path, what, next);
+    }
+    const identity = { ...found, formingId };
+    writeIdentity(this.path, identity);
+    this.#identity = identity;
+  }
+
   /** Refuses the directory if it is not the one that the caller knows of. What is not given is not compared. */
-  expect(expected: Partial<Identity>): void {
+  expect(expected: Partial<FoundedIdentity>): void {
     const found = this.#identity;
     assert(found !== null, 'a data directory is claimed before it is compared');
     const { clusterId, memberId, diskId } = expected;
-    if (clusterId !== undefined && !equalBytes(clusterId, found.clusterId)) {
-      const what = `it belongs to cluster ${hexOf(found.clusterId)}, this member to ${hexOf(clusterId)}`;
+    if (clusterId !== undefined && (found.clusterId === null || !equalBytes(clusterId, found.clusterId))) {
+      const whose = found.clusterId === null ? 'no cluster yet' : `cluster ${hexOf(found.clusterId)}`;
+      const what = `it belongs to ${whose}, this member to ${hexOf(clusterId)}`;
       throw new DataDirectoryRefused('other-cluster', this.path, what, 'Start it with the directory of its own cluster.');
     }
     if (memberId !== undefined && memberId !== found.memberId) {
@@ -107,6 +137,17 @@ export class DataDirectory {
   close(): void {
     this.#lock.release();
   }
+}
+
+/**
+ * Records that a directory is founded: from now on it must have its log, its state and its founding. So it is called when all of these
+ * are durable, and before the first vote is given. Durable when it returns; nothing changes when it was done before.
+ */
+export function markFounded(path: string, clusterId: Uint8Array): void {
+  const found = readIdentity(path);
+  assert(found !== null, 'a data directory is claimed before it is founded');
+  if (found.clusterId === null) writeIdentity(path, { ...found, clusterId });
+  else assert(equalBytes(found.clusterId, clusterId), 'a data directory is founded once');
 }
 
 function makeIfMissing(path: string): void {
@@ -149,26 +190,65 @@ function removeLeftovers(path: string): void {
   }
 }
 
+/** What is there of a member's data besides its identity. */
+function partsOf(path: string): string[] {
+  const parts = [logName, currentFileName, foundingFileName, promiseFileName];
+  return readdirSync(path).filter((name) => parts.includes(name) || name.startsWith('state-'));
+}
+
 function refuseLostIdentity(path: string, bootstrapped: boolean): void {
-  const rest = readdirSync(path).filter((name) => name === 'log' || name === 'CURRENT' || name.startsWith('state-'));
+  const rest = partsOf(path);
   if (rest.length > 0) {
-    const what = `there are ${rest.join(', ')}, but no identity that says whose`;
     throw new DataDirectoryRefused(
       'identity-missing',
       path,
-      what,
-      `Put identity back from a copy of this very directory. ${repairByReplacement}`,
+      `there are ${rest.join(', ')}, but no ${identityFileName} that says whose`,
+      `Put ${identityFileName} back from a copy of this very directory. ${repairByReplacement}`,
     );
   }
   if (bootstrapped) {
-    throw new DataDirectoryRefused(
-      'directory-wiped',
-      path,
-      'it is empty, but this member has been part of a cluster',
-      repairByReplacement,
-    );
+    const next =
+      'Is this the first start of a new cluster? Then start each of its members with --bootstrap, once, and all with the same --members ' +
+      '(--members=1=HOST:PORT,2=HOST:PORT,3=HOST:PORT; a cluster of one needs none). Has this member been part of a cluster? Then its disk is lost, ' +
+      `or --data-dir names another place than before: correct that, or else: ${repairByReplacement}`;
+    throw new DataDirectoryRefused('directory-wiped', path, 'it is empty, and this start does not found a cluster', next);
   }
 }
+
+/** Log, state and founding are made in a directory before it is founded, and in none that has no founding. */
+function refuseLostParts(path: string, { clusterId }: Identity): void {
+  const parts = partsOf(path);
+  const states = parts.filter((name) => name.startsWith('state-'));
+  if (clusterId === null) {
+    const made = parts.filter((name) => name === logName || name === currentFileName || states.includes(name));
+    if (made.length === 0 || parts.includes(foundingFileName)) return;
+    const what = `there are ${made.join(', ')}, but ${foundingFileName} is gone and ${identityFileName} is from before the founding`;
+    throw new DataDirectoryRefused('directory-incomplete', path, what, repairByCopy);
+  }
+  const missing = [logName, currentFileName, foundingFileName].filter(
+    (name) => !parts.includes(name) || isEmptyDirectory(join(path, name)),
+  );
+  if (states.length === 0) missing.push('state-…');
+  if (missing.length === 0) return;
+  const what = `it has been part of cluster ${hexOf(clusterId)}, and lost ${missing.join(', ')}`;
+  throw new DataDirectoryRefused('directory-incomplete', path, what, nextWithout(missing, states));
+}
+
+function nextWithout(missing: readonly string[], states: readonly string[]): string {
+  const [only] = missing;
+  // Neither of these holds a vote.
+  if (missing.length === 1 && only === foundingFileName)
+    return `Copy ${foundingFileName} from the data directory of another member of this cluster: it is the same on all of them.`;
+  if (missing.length === 1 && only === currentFileName)
+    return `If ${states.join(' or ')} is whole, write its name into ${currentFileName}.`;
+  return repairByCopy;
+}
+
+function isEmptyDirectory(path: string): boolean {
+  return statSync(path).isDirectory() && readdirSync(path).length === 0;
+}
+
+const repairByCopy = `If something moved them away, put back what was moved, and no older copy of it. Otherwise: ${repairByReplacement}`;
 
 function refuseFullDisk(path: string, reserveBytes: number, reserve: Reserve): never {
   const what = `the disk has ${reserve.freeBytes()} bytes left, too few to keep a reserve of ${reserveBytes} bytes`;

@@ -1,12 +1,13 @@
-export { DataDirectory, type DataDirectoryOptions } from './data-directory.ts';
+export { DataDirectory, markFounded, type DataDirectoryOptions } from './data-directory.ts';
 export { replaceFile } from './durable-file.ts';
 export { StoreFailed, type StoreFailureCode } from './failure.ts';
-export { type Identity } from './identity.ts';
+export { type FoundedIdentity, type Identity } from './identity.ts';
 export { installSnapshot } from './install.ts';
 export { type Pin } from './pin.ts';
 export { type ReadPosition, type StorePosition } from './position.ts';
 export { StoreReader } from './reader.ts';
 export { DataDirectoryRefused, type RefusalCode, repairByReplacement } from './refusal.ts';
+export { readSeenDisks, writeSeenDisks } from './seen-disks.ts';
 export { newSpoolPath, spool, SpoolReader, SpoolReceiver } from './spool.ts';
 export { openState } from './state-directory.ts';
 export { type Store, type StoreOptions } from './store.ts';

@@ -8,12 +8,18 @@ export type RefusalCode =
   | 'directory-locked'
   /** There is no room for the reserve that lets a member stop cleanly on a full disk. */
   | 'no-room'
-  /** Nothing is there although this member has been part of a cluster. */
+  /** Nothing is there, and the member was not told to found a cluster. */
   | 'directory-wiped'
+  /** It was part of a cluster, and has lost its log, its state or what it was founded with. */
+  | 'directory-incomplete'
   /** There are a log or a state, but not the file that says whose. */
   | 'identity-missing'
   /** `identity` has another format or a wrong checksum. */
   | 'identity-damaged'
+  /** `identity` was made by an earlier or a later build. */
+  | 'identity-format'
+  /** It was begun to form a cluster with another list of members or another token. */
+  | 'other-forming'
   /** It belongs to another cluster. */
   | 'other-cluster'
   /** It belongs to another member. */

@@ -7,6 +7,16 @@ export interface SealedKind {
   readonly format: number;
 }
 
+/** It is of this kind and whole, and of a format that this program does not read. */
+export class OtherFormat extends MalformedBytes {
+  readonly format: number;
+
+  constructor(format: number, readable: number) {
+    super(`its format is ${format}, this program reads ${readable}`);
+    this.format = format;
+  }
+}
+
 /** Frames a small file: kind, format, what `write` adds, CRC-32 of it all. */
 export function seal(kind: SealedKind, write: (writer: ByteWriter) => void): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter().text(kind.magic).u16(kind.format);
@@ -15,7 +25,7 @@ export function seal(kind: SealedKind, write: (writer: ByteWriter) => void): Uin
   return writer.raw(body).u32(crc32(body)).take();
 }
 
-/** Opens what {@link seal} framed. Throws `MalformedBytes` on another kind, another format or a wrong checksum. */
+/** Opens what {@link seal} framed. Throws `MalformedBytes` on another kind or a wrong checksum, {@link OtherFormat} on another format. */
 export function unseal<T>(kind: SealedKind, bytes: Uint8Array, read: (reader: ByteReader) => T): T {
   const bodyBytes = bytes.length - 4;
   if (bodyBytes < 0) throw new MalformedBytes('it is cut off');
@@ -25,7 +35,7 @@ export function unseal<T>(kind: SealedKind, bytes: Uint8Array, read: (reader: By
   const reader = new ByteReader(bytes.subarray(0, bodyBytes));
   if (reader.text() !== kind.magic) throw new MalformedBytes('it is of another kind');
   const format = reader.u16();
-  if (format !== kind.format) throw new MalformedBytes(`its format is ${format}, this program reads ${kind.format}`);
+  if (format !== kind.format) throw new OtherFormat(format, kind.format);
   const value = read(reader);
   reader.end();
   return value;

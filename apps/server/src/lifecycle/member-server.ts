@@ -9,6 +9,7 @@ import { addReflection, apiServices, HealthService } from '../health.ts';
 import { refuseAccusedMember } from '../integrity/accused-member.ts';
 import { IntegrityWatch } from '../integrity/integrity-watch.ts';
 import type { Member } from '../member/member.ts';
+import { MemberRefused } from '../member/member-refused.ts';
 import { startMember } from '../member/start-member.ts';
 import { createDefaultMirror } from '../mirrors/default-mirror.ts';
 import { forbiddenFolders } from '../mirrors/forbidden-folders.ts';
@@ -79,7 +80,11 @@ export class MemberServer {
     const isFounding = options['server.bootstrap'] && !existsSync(join(options['server.data_dir'], 'identity'));
     const member = await this.#startMember();
     this.#member = member;
-    member.stopped.catch((error: unknown) => this.#fail(error instanceof Error ? error.message : String(error)));
+    member.stopped.catch((error: unknown) => {
+      // Others found out whose disk this is, or of which day: at the start or a moment later is the same.
+      if (error instanceof MemberRefused) this.#failed.reject(new StartRefused('data', error.message));
+      else this.#fail(error instanceof Error ? error.message : String(error));
+    });
     await refuseAccusedMember(member);
     this.#integrity = new IntegrityWatch(member, {
       markIntervalMs: options['storage.hash_check_interval'],

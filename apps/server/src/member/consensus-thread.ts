@@ -3,19 +3,19 @@ import { featureLevelMax } from '@env-cli/environments';
 import { LogFile } from '@env-cli/log-file';
 import { GrpcPeers } from '@env-cli/peers-grpc';
 import type { Entry, Index, MemberId, Raft } from '@env-cli/raft';
-import { Formation, Replica, type ReplicaView } from '@env-cli/replica';
+import { Replica, type ReplicaView } from '@env-cli/replica';
+import { markFounded } from '@env-cli/store-lmdb';
 
 import { ApiOutbox } from './api-outbox.ts';
 import { buffersOf, flattenEntries } from './flat.ts';
-import { form } from './forming.ts';
-import { composeFounding, FoundingFiles, readFounding } from './founding.ts';
+import { readFounding } from './founding.ts';
 import { LoopDelay } from './loop-delay.ts';
 import type { MemberView } from './member.ts';
-import { MemberRefused } from './member-refused.ts';
 import { Neighbours } from './neighbours.ts';
 import { PeerDoor } from './peer-door.ts';
 import { processMs } from './process-clock.ts';
 import { configurationOf, startRaft } from './raft-start.ts';
+import { SeenDisks } from './seen-disks.ts';
 import { SnapshotTraffic } from './snapshot-traffic.ts';
 import { SyncFigures } from './sync-figures.ts';
 import type { ApiToConsensus, ApplyToConsensus, ConsensusStart, ConsensusToApply } from './thread-messages.ts';
@@ -35,6 +35,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
   readonly #figures: SyncFigures;
   readonly #peers: GrpcPeers;
   readonly #neighbours: Neighbours;
+  readonly #seen: SeenDisks;
   readonly #snapshots: SnapshotTraffic;
   readonly #outbox: ApiOutbox;
   readonly #replica: Replica;
@@ -53,6 +54,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     this.#figures = parts.figures;
     this.#peers = peers;
     this.#neighbours = neighbours;
+    this.#seen = parts.seen;
     this.#outbox = new ApiOutbox(start.api, (view) => this.#describe(view));
     this.#snapshots = new SnapshotTraffic({
       dataDir: start.dataDir,
@@ -87,33 +89,39 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
 
   static async open(start: ConsensusStart, host: ThreadHost): Promise<ConsensusThread> {
     const figures = new SyncFigures();
-    const files = new FoundingFiles(start.dataDir);
-    const { clusterId, memberId, diskId, apiAddress, state } = start;
+    const { formingId, clusterId, memberId, diskId, apiAddress, startNonce, state, founding } = start;
     const log = await LogFile.open({
       directory: join(start.dataDir, 'log'),
       identity: { clusterId, memberId, diskId },
       onFailure: (failure) => host.fail(failure),
       // A log that a founded member lost held its votes: it is not made anew.
-      createIfEmpty: files.founding === null && state.appliedIndex === 0,
+      createIfEmpty: !start.isFounded && state.appliedIndex === 0,
       options: {
         onSync: (milliseconds, bytes) => figures.add(milliseconds, bytes),
         ...(start.logSegmentBytes === null ? {} : { segmentBytes: start.logSegmentBytes }),
       },
     });
-    const neighbours = new Neighbours({ clusterId, memberId, diskId, apiAddress, featureLevelMax });
-    const door = new PeerDoor(neighbours, host);
+    const neighbours = new Neighbours({ formingId, clusterId, memberId, diskId, apiAddress, featureLevelMax, startNonce });
+    const door = new PeerDoor(memberId, neighbours, host);
     const peers = await GrpcPeers.listen({ listen: start.listen, nowMs: processMs, random: Math.random }, door);
     host.atEnd(() => peers.close());
-    const founding = files.founding ?? (await found(start, host, files, peers, door));
     const members = state.members.length > 0 ? state.members : readFounding(founding).members;
     neighbours.know(members, state.featureLevel);
     const raft = await startRaft(start, log, founding, members);
-    const thread = new ConsensusThread({ start, host, log, figures, peers, neighbours, raft });
+    // State, log and first entry are on disk, and the core has not taken a step.
+    markFounded(start.dataDir, clusterId);
+    const seen = new SeenDisks(
+      start.dataDir,
+      (message) => host.log('warn', message),
+      () => door.noteFollowers(),
+    );
+    const thread = new ConsensusThread({ start, host, log, figures, peers, neighbours, raft, seen });
     host.atEnd(() => thread.#halt());
     door.open({
       founding,
       replica: thread.#replica,
       snapshots: thread.#snapshots,
+      memory: seen.memory,
       connectionsChanged: () => thread.#connectionsChanged(),
     });
     peers.setMembers(neighbours.others);
@@ -140,6 +148,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     this.#halt();
     await this.#snapshots.close();
     await this.#peers.close();
+    await this.#seen.close();
     await this.#log.close();
     this.#start.apply.close();
     this.#start.api.close();
@@ -224,6 +233,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
   #halt(): void {
     this.#halted = true;
     clearInterval(this.#ticker);
+    this.#seen.halt();
     this.#delay.close();
   }
 }
@@ -236,38 +246,5 @@ interface Parts {
   readonly peers: GrpcPeers;
   readonly neighbours: Neighbours;
   readonly raft: Raft;
-}
-
-/** Waits until the cluster has its first entry; this member may be the one that makes it. */
-async function found(
-  start: ConsensusStart,
-  host: ThreadHost,
-  files: FoundingFiles,
-  peers: GrpcPeers,
-  door: PeerDoor,
-): Promise<Uint8Array> {
-  const { clusterId, memberId, diskId, apiAddress, startNonce, initialMembers } = start;
-  if (!initialMembers.some((member) => member.memberId === memberId)) {
-    const message =
-      `member ${memberId} has not been part of a cluster yet, and is not among the members that found one ` +
-      `(${initialMembers.map((member) => member.memberId).join(', ') || 'none are given'}). Give all of them the same list, with this member in it.`;
-    throw new MemberRefused('not-a-founder', message);
-  }
-  const formation = new Formation(
-    {
-      clusterId,
-      memberId,
-      diskId,
-      apiAddress,
-      featureLevel: featureLevelMax,
-      initialMembers,
-      compose: (members) => composeFounding({ clusterId, memberId, startNonce, wallMs: Date.now() }, members),
-      read: readFounding,
-    },
-    files,
-  );
-  door.form(formation);
-  const founding = await form(formation, peers, (message) => host.log('info', message));
-  host.log('info', 'the cluster is founded');
-  return founding;
+  readonly seen: SeenDisks;
 }

@@ -1,7 +1,11 @@
-import type { GrpcPeers } from '@env-cli/peers-grpc';
-import type { Formation } from '@env-cli/replica';
+import { featureLevelMax } from '@env-cli/environments';
+import { GrpcPeers, type PeersHost, type SnapshotSink } from '@env-cli/peers-grpc';
+import { Formation, type Hello, type HelloAnswer, type HelloRefusal, noStanding, type Standing } from '@env-cli/replica';
 
+import { composeFounding, type FoundingFiles, readFounding } from './founding.ts';
 import { MemberRefused } from './member-refused.ts';
+import { processMs } from './process-clock.ts';
+import type { ThreadLog } from './thread-messages.ts';
 
 /** Milliseconds between two rounds of asking, and the longest that one is waited for. */
 const roundMs = 200;
@@ -9,12 +13,63 @@ const answerMs = 1_000;
 /** Milliseconds between two messages that say for whom is waited. */
 const reportMs = 10_000;
 
+export interface FormingOptions {
+  readonly formingId: Uint8Array;
+  readonly memberId: number;
+  readonly diskId: Uint8Array;
+  readonly apiAddress: string;
+  readonly startNonce: number;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** The members that the cluster begins with; empty when this member was not told to found one. */
+  readonly initialMembers: readonly { readonly memberId: number; readonly address: string }[];
+  readonly files: FoundingFiles;
+  readonly log: (log: ThreadLog) => void;
+  /** Is given what ends the waiting. */
+  readonly onBegun: (peers: { close(): Promise<void> }) => void;
+}
+
 /**
- * Asks the initial members until the cluster's first entry is known, and answers it.
+ * Waits until the cluster has its first entry, which is kept then, and answers it; this member may be the one that makes it. Nothing else of the member
+ * exists yet: log, state and peers all carry the cluster's id.
  *
- * Rejects when the peers are closed, and when another member says that this one's disk is not the one that the cluster was founded with.
+ * Rejects when it is ended, and when another member says that this one's disk is not the one that the cluster was founded with.
  */
-export async function form(formation: Formation, peers: GrpcPeers, report: (message: string) => void): Promise<Uint8Array> {
+export async function formCluster(options: FormingOptions): Promise<Uint8Array> {
+  const { memberId, initialMembers, files, log } = options;
+  if (!initialMembers.some((member) => member.memberId === memberId)) {
+    const message =
+      `member ${memberId} has not been part of a cluster yet, and is not among the members that found one ` +
+      `(${initialMembers.map((member) => member.memberId).join(', ') || 'none are given'}). Start all of them with --bootstrap and the same --members, with this member in it.`;
+    throw new MemberRefused('not-a-founder', message);
+  }
+  const formation = new Formation(
+    {
+      ...options,
+      featureLevel: featureLevelMax,
+      compose: (members) => composeFounding({ memberId, startNonce: options.startNonce, wallMs: Date.now() }, members),
+      read: readFounding,
+    },
+    files,
+  );
+  const founding = formation.founding ?? (await meet(formation, options));
+  log({ level: 'info', message: 'the cluster is founded' });
+  return founding;
+}
+
+async function meet(formation: Formation, { listen, log, onBegun }: FormingOptions): Promise<Uint8Array> {
+  const report = (message: string): void => log({ level: 'info', message });
+  const door = new FormingDoor(formation, (message) => log({ level: 'warn', message }));
+  const peers = await GrpcPeers.listen({ listen, nowMs: processMs, random: Math.random }, door);
+  onBegun(peers);
+  try {
+    return await form(formation, peers, report);
+  } finally {
+    await peers.close();
+  }
+}
+
+/** Asks the initial members until the cluster's first entry is known, and answers it. */
+async function form(formation: Formation, peers: GrpcPeers, report: (message: string) => void): Promise<Uint8Array> {
   let reportedMs = performance.now();
   while (!peers.closed) {
     if (formation.founding !== null) return formation.founding;
@@ -22,7 +77,8 @@ export async function form(formation: Formation, peers: GrpcPeers, report: (mess
       const answer = await peers.hello(member, answerMs).catch(() => null);
       if (answer === null) return `member ${member.memberId} at ${member.address} does not answer`;
       const refusal = 'refusal' in answer ? answer.refusal : formation.answered(answer.welcome);
-      if (refusal?.code === 'other-disk') throw new MemberRefused(refusal.code, refusal.message);
+      if (refusal?.code === 'other-disk' || refusal?.code === 'older-disk')
+        throw new MemberRefused(refusal.code, refusal.message);
       return refusal?.message ?? null;
     });
     const problems = (await Promise.all(rounds)).filter((problem) => problem !== null);
@@ -35,3 +91,54 @@ export async function form(formation: Formation, peers: GrpcPeers, report: (mess
   }
   throw new MemberRefused('stopped', 'the member was stopped before its cluster was formed');
 }
+
+/** Who stands at a member's door before its cluster is founded: whoever wants more than to be told who is there comes too early. */
+class FormingDoor implements PeersHost {
+  readonly #formation: Formation;
+  readonly report: (message: string) => void;
+
+  constructor(formation: Formation, report: (message: string) => void) {
+    this.#formation = formation;
+    this.report = report;
+  }
+
+  hello(toMemberId: number): Hello {
+    return this.#formation.hello(toMemberId);
+  }
+
+  greet(hello: Hello): HelloAnswer {
+    return this.#formation.heard(hello);
+  }
+
+  refuse(): HelloRefusal {
+    return notFormed;
+  }
+
+  standing(): Standing {
+    return noStanding;
+  }
+
+  snapshotOffered(): Promise<SnapshotSink> {
+    return Promise.reject(new MemberRefused(notFormed.code, notFormed.message));
+  }
+
+  snapshotArrived(): Promise<string | null> {
+    return Promise.resolve(notFormed.message);
+  }
+
+  // Only on streams that were let in, and none is.
+  begun(): void {}
+  received(): void {}
+  stands(): void {}
+  unreachable(): void {}
+  forwarded(): void {}
+  forwardAnswered(): void {}
+  forwardsBroken(): void {}
+  met(): void {}
+  refusedBy(): void {}
+}
+
+export const notFormed: HelloRefusal = {
+  code: 'not-formed',
+  message: 'this member does not have the first entry of the cluster yet',
+};

@@ -22,10 +22,10 @@ const promiseFile = 'founder';
 const idBytes = 16;
 
 /**
- * The id of the cluster that these members found. Everybody who starts with the same list and the same token comes to the
- * same id, so that members of clusters that were founded apart refuse one another from the first word on.
+ * By what members that found a cluster know one another before it has an id. Everybody who starts with the same list and the same token
+ * comes to the same, so that members of clusters that are founded apart refuse one another from the first word on.
  */
-export function foundedClusterId(
+export function formingIdOf(
   token: string,
   members: readonly { readonly memberId: number; readonly address: string }[],
 ): Uint8Array {
@@ -34,9 +34,9 @@ export function foundedClusterId(
   return new Uint8Array(createHash('sha256').update(writer.take()).digest().subarray(0, idBytes));
 }
 
-/** The first entry's data: the one `bootstrap` command. */
+/** The first entry's data: the one `bootstrap` command, with a cluster id that is drawn here. */
 export function composeFounding(
-  founder: { readonly clusterId: Uint8Array; readonly memberId: number; readonly startNonce: number; readonly wallMs: number },
+  founder: { readonly memberId: number; readonly startNonce: number; readonly wallMs: number },
   members: readonly MemberIdentity[],
 ): Uint8Array {
   const command = encodeCommand({
@@ -51,7 +51,7 @@ export function composeFounding(
     reason: new Uint8Array(),
     body: {
       kind: 'bootstrap',
-      clusterId: founder.clusterId,
+      clusterId: new Uint8Array(randomBytes(idBytes)),
       members,
       hashKey: new Uint8Array(randomBytes(32)),
       featureLevel: featureLevelMax,

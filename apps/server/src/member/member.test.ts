@@ -1,8 +1,11 @@
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, cpSync, existsSync, openSync, readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { positionOf, type StateHashes } from '@env-cli/environments';
+import { readMembers } from '@env-cli/keyspace';
+import { readSeenDisks } from '@env-cli/store-lmdb';
+import { equalBytes } from '@env-cli/support';
 
 import { type Member, MemberUnavailable } from './member.ts';
 import { eventually, Members, need, setting, soon } from './testing/members.ts';
@@ -134,7 +137,7 @@ describe('a member that should not be there', () => {
       found: { members: found!.members, token: 'another' },
       signal: abort.signal,
     });
-    await eventually(() => members.logs.find((line) => /other-cluster|is of cluster/.test(line)) ?? null);
+    await eventually(() => members.logs.find((line) => /is of another cluster/.test(line)) ?? null);
     abort.abort();
     await expect(foreign).rejects.toThrow(/aborted/);
     expect(leader.view().term).toBe(term);
@@ -147,13 +150,153 @@ describe('a member that should not be there', () => {
     await members.stop(wiped);
     rmSync(members.options(wiped).dataDir, { recursive: true });
     await expect(members.start(wiped, { found: null })).rejects.toThrow(
-      /it is empty, but this member has been part of a cluster/,
+      /it is empty, and this start does not found a cluster.*first start.*been part of a cluster/s,
     );
     await expect(members.start(wiped)).rejects.toThrow(/was wiped.* number that was never used/s);
     // And again, now that it has a directory of its own.
     await expect(members.start(wiped)).rejects.toThrow(/was wiped/);
     await written('a', '2');
   });
+});
+
+/** Copies a data directory, as its owner does. */
+function copyDirectory(from: string, to: string): void {
+  cpSync(from, to, { recursive: true });
+  chmodSync(to, 0o700);
+}
+
+/** Puts a copy of its directory in the place of a member's, which goes on elsewhere meanwhile. */
+function putBack(memberId: number, copy: string): void {
+  const { dataDir } = members.options(memberId);
+  renameSync(dataDir, `${dataDir}-newer`);
+  copyDirectory(copy, dataDir);
+}
+
+function putRight(memberId: number): void {
+  const { dataDir } = members.options(memberId);
+  rmSync(dataDir, { recursive: true });
+  renameSync(`${dataDir}-newer`, dataDir);
+}
+
+/** Resolves once the others have written down that the disk of a member holds all that it has applied by now. */
+async function rememberedByOthers(member: Member): Promise<void> {
+  const { memberId } = member.identity;
+  const { appliedIndex } = member.view();
+  const disks = await member.read(need('any'), (tables) => readMembers(tables));
+  const { diskId } = disks.find((each) => each.memberId === memberId)!;
+  const others = [1, 2, 3].filter((other) => other !== memberId).map((other) => members.options(other).dataDir);
+  const remembers = (dataDir: string): boolean =>
+    readSeenDisks(dataDir).disks.some(
+      (disk) => equalBytes(disk.diskId, diskId) && disk.lives.some(({ claimed }) => claimed.entryIndex >= appliedIndex),
+    );
+  await eventually(() => (others.every(remembers) ? true : null));
+}
+
+/** Its process says that it stops, or does not come up at all. */
+async function refused(memberId: number): Promise<unknown> {
+  return members.start(memberId, { found: null }).then(
+    (member) => member.stopped,
+    (error: unknown) => Promise.reject(error),
+  );
+}
+
+describe('an older copy of the data directory of a member', () => {
+  clusterOf(3, async () => {
+    const abort = new AbortController();
+    const alone = members.start(3, { signal: abort.signal });
+    await eventually(() => (existsSync(`${members.options(3).dataDir}/identity`) ? true : null));
+    abort.abort();
+    await alone.catch(() => undefined);
+    copyDirectory(members.options(3).dataDir, `${members.options(3).dataDir}-forming`);
+    await members.startAll();
+  });
+
+  const message =
+    /comes with an older copy of its own disk .*and has (been|voted|held) .*start the member with it; otherwise remove member/s;
+
+  let old = 0;
+
+  test('is refused by those who have heard more of it', async () => {
+    old = (await members.follower()).identity.memberId;
+    await written('a', '1');
+    await members.stop(old);
+    const copy = `${members.options(old).dataDir}-copy`;
+    copyDirectory(members.options(old).dataDir, copy);
+    const more = await members.start(old, { found: null });
+    await written('a', '2');
+    expect(await revisionAt(more)).toBe(2);
+    await rememberedByOthers(more);
+    await members.stop(old);
+    putBack(old, copy);
+    await expect(refused(old)).rejects.toThrow(message);
+    await members.stop(old);
+    await written('a', '3');
+  });
+
+  test('is refused by them also when they were restarted since: they forget nothing of it with their processes', async () => {
+    const others = [1, 2, 3].filter((memberId) => memberId !== old);
+    await Promise.all(others.map((memberId) => members.stop(memberId)));
+    await Promise.all(others.map((memberId) => members.start(memberId, { found: null })));
+    await expect(refused(old)).rejects.toThrow(message);
+    await members.stop(old);
+  });
+
+  test('keeps nobody from coming back with the newest directory, as the refusal says', async () => {
+    putRight(old);
+    const back = await members.start(old, { found: null });
+    await written('a', '4');
+    expect(await revisionAt(back)).toBe(4);
+  });
+
+  test('of before its founding is refused as well', async () => {
+    await written('a', '5');
+    await members.stop(3);
+    putBack(3, `${members.options(3).dataDir}-forming`);
+    // With the wish to found a cluster, for it does not know that it has one.
+    await expect(members.start(3)).rejects.toThrow(/comes with an older copy of its own disk/);
+    putRight(3);
+    await members.start(3);
+    await written('a', '6');
+  });
+});
+
+describe('a cluster that was wiped', () => {
+  clusterOf(3, () => members.startAll());
+
+  test('and is founded again with the same list is another one', async () => {
+    const before = (await members.leader()).identity.clusterId;
+    for (const member of members.running) expect(member.identity.clusterId).toEqual(before);
+    await Promise.all([1, 2, 3].map((memberId) => members.stop(memberId)));
+    for (const memberId of [1, 2, 3]) rmSync(members.options(memberId).dataDir, { recursive: true });
+    await members.startAll();
+    for (const member of members.running) {
+      expect(member.identity.clusterId).toEqual(members.running[0]!.identity.clusterId);
+      expect(member.identity.clusterId).not.toEqual(before);
+    }
+  });
+});
+
+describe('a member that has lost a part of its data directory', () => {
+  clusterOf(3, () => members.startAll());
+
+  test.each([['log'], ['CURRENT'], ['founding'], ['log', 'CURRENT', 'founding', 'state-000001', 'founder']])(
+    'is refused, and not taken for one before its founding: %s',
+    async (...gone) => {
+      const { memberId } = (await members.follower()).identity;
+      await members.stop(memberId);
+      const { dataDir } = members.options(memberId);
+      copyDirectory(dataDir, `${dataDir}-whole`);
+      for (const name of gone) rmSync(`${dataDir}/${name}`, { recursive: true, force: true });
+      for (const found of [null, members.options(memberId).found])
+        await expect(members.start(memberId, { found })).rejects.toMatchObject({
+          code: 'directory-incomplete',
+          message: expect.stringMatching(/it has been part of cluster [0-9a-f]{32}, and lost /),
+        });
+      rmSync(dataDir, { recursive: true });
+      renameSync(`${dataDir}-whole`, dataDir);
+      await members.start(memberId);
+    },
+  );
 });
 
 describe('one member', () => {

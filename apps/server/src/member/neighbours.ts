@@ -1,13 +1,22 @@
 import type { MemberIdentity } from '@env-cli/keyspace';
-import { type Hello, type HelloExpectation, type HelloRefusal, protocolRange, refuseHello } from '@env-cli/replica';
+import {
+  type Hello,
+  type HelloExpectation,
+  type HelloRefusal,
+  protocolRange,
+  refuseHello,
+  type Standing,
+} from '@env-cli/replica';
 
 export interface NeighboursOptions {
+  readonly formingId: Uint8Array;
   readonly clusterId: Uint8Array;
   readonly memberId: number;
   readonly diskId: Uint8Array;
   readonly apiAddress: string;
   /** The highest feature level that this program understands. */
   readonly featureLevelMax: number;
+  readonly startNonce: number;
 }
 
 /** The members of a cluster that is formed, as this one knows them. */
@@ -44,9 +53,11 @@ export class Neighbours {
     this.#apiAddresses.set(hello.memberId, hello.apiAddress);
   }
 
-  hello(toMemberId: number): Hello {
-    const { clusterId, memberId, diskId, apiAddress, featureLevelMax } = this.#options;
+  /** `found`: what this start found on its disk. */
+  hello(toMemberId: number, found: Standing): Hello {
+    const { formingId, startNonce, clusterId, memberId, diskId, apiAddress, featureLevelMax } = this.#options;
     return {
+      formingId,
       clusterId,
       memberId,
       diskId,
@@ -55,22 +66,30 @@ export class Neighbours {
       protocolMax: protocolRange.max,
       featureLevel: featureLevelMax,
       apiAddress,
-      formed: true,
       founderDiskId: null,
+      startNonce,
+      found,
     };
   }
 
   /** Who may exchange messages: a member of the configuration, with its disk, that is formed. */
   refuse(hello: Hello): HelloRefusal | null {
     const refusal = this.refuseIdentity(hello);
-    if (refusal !== null || hello.formed) return refusal;
+    if (refusal !== null || hello.clusterId !== null) return refusal;
     return { code: 'not-formed', message: `member ${hello.memberId} does not have the first entry of the cluster yet` };
   }
 
   refuseIdentity(hello: Hello): HelloRefusal | null {
-    const { clusterId, memberId } = this.#options;
+    const { formingId, clusterId, memberId } = this.#options;
     const diskIds = new Map(this.#members.map((member) => [member.memberId, member.diskId]));
-    const own: HelloExpectation = { clusterId, memberId, diskIds, initialMembers: [], featureLevel: this.#featureLevel };
+    const own: HelloExpectation = {
+      formingId,
+      clusterId,
+      memberId,
+      diskIds,
+      initialMembers: [],
+      featureLevel: this.#featureLevel,
+    };
     return refuseHello(own, hello);
   }
 }

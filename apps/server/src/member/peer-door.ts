@@ -1,35 +1,46 @@
 import type { PeersHost, SnapshotOffer, SnapshotSink } from '@env-cli/peers-grpc';
 import type { MemberId, PeerMessage } from '@env-cli/raft';
-import type { Formation, Forward, ForwardAnswer, Hello, HelloAnswer, HelloRefusal, Replica } from '@env-cli/replica';
+import {
+  type DiskMemory,
+  type Forward,
+  type ForwardAnswer,
+  type Hello,
+  type HelloAnswer,
+  type HelloRefusal,
+  type Replica,
+  Speaker,
+  type Standing,
+} from '@env-cli/replica';
 import { assert } from '@env-cli/support';
 
+import { notFormed } from './forming.ts';
 import { MemberRefused } from './member-refused.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { SnapshotTraffic } from './snapshot-traffic.ts';
 import type { ThreadHost } from './worker-main.ts';
 
-/** What the door opens to once the cluster is founded. */
+/** What the door opens to once the member is ready. */
 export interface Founded {
   readonly founding: Uint8Array;
   readonly replica: Replica;
   readonly snapshots: SnapshotTraffic;
+  readonly memory: DiskMemory;
   readonly connectionsChanged: () => void;
 }
 
-/** Who stands at this member's door: first the formation of the cluster, then the replica. */
+/** Who stands at this member's door: it lets in members of the cluster with disks that lack nothing, and leads them to the replica. */
 export class PeerDoor implements PeersHost {
   readonly #neighbours: Neighbours;
   readonly #host: ThreadHost;
-  #formation: Formation | null = null;
+  readonly #memberId: number;
+  /** Who sends messages, by member. */
+  readonly #speakers = new Map<number, Speaker>();
   #founded: Founded | null = null;
 
-  constructor(neighbours: Neighbours, host: ThreadHost) {
+  constructor(memberId: number, neighbours: Neighbours, host: ThreadHost) {
+    this.#memberId = memberId;
     this.#neighbours = neighbours;
     this.#host = host;
-  }
-
-  form(formation: Formation): void {
-    this.#formation = formation;
   }
 
   open(founded: Founded): void {
@@ -37,27 +48,50 @@ export class PeerDoor implements PeersHost {
   }
 
   hello(toMemberId: number): Hello {
-    if (this.#founded !== null) return this.#neighbours.hello(toMemberId);
-    assert(this.#formation !== null, 'a member that speaks is formed or forming');
-    return this.#formation.hello(toMemberId);
+    return this.#neighbours.hello(toMemberId, this.#open().replica.found);
   }
 
   refuse(hello: Hello): HelloRefusal | null {
-    return this.#founded === null ? notFormed : this.#neighbours.refuse(hello);
+    if (this.#founded === null) return notFormed;
+    return this.#neighbours.refuse(hello) ?? this.#refuseOlderDisk(hello);
   }
 
   greet(hello: Hello): HelloAnswer {
-    if (this.#founded !== null) {
-      const refusal = this.#neighbours.refuseIdentity(hello);
-      if (refusal !== null) return { refusal };
-      return { welcome: { hello: this.#neighbours.hello(hello.memberId), founding: this.#founded.founding } };
-    }
-    return this.#formation?.heard(hello) ?? { refusal: notFormed };
+    if (this.#founded === null) return { refusal: notFormed };
+    const refusal = this.#neighbours.refuseIdentity(hello) ?? this.#refuseOlderDisk(hello);
+    if (refusal !== null) return { refusal };
+    return { welcome: { hello: this.hello(hello.memberId), founding: this.#founded.founding } };
+  }
+
+  begun(hello: Hello): void {
+    this.#speakers.set(hello.memberId, new Speaker(hello));
   }
 
   received(from: MemberId, message: PeerMessage): void {
+    if (this.#founded === null) return;
+    const { replica, memory } = this.#founded;
+    const speaker = this.#speakers.get(from);
+    if (speaker !== undefined) memory.received(speaker, this.#memberId, message);
     // Snapshots come on a stream of their own, whole: a header here says nothing.
-    if (message.kind !== 'snapshot') this.#founded?.replica.received(from, message);
+    if (message.kind !== 'snapshot') replica.received(from, message);
+  }
+
+  standing(): Standing {
+    return this.#open().replica.standing;
+  }
+
+  stands({ diskId, startNonce }: Hello, standing: Standing): void {
+    this.#founded?.memory.claimed(diskId, startNonce, standing);
+  }
+
+  /** Brings into the memory how far a leader's followers have told it that their disks are: some do not know yet that this is committed. */
+  noteFollowers(): void {
+    if (this.#founded === null) return;
+    const { replica, memory } = this.#founded;
+    replica.eachFollower((memberId, standing) => {
+      const speaker = this.#speakers.get(memberId);
+      if (speaker !== undefined) memory.claimed(speaker.diskId, speaker.startNonce, standing);
+    });
   }
 
   unreachable(to: MemberId): void {
@@ -83,8 +117,8 @@ export class PeerDoor implements PeersHost {
   }
 
   refusedBy(memberId: number, refusal: HelloRefusal): void {
-    // Said by a member of this very cluster, which knows this member with another disk.
-    if (refusal.code === 'other-disk')
+    // Said by a member of this very cluster, which knows this member with another disk, or with more on it.
+    if (refusal.code === 'other-disk' || refusal.code === 'older-disk')
       this.#host.fail(new MemberRefused(refusal.code, `member ${memberId} refuses this one: ${refusal.message}`));
   }
 
@@ -100,10 +134,14 @@ export class PeerDoor implements PeersHost {
     this.#host.log('warn', message);
   }
 
+  #refuseOlderDisk(hello: Hello): HelloRefusal | null {
+    // Under the name of the process before, which told it.
+    this.noteFollowers();
+    return this.#open().memory.refuse(hello);
+  }
+
   #open(): Founded {
-    assert(this.#founded !== null, 'streams are let in once the cluster is founded');
+    assert(this.#founded !== null, 'streams are let in, and dialed, once the member is ready');
     return this.#founded;
   }
 }
-
-const notFormed: HelloRefusal = { code: 'not-formed', message: 'this member does not have the first entry of the cluster yet' };

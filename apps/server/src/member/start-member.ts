@@ -1,10 +1,14 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
-import { DataDirectory } from '@env-cli/store-lmdb';
+import type { Founding } from '@env-cli/replica';
+import { DataDirectory, type FoundedIdentity } from '@env-cli/store-lmdb';
+import { MalformedBytes } from '@env-cli/support';
 
 import type { ConsensusReport } from './consensus-thread.ts';
-import { foundedClusterId } from './founding.ts';
+import { formCluster } from './forming.ts';
+import { FoundingFiles, formingIdOf, readFounding } from './founding.ts';
 import type { Member } from './member.ts';
+import { MemberRefused } from './member-refused.ts';
 import { ThreadedMember } from './threaded-member.ts';
 import type { ApplyStart, ConsensusStart, StateReport, ThreadLog } from './thread-messages.ts';
 import { WorkerHandle } from './worker-handle.ts';
@@ -19,7 +23,7 @@ export interface MemberOptions {
   readonly apiAddress: string;
   /**
    * To found a new cluster: its members and their peer addresses, the same list on all of them. Null for a member that has been part of
-   * one: then a missing data directory is a lost disk, and refused. A directory that belongs to a cluster is left as it is in both cases.
+   * one: then an empty data directory is a lost disk, and refused. A directory that belongs to a cluster is left as it is in both cases.
    */
   readonly found: {
     readonly members: readonly { readonly memberId: number; readonly address: string }[];
@@ -60,7 +64,7 @@ export async function startMember(options: MemberOptions, log: (log: ThreadLog) 
     bootstrapped: options.found === null,
     ...(options.reserveBytes === undefined ? {} : { reserveBytes: options.reserveBytes }),
   });
-  const started: { terminate(): Promise<void> }[] = [];
+  const started: { terminate(): Promise<unknown> }[] = [];
   const abort = (): void => {
     for (const worker of started) void worker.terminate();
   };
@@ -68,7 +72,10 @@ export async function startMember(options: MemberOptions, log: (log: ThreadLog) 
     claim(directory, options);
     options.signal?.throwIfAborted();
     options.signal?.addEventListener('abort', abort);
-    return await startThreads(directory, options, log, started);
+    const startNonce = randomInt(0x1_0000_0000);
+    const founding = await foundingOf(directory, options, startNonce, log, started);
+    options.signal?.throwIfAborted();
+    return await startThreads({ directory, options, founding, startNonce, log, started });
   } catch (error) {
     await Promise.all(started.map((worker) => worker.terminate()));
     directory.close();
@@ -80,20 +87,70 @@ export async function startMember(options: MemberOptions, log: (log: ThreadLog) 
 }
 
 function claim(directory: DataDirectory, { memberId, found }: MemberOptions): void {
-  if (directory.identity === null && found !== null) {
-    const clusterId = foundedClusterId(found.token ?? '', found.members);
-    directory.claim({ clusterId, memberId, diskId: new Uint8Array(randomBytes(16)) });
+  const formingId = found === null ? null : formingIdOf(found.token ?? '', found.members);
+  if (formingId !== null) {
+    if (directory.identity === null)
+      directory.claim({ formingId, clusterId: null, memberId, diskId: new Uint8Array(randomBytes(16)) });
+    else if (directory.identity.clusterId === null) directory.formAs(formingId);
   }
   directory.expect({ memberId });
 }
 
-async function startThreads(
+/** The data of the cluster's first entry: kept here, or what the cluster is founded with now. */
+async function foundingOf(
   directory: DataDirectory,
   options: MemberOptions,
+  startNonce: number,
   log: (log: ThreadLog) => void,
-  started: { terminate(): Promise<void> }[],
-): Promise<Member> {
-  const identity = directory.identity!;
+  started: { terminate(): Promise<unknown> }[],
+): Promise<Uint8Array> {
+  const files = new FoundingFiles(directory.path);
+  if (files.founding !== null) return files.founding;
+  const { formingId, diskId, memberId } = directory.identity!;
+  return formCluster({
+    formingId,
+    memberId,
+    diskId,
+    startNonce,
+    apiAddress: options.apiAddress,
+    listen: options.peerListen,
+    initialMembers: options.found?.members ?? [],
+    files,
+    log,
+    onBegun: (peers) => {
+      started.push({ terminate: () => peers.close() });
+      // It may have been given up while the address was being taken.
+      if (options.signal?.aborted === true) void peers.close();
+    },
+  });
+}
+
+function foundingIn(directory: DataDirectory, founding: Uint8Array): Founding {
+  try {
+    return readFounding(founding);
+  } catch (error) {
+    if (!(error instanceof MalformedBytes)) throw error;
+    const next =
+      'Copy the file founding from the data directory of another member of this cluster: it is the same on all of them.';
+    throw new MemberRefused('founding-damaged', `${directory.path}: founding cannot be read (${error.message}). ${next}`);
+  }
+}
+
+interface StartParts {
+  readonly directory: DataDirectory;
+  readonly options: MemberOptions;
+  readonly founding: Uint8Array;
+  readonly startNonce: number;
+  readonly log: (log: ThreadLog) => void;
+  readonly started: { terminate(): Promise<unknown> }[];
+}
+
+async function startThreads({ directory, options, founding, startNonce, log, started }: StartParts): Promise<Member> {
+  const isFounded = directory.identity!.clusterId !== null;
+  const { clusterId } = foundingIn(directory, founding);
+  // A founding that another cluster's directory was given is not this member's.
+  if (isFounded) directory.expect({ clusterId });
+  const identity: FoundedIdentity = { ...directory.identity!, clusterId };
   const between = new MessageChannel();
   const toConsensus = new MessageChannel();
   const toApply = new MessageChannel();
@@ -104,12 +161,12 @@ async function startThreads(
   const common = {
     ...identity,
     dataDir: directory.path,
-    startNonce: randomInt(0x1_0000_0000),
+    startNonce,
   };
-  const onFailed = (message: string, diskFull: boolean): void => {
+  const onFailed = (error: Error, diskFull: boolean): void => {
     // Room for the log's end and the next start, which otherwise could not even begin.
     if (diskFull) directory.reserve.giveBack();
-    failure.reject(new Error(message));
+    failure.reject(error);
   };
 
   const applyStart: ApplyStart = {
@@ -133,7 +190,8 @@ async function startThreads(
     ...common,
     apply: between.port2,
     api: toConsensus.port1,
-    initialMembers: options.found?.members ?? [],
+    founding,
+    isFounded,
     listen: options.peerListen,
     apiAddress: options.apiAddress,
     tickMs,
@@ -155,7 +213,7 @@ async function startThreads(
 
   return ThreadedMember.create({
     identity,
-    startNonce: common.startNonce,
+    startNonce,
     state,
     directory,
     apply,

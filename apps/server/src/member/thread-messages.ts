@@ -9,6 +9,7 @@ import type { Scrubbed } from './scrubber.ts';
 /** What both workers are given. Ids and options are copied; the ports are theirs. */
 interface WorkerStart {
   readonly dataDir: string;
+  readonly formingId: Uint8Array;
   readonly clusterId: Uint8Array;
   readonly memberId: number;
   readonly diskId: Uint8Array;
@@ -26,7 +27,10 @@ export interface ApplyStart extends WorkerStart {
 export interface ConsensusStart extends WorkerStart {
   readonly apply: MessagePort;
   readonly api: MessagePort;
-  readonly initialMembers: readonly { readonly memberId: number; readonly address: string }[];
+  /** The data of the cluster's first entry. */
+  readonly founding: Uint8Array;
+  /** Whether the directory was founded before this start: then it has a log. */
+  readonly isFounded: boolean;
   readonly listen: { readonly host: string; readonly port: number };
   readonly apiAddress: string;
   readonly tickMs: number;
@@ -129,8 +133,11 @@ export type WorkerEvent<Opened> =
   | { readonly kind: 'opened'; readonly report: Opened }
   | { readonly kind: 'log'; readonly log: ThreadLog }
   | { readonly kind: 'metrics'; readonly id: number; readonly values: Record<string, number> }
-  /** The worker stopped by itself. `diskFull`: the reserve is to be given back. */
-  | { readonly kind: 'failed'; readonly message: string; readonly diskFull: boolean }
+  /**
+   * The worker stopped by itself. `diskFull`: the reserve is to be given back. `refused`: the code of a `MemberRefused`, or null when
+   * it was something else.
+   */
+  | { readonly kind: 'failed'; readonly message: string; readonly diskFull: boolean; readonly refused: string | null }
   | { readonly kind: 'closed' };
 
 /** What whoever started a worker tells it, on the worker's own port. */

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { commandRows, lendCommand, type StateHashes } from '@env-cli/environments';
 import { readProgress, type ReadTables } from '@env-cli/keyspace';
-import { type DataDirectory, type Identity, StoreReader } from '@env-cli/store-lmdb';
+import { type DataDirectory, type FoundedIdentity, StoreReader } from '@env-cli/store-lmdb';
 
 import { BatchBuilder } from './batch-builder.ts';
 import type { ConsensusReport } from './consensus-thread.ts';
@@ -27,7 +27,7 @@ import { Turns } from './turns.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
 export interface MemberParts {
-  readonly identity: Identity;
+  readonly identity: FoundedIdentity;
   readonly startNonce: number;
   readonly state: StateReport;
   readonly directory: DataDirectory;

@@ -1,6 +1,7 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
 
 import { threadProgram } from './entry-point.ts';
+import { MemberRefused } from './member-refused.ts';
 import type { ThreadLog, WorkerEvent, WorkerOrder } from './thread-messages.ts';
 
 export interface WorkerHandleOptions {
@@ -9,7 +10,7 @@ export interface WorkerHandleOptions {
   readonly ports: readonly MessagePort[];
   readonly log: (log: ThreadLog) => void;
   /** The worker stopped by itself, with a reason for people. Once. */
-  readonly onFailed: (message: string, diskFull: boolean) => void;
+  readonly onFailed: (error: Error, diskFull: boolean) => void;
 }
 
 /** Whether its end is wanted: in order, with its work done, or at once. */
@@ -38,9 +39,9 @@ export class WorkerHandle<Opened> {
       name: options.name,
     });
     this.#worker.on('message', (event: WorkerEvent<Opened>) => this.#take(event));
-    this.#worker.on('error', (error) => this.#fail(`the thread ${options.name} stopped: ${textOf(error)}`, false));
+    this.#worker.on('error', (error) => this.#fail(new Error(`the thread ${options.name} stopped: ${textOf(error)}`), false));
     this.#worker.on('exit', () => {
-      this.#fail(`the thread ${options.name} ended by itself`, false);
+      this.#fail(new Error(`the thread ${options.name} ended by itself`), false);
       this.#closed.resolve();
     });
     this.#opened.promise.catch(() => undefined);
@@ -97,7 +98,7 @@ export class WorkerHandle<Opened> {
         this.#metrics.delete(event.id);
         return;
       case 'failed':
-        return this.#fail(event.message, event.diskFull);
+        return this.#fail(errorOf(event), event.diskFull);
       case 'closed':
         this.#ended = true;
         this.#opened.reject(new Error(`the thread ${this.#options.name} was ended before it had begun`));
@@ -105,17 +106,20 @@ export class WorkerHandle<Opened> {
     }
   }
 
-  #fail(message: string, diskFull: boolean): void {
+  #fail(error: Error, diskFull: boolean): void {
     if (this.#ended) return;
     this.#ended = true;
     for (const resolve of this.#metrics.values()) resolve({});
     this.#metrics.clear();
-    const failure = new Error(message);
-    this.#opened.reject(failure);
+    this.#opened.reject(error);
     if (this.#ending === 'at-once') return;
-    this.#failure = failure;
-    this.#options.onFailed(message, diskFull);
+    this.#failure = error;
+    this.#options.onFailed(error, diskFull);
   }
+}
+
+function errorOf({ message, refused }: Extract<WorkerEvent<never>, { kind: 'failed' }>): Error {
+  return refused === null ? new Error(message) : new MemberRefused(refused, message);
 }
 
 function textOf(error: unknown): string {

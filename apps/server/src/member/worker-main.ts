@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '@env-cli/support';
 
+import { MemberRefused } from './member-refused.ts';
 import type { ThreadLog, WorkerEvent, WorkerOrder } from './thread-messages.ts';
 
 /** What a thread's program runs: opened once, closed once. */
@@ -73,11 +74,12 @@ export async function runThread<Opened>(open: (start: never, host: ThreadHost) =
   }
 }
 
-function failureOf(error: unknown): { readonly message: string; readonly diskFull: boolean } {
+function failureOf(error: unknown): Omit<Extract<WorkerEvent<never>, { kind: 'failed' }>, 'kind'> {
   const { message, code, stack } = error as { readonly message?: string; readonly code?: unknown; readonly stack?: string };
   // Failures that we foresaw are told by their message; of the others, the place helps most.
   const foreseen = typeof code === 'string';
-  return { message: (foreseen ? message : stack) ?? String(error), diskFull: code === 'disk-full' };
+  const refused = error instanceof MemberRefused ? error.code : null;
+  return { message: (foreseen ? message : stack) ?? String(error), diskFull: code === 'disk-full', refused };
 }
 
 /**

@@ -11,7 +11,7 @@ export const exitCodes = {
   address: { code: 3, text: 'An address could not be listened on: a port in use, an address of another machine.' },
   data: {
     code: 4,
-    text: 'The data directory was refused: not writable, in use, of another cluster or member, wiped, or damaged.',
+    text: 'The data directory was refused, by this member or by others: not writable, in use, of another cluster or member, wiped, incomplete, an older copy, or damaged.',
   },
 } as const;
 

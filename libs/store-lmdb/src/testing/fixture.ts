@@ -1,13 +1,14 @@
 import type { ReadTables, Tables } from '@env-cli/keyspace';
 import { ByteReader, ByteWriter } from '@env-cli/support';
 
-import type { Identity } from '../identity.ts';
+import type { FoundedIdentity } from '../identity.ts';
 import type { StorePosition } from '../position.ts';
 import { openState } from '../state-directory.ts';
 import type { Store, StoreOptions } from '../store.ts';
 
 /** The member that the tests' directories belong to. */
-export const owner: Identity = {
+export const owner: FoundedIdentity = {
+  formingId: new Uint8Array(16).fill(0xf1),
   clusterId: new Uint8Array(16).fill(0xc1),
   memberId: 7,
   diskId: new Uint8Array(16).fill(0xd1),

@@ -1,0 +1,20 @@
+import { DiskMemory, type RememberedDisk } from '@env-cli/replica';
+
+/** What a member has written of the disks of others: a crash takes what it learnt since. */
+export class SeenDisk {
+  durable: readonly RememberedDisk[] = [];
+
+  copy(): SeenDisk {
+    const copy = new SeenDisk();
+    copy.durable = this.durable;
+    return copy;
+  }
+
+  open(): DiskMemory {
+    return new DiskMemory(this.durable);
+  }
+
+  write(memory: DiskMemory): void {
+    this.durable = memory.remembered;
+  }
+}
