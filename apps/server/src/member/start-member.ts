@@ -208,7 +208,7 @@ async function startThreads({ directory, options, founding, startNonce, log, sta
     onFailed,
   });
   started.push(consensus);
-  // While a cluster forms this takes as long as its members do; the state's thread may end meanwhile.
+  // The state's thread may end meanwhile.
   await Promise.race([consensus.opened, failure.promise]);
 
   return ThreadedMember.create({

@@ -54,17 +54,18 @@ export class Members {
 
   /** Starts a member in a process of its own. Resolves once it takes part. */
   async fork(memberId: number): Promise<ChildProcess> {
-    const child = this.forkOnly(memberId, 'inherit');
+    const child = this.forkOnly(memberId, { stderr: 'inherit' });
     for (;;) {
       const [{ kind }] = (await once(child, 'message')) as [{ readonly kind: string }];
       if (kind === 'started') return child;
     }
   }
 
-  /** The same without waiting. It tells of its threads as they come, and ends the one whose number it is sent. */
-  forkOnly(memberId: number, stderr: 'inherit' | 'pipe'): ChildProcess {
+  /** The same without waiting. `endThread`: the number of the thread that ends before it has begun; 0: none does. */
+  forkOnly(memberId: number, { stderr, endThread = 0 }: { stderr: 'inherit' | 'pipe'; endThread?: number }): ChildProcess {
     const program = new URL('member-process.ts', import.meta.url);
-    const child = fork(program, [JSON.stringify(this.options(memberId))], { stdio: ['ignore', 'ignore', stderr, 'ipc'] });
+    const args = [JSON.stringify(this.options(memberId)), String(endThread)];
+    const child = fork(program, args, { stdio: ['ignore', 'ignore', stderr, 'ipc'] });
     this.#children.add(child);
     return child;
   }
