@@ -75,7 +75,11 @@ export class Client {
   readonly #connectTimeoutMs: number;
   #closing: Promise<void> | null = null;
 
-  /** Use {@link connect}. */
+  /**
+   * Use {@link connect}.
+   *
+   * @internal
+   */
   constructor(addresses: readonly string[], options: ClientOptions) {
     const { timeoutMs = 10_000, connectTimeoutMs = 5000, followLeader = true, token = '' } = options;
     const backoff = { ...backoffDefault, ...options.backoff };

@@ -1,4 +1,4 @@
-export { Client, connect, type ClientOptions } from './client.ts';
+export { connect, type Client, type ClientOptions } from './client.ts';
 export { EnvCliError, type ErrorDetails } from './error.ts';
 export { reasonTable, type Reason, type StatusName } from './reasons.ts';
 export type { CallOptions, Consistency, ReadOptions, View, WriteOptions } from './options.ts';
