@@ -21,6 +21,8 @@ const ownReasons: readonly Reason[] = [
   'CLIENT_CLOSED',
   'CLIENT_OVERLOADED',
   'MALFORMED_ANSWER',
+  'VARIABLES_INVALID',
+  'NOT_READY',
 ];
 
 describe('the reasons of the client are a closed set that holds all of the cluster', () => {
