@@ -140,7 +140,7 @@ export class Client {
   live<T extends object = Values>(name: string, options?: LiveOptions): Live<Readonly<T>>;
   live(name: string, options: LiveOptions & Partial<TypedLiveOptions<any>> = {}): Live<any> {
     if (this.#closing !== null) throw closedError();
-    const { namespace, timeoutMs, consistency } = this.#calls.defaults;
+    const { defaults } = this.#calls;
     const services = {
       environments: this.environments,
       status: (call: CallOptions) => this.cluster.status(call),
@@ -150,12 +150,11 @@ export class Client {
       onEnded: (ended: { close(): Promise<void> }) => this.#lives.delete(ended),
     };
     const live = new Live<any>(name, services, {
-      namespace,
-      timeoutMs,
-      consistency,
-      view: 'full',
-      schema: undefined,
       ...options,
+      namespace: this.#calls.namespace(options),
+      timeoutMs: options.timeoutMs ?? defaults.timeoutMs,
+      consistency: options.consistency ?? defaults.consistency,
+      schema: options.schema,
     });
     if (live.status.state !== 'ended') this.#lives.add(live);
     return live;

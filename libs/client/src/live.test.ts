@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
 
 import { connect, type Client, type ClientOptions } from './client.ts';
 import type { EnvCliError } from './error.ts';
@@ -274,6 +275,41 @@ describe('a live environment goes on for ever', () => {
     twin.set({ A: '3' });
     expect(await change).toMatchObject({ changed: ['A'], values: { A: '3' } });
   });
+});
+
+test('whatever breaks in whatever order, it never goes back, and comes to what is there', async () => {
+  const steps = fc.array(fc.constantFrom('set', 'untold', 'delete', 'cut', 'compact', 'replace', 'leave', 'turn'), {
+    maxLength: 12,
+  });
+  await fc.assert(
+    fc.asyncProperty(steps, fc.constantFrom('strong', 'eventual' as const), async (script, consistency) => {
+      const twin = await memberOf({ V: '0' });
+      const live = await (await clientOf(twin.member.address, { consistency })).live('shop/prod').ready;
+      const revisions: number[] = [];
+      live.onChange((change) => change.kind === 'values' && revisions.push(change.revision));
+      for (const [i, step] of script.entries()) {
+        const exists = twin.states.get(twin.revision) !== null;
+        if (step === 'set') twin.set({ V: String(i), [`V${i % 2}`]: 'x' });
+        else if (step === 'untold') twin.set({ V: String(i) }, false);
+        else if (step === 'delete' && exists) twin.delete();
+        else if (step === 'cut') twin.member.cut();
+        else if (step === 'leave' && exists) twin.leave();
+        else if (step === 'replace') twin.endWatches('STATE_REPLACED');
+        else if (step === 'compact') {
+          twin.oldestWatch = twin.revision + 1;
+          twin.endWatches('COMPACTED');
+        } else await new Promise((resolve) => setImmediate(resolve));
+      }
+      // What was not told is found with the next break, which a member that fails to tell comes to in the end.
+      twin.set({ V: 'last' });
+      twin.endWatches('STATE_REPLACED');
+      await seen(() => live.get('V') === 'last');
+      expect({ ...live.current }).toEqual({ V: 'last' });
+      expect(revisions).toEqual([...new Set(revisions)].toSorted((a, b) => a - b));
+      for (const end of ended.splice(0).toReversed()) await end();
+    }),
+    { numRuns: 40 },
+  );
 });
 
 describe('a live environment that cannot begin says why, and is ended', () => {

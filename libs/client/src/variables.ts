@@ -51,6 +51,13 @@ export interface VariableProblem {
 export type Typing<T> =
   { readonly kind: 'valid'; readonly values: T } | { readonly kind: 'invalid'; readonly problems: readonly VariableProblem[] };
 
+/** The problems as one text. */
+export function problemsText(problems: readonly VariableProblem[]): string {
+  return problems
+    .map(({ variable, problem }) => (variable === '' ? `the environment ${problem}` : `${variable} ${problem}`))
+    .join('; ');
+}
+
 /** Makes typed values of an environment's variables. Without a schema they are texts. */
 export function typed(
   variables: readonly Variable[],
