@@ -53,10 +53,12 @@ function isElsewhere({ reason }: EnvCliError): boolean {
 }
 
 /**
- * Keeps up with one environment: reads it, watches it from its own revision on, and begins anew whenever that ends.
+ * Keeps up with one environment, and begins anew whenever that ends: it watches what comes from now on, reads the environment
+ * meanwhile, and once the watch has said at which revision it begins, reads what there was right before that.
  *
- * No state is left out between the reading and the watch, and none is told that is older than one before, unless the cluster
- * was restored.
+ * So nothing is left out between reading and watch, at any consistency and whichever members answer, and no watch has to go through
+ * the cluster's log from the environment's last change on, which may be long ago. No state is told that is older than one before,
+ * unless the cluster was restored.
  */
 export class LiveFollower {
   readonly #services: FollowerServices;
@@ -65,9 +67,9 @@ export class LiveFollower {
   readonly #signal: AbortSignal;
   /** The newest state of the cluster; null: none is known, or it was deleted. */
   #newest: Environment | null = null;
+  /** The revision of the newest change that is known, a deletion included. */
+  #seen = 0;
   #token: string | undefined;
-  /** A member showed an older state than the known one: the cluster as a whole is asked next. */
-  #readStrong = false;
   /** Times that the cluster has spoken. */
   #heard = 0;
 
@@ -88,21 +90,17 @@ export class LiveFollower {
   /** Follows until its signal is aborted. Rejects with what makes it end before there were values, and with CLIENT_CLOSED. */
   async run(): Promise<void> {
     let failures = 0;
-    let readAt = 0;
     while (!this.#signal.aborted) {
       const heardBefore = this.#heard;
       try {
-        await this.#round(readAt);
+        await this.#round();
         failures = 0;
-        readAt = 0;
       } catch (caught) {
         if (this.#signal.aborted) return;
         const error = asError(caught);
         this.#onFailure(error);
-        // A later watch begins where the log of the cluster begins: the state right before that is read.
-        readAt = error.reason === 'COMPACTED' ? Math.max(0, Number(error.details.metadata['oldest'] ?? 0) - 1) : 0;
         failures = this.#heard === heardBefore ? failures + 1 : 1;
-        // The cluster has said where to go on: the first time there is nothing to wait for.
+        // The cluster has said that it is further: the first time there is nothing to wait for.
         if (isElsewhere(error) && failures === 1) continue;
       }
       await this.#rest(Math.max(1, failures));
@@ -115,25 +113,25 @@ export class LiveFollower {
     const hasValues = this.#listener.hasValues();
     // A token that a caller brings from another cluster is the caller's mistake.
     if (!hasValues && (error.reason === 'TOKEN_FOREIGN' || !(isAway(error) || isElsewhere(error)))) throw error;
-    if (historyGone.has(error.reason)) {
-      this.#token = undefined;
-      this.#newest = null;
-      this.#listener.onForgotten();
-    }
+    if (historyGone.has(error.reason)) this.#forget();
     this.#listener.onAway(error);
   }
 
-  /** One reading, and one watch until it ends. `readAt`: a revision; 0: the newest. */
-  async #round(readAt: number): Promise<void> {
-    const found = await this.#read(readAt, this.#consistency());
-    if (this.#signal.aborted) return;
-    const from = found === null ? readAt : Math.max(readAt, found.modifyRevision);
-    const watch = this.#watch(from === 0 ? 0 : from + 1);
+  #forget(): void {
+    this.#token = undefined;
+    this.#newest = null;
+    this.#seen = 0;
+    this.#listener.onForgotten();
+  }
+
+  /** One watch until it ends, and the readings for it. */
+  async #round(): Promise<void> {
+    const watch = this.#watch();
     try {
-      if (found !== null) this.#tell(found);
-      else if (from > 0) this.#deleted();
-      else await this.#tellSince(watch);
-      await watch.started;
+      const found = await this.#read(0, this.#followed.consistency);
+      if (found !== null) this.#show(found, this.#followed.consistency === 'strong');
+      const upTo = (await watch.started) - 1;
+      await this.#catchUp(upTo);
       this.#onHeard();
       for await (const event of watch) {
         this.#onHeard();
@@ -144,26 +142,34 @@ export class LiveFollower {
     }
   }
 
-  /** What was not there when it was read may have been created before the watch began. */
-  async #tellSince(watch: Watch): Promise<void> {
-    await watch.started;
-    const since = await this.#read(0, 'strong');
-    if (since === null) this.#deleted();
-    else this.#tell(since);
+  /** `isAuthoritative`: it was read after all that is known, so that it can be older only in another history. */
+  #show(environment: Environment, isAuthoritative: boolean): void {
+    const { modifyRevision } = environment;
+    if (isAuthoritative && modifyRevision < this.#seen) this.#forget();
+    if (modifyRevision > this.#seen) this.#tell(environment);
+  }
+
+  /** Tells the state at a revision, if that is later than what is known. What comes after it, the watch tells. */
+  async #catchUp(upTo: number): Promise<void> {
+    if (this.#seen >= upTo) return;
+    const then = await this.#read(upTo, this.#followed.consistency);
+    if (then === null) this.#deleted(upTo);
+    else this.#show(then, false);
   }
 
   /** Tells what changes make of the newest state. False: they do not continue it, and it is to be read again. */
   #apply(changes: readonly Change[]): boolean {
     const before = this.#newest;
     for (const change of changes) {
-      if (change.revision <= (this.#newest?.modifyRevision ?? 0)) continue;
+      if (change.revision <= this.#seen) continue;
       if (change.kind === 'deleted') {
-        this.#deleted();
+        this.#deleted(change.revision);
         continue;
       }
       const after = afterChange(this.#newest, change);
       if (after === null) return false;
       this.#newest = after;
+      this.#seen = after.modifyRevision;
     }
     if (this.#newest !== null && this.#newest !== before) this.#tell(this.#newest);
     return true;
@@ -171,12 +177,15 @@ export class LiveFollower {
 
   #tell(environment: Environment): void {
     this.#newest = environment;
+    this.#seen = environment.modifyRevision;
     this.#heard++;
     this.#listener.onState(environment);
   }
 
-  #deleted(): void {
+  /** `revision`: of the deletion, or a later one. */
+  #deleted(revision: number): void {
     this.#newest = null;
+    this.#seen = revision;
     this.#listener.onDeleted();
   }
 
@@ -185,13 +194,12 @@ export class LiveFollower {
     this.#listener.onHeard();
   }
 
-  #watch(startRevision: number): Watch {
+  #watch(): Watch {
     const { name, namespace, view } = this.#followed;
     return this.#services.environments.watch({
       name,
       namespace,
       view,
-      startRevision,
       signal: this.#signal,
       progress: true,
       onInterrupted: (error) => this.#listener.onAway(error),
@@ -199,35 +207,23 @@ export class LiveFollower {
     });
   }
 
-  #consistency(): Consistency {
-    return this.#readStrong ? 'strong' : this.#followed.consistency;
-  }
-
-  /** Reads the environment; null when it was there and is no more. */
+  /** Reads the environment at a revision, 0: the newest. Null when it was there and is no more. */
   async #read(revision: number, consistency: Consistency): Promise<Environment | null> {
     const { name, namespace, view } = this.#followed;
     const token = consistency === 'strong' || this.#token === undefined ? {} : { token: this.#token };
     const options: ReadOptions = { namespace, view, signal: this.#signal, consistency, revision, ...token };
     try {
       const { header, environment } = await this.#services.environments.get(name, options);
-      this.#assertNotOlder(environment, consistency);
-      this.#readStrong = false;
       if (header.token !== '') this.#token = header.token;
       return environment;
     } catch (error) {
+      const { reason } = asError(error);
       // Before there are values it is the caller who is wrong about the name.
-      if (asError(error).reason === 'ENVIRONMENT_NOT_FOUND' && this.#listener.hasValues()) return null;
+      if (reason === 'ENVIRONMENT_NOT_FOUND' && this.#listener.hasValues()) return null;
+      // The member that answers is behind the one that watches.
+      if (reason === 'REVISION_IN_FUTURE' && consistency !== 'strong') return await this.#read(revision, 'strong');
       throw error;
     }
-  }
-
-  /** A member that lags must not take a program back. */
-  #assertNotOlder({ name, modifyRevision }: Environment, consistency: Consistency): void {
-    const known = this.#newest?.modifyRevision ?? 0;
-    if (modifyRevision >= known || consistency === 'strong') return;
-    this.#readStrong = true;
-    const message = `a member showed ${name} at revision ${modifyRevision}, and ${known} has been seen`;
-    throw new EnvCliError({ reason: 'TOO_STALE', message });
   }
 
   #rest(failures: number): Promise<void> {

@@ -32,8 +32,11 @@ export class LiveMember {
   reads = 0;
   /** The options of the reads, in their order. */
   readonly asked: { readonly revision: number; readonly token: string }[] = [];
-  /** Resume tokens of this epoch alone are taken. */
-  watchesStarted = 0;
+  /** Where watches were to begin, in their order. */
+  readonly watchedFrom: number[] = [];
+  /** Watches do not begin until they are released. */
+  holdsWatches = false;
+  readonly #held: (() => void)[] = [];
   onRead: () => void = () => undefined;
   onWatch: () => void = () => undefined;
   /** Reads are kept waiting. */
@@ -62,14 +65,22 @@ export class LiveMember {
       },
       watch: (stream: WatchCallStream, request: Parameters<NonNullable<TwinMember['script']['watch']>>[1]): void => {
         if (request.action.case !== 'start') return;
-        this.watchesStarted++;
         const { startRevision, resumeToken } = request.action.value;
-        this.#watch((response) => stream.write({ watchId: request.watchId, ...response }), Number(startRevision), resumeToken);
-        this.onWatch();
+        this.watchedFrom.push(Number(startRevision));
+        const send = (response: Response): unknown => stream.write({ watchId: request.watchId, ...response });
+        this.#held.push(() => this.#watch(send, Number(startRevision), resumeToken));
+        if (!this.holdsWatches) this.releaseWatches();
       },
       unary: { 'Cluster.Status': () => ({ clusterId: this.clusterId, epoch: BigInt(this.epoch) }) },
     };
     this.member = await TwinMember.start(new TwinState(), script, address);
+  }
+
+  /** Lets watches begin. */
+  releaseWatches(): void {
+    this.holdsWatches = false;
+    for (const begin of this.#held.splice(0)) begin();
+    this.onWatch();
   }
 
   /** Makes these its variables, and tells whoever watches. */
