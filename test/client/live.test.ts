@@ -44,6 +44,7 @@ test('one that is older than what is kept is followed from its last revision on'
     const value = JSON.stringify(consistency);
     await client.environments.set('live/old', { A: value });
     await comesTo(live, { A: value });
+    expect(live.status).toMatchObject({ state: 'following', source: 'cluster' });
     await live.close();
   }
 }, 60_000);
@@ -67,12 +68,13 @@ test('it keeps up with every change while each member in turn is killed and come
   await own.close();
 }, 180_000);
 
-test('a thousand of them ride on one stream', async () => {
+test('a thousand of them follow beside each other', async () => {
   const names = Array.from({ length: 1000 }, (_, i) => `live/many-${i}`);
   await Promise.all(names.map((name) => client.environments.create(name, { variables: { A: '1' } })));
   const lives = await Promise.all(names.map((name) => client.live(name).ready));
   await Promise.all(names.map((name) => client.environments.set(name, { A: '2' })));
   await Promise.all(lives.map((live) => comesTo(live, { A: '2' })));
+  expect(new Set(lives.map((live) => live.status.state))).toEqual(new Set(['following']));
   await Promise.all(lives.map((live) => live.close()));
 }, 60_000);
 
