@@ -7,13 +7,16 @@ import { boundsFrom, type Bounds } from './bounds.ts';
 import { Calls } from './calls.ts';
 import { Cluster } from './cluster.ts';
 import { Environments } from './environments.ts';
-import { Members } from './members.ts';
+import type { LiveOptions, TypedLiveOptions } from './live-options.ts';
+import { Live } from './live.ts';
+import { closedError, Members } from './members.ts';
 import { Mirrors } from './mirrors.ts';
-import type { Consistency } from './options.ts';
+import type { CallOptions, Consistency } from './options.ts';
 import { Pipeline } from './pipeline.ts';
 import { Session } from './session.ts';
 import { TokenKeeper } from './token.ts';
 import { UnaryCalls } from './unary.ts';
+import type { Parsed, StandardSchema, Values, VariableParsers } from './variables.ts';
 import { WatchStreams } from './watch-streams.ts';
 
 export interface ClientOptions {
@@ -73,14 +76,24 @@ export class Client {
   readonly #unary: UnaryCalls;
   readonly #tokens: TokenKeeper;
   readonly #connectTimeoutMs: number;
+  readonly #addresses: readonly string[];
+  readonly #calls: Calls;
+  readonly #backoff: BackoffOptions;
+  readonly #lives = new Set<{ close(): Promise<void> }>();
   #closing: Promise<void> | null = null;
 
-  /** Use {@link connect}. */
+  /**
+   * Use {@link connect}.
+   *
+   * @internal
+   */
   constructor(addresses: readonly string[], options: ClientOptions) {
     const { timeoutMs = 10_000, connectTimeoutMs = 5000, followLeader = true, token = '' } = options;
     const backoff = { ...backoffDefault, ...options.backoff };
     const random = Math.random;
     this.#connectTimeoutMs = connectTimeoutMs;
+    this.#addresses = addresses;
+    this.#backoff = backoff;
     this.#tokens = new TokenKeeper(token);
     this.#members = new Members(addresses, { attemptMs, connectTimeoutMs, followLeader, backoff, random });
     this.#unary = new UnaryCalls(this.#members, { backoff, random });
@@ -99,6 +112,7 @@ export class Client {
       pipeline: this.#pipeline,
       tokens: this.#tokens,
     });
+    this.#calls = calls;
     this.#watches = new WatchStreams(this.#members, { backoff, random, connectTimeoutMs });
     this.environments = new Environments(calls, this.#watches);
     this.mirrors = new Mirrors(calls);
@@ -115,6 +129,37 @@ export class Client {
     await this.#members.channel(boundsFrom(this.#connectTimeoutMs, undefined));
   }
 
+  /**
+   * Follows an environment: an object that has its values now, and is told when they change. See {@link Live}.
+   *
+   * With a schema, values are what it makes of the texts, and have its types; without one they are texts, and a type that is given
+   * is the caller's claim. A client that is to start while the cluster is away is made with `lazy: true`, and `options.cache`.
+   */
+  live<S extends VariableParsers>(name: string, options: TypedLiveOptions<S>): Live<Parsed<S>>;
+  live<T>(name: string, options: TypedLiveOptions<StandardSchema<T>>): Live<T>;
+  live<T extends object = Values>(name: string, options?: LiveOptions): Live<Readonly<T>>;
+  live(name: string, options: LiveOptions & Partial<TypedLiveOptions<any>> = {}): Live<any> {
+    if (this.#closing !== null) throw closedError();
+    const { defaults } = this.#calls;
+    const services = {
+      environments: this.environments,
+      status: (call: CallOptions) => this.cluster.status(call),
+      addresses: this.#addresses,
+      backoff: this.#backoff,
+      random: Math.random,
+      onEnded: (ended: { close(): Promise<void> }) => this.#lives.delete(ended),
+    };
+    const live = new Live<any>(name, services, {
+      ...options,
+      namespace: this.#calls.namespace(options),
+      timeoutMs: options.timeoutMs ?? defaults.timeoutMs,
+      consistency: options.consistency ?? defaults.consistency,
+      schema: options.schema,
+    });
+    if (live.status.state !== 'ended') this.#lives.add(live);
+    return live;
+  }
+
   /** Ends the client: what is under way fails with CLIENT_CLOSED, a write that was sent with OUTCOME_UNKNOWN. Never rejects. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -123,6 +168,8 @@ export class Client {
 
   async #close(): Promise<void> {
     const { session } = this.#pipeline;
+    // First, so that their caches are written.
+    await Promise.all([...this.#lives].map((live) => live.close()));
     this.#watches.close();
     this.#pipeline.close();
     // A session that nobody closes is kept by the cluster until it expires.

@@ -109,6 +109,7 @@ export class Cluster {
   readonly #calls: Calls;
   readonly #members: Members;
 
+  /** @internal */
   constructor(calls: Calls, members: Members) {
     this.#calls = calls;
     this.#members = members;

@@ -109,6 +109,14 @@ export interface WatchRequest extends Pick<CallOptions, 'namespace' | 'signal'> 
   readonly view?: View;
   /** Tells as well how far everything was told while nothing of interest happened. Defaults to false. */
   readonly progress?: boolean;
+  /**
+   * The longest that it may take until the cluster has taken the watch on, in milliseconds; then the iteration rejects. Once it
+   * has begun, it goes on for as long as it takes; `signal` bounds the whole (`AbortSignal.timeout`). Defaults to the client's
+   * `timeoutMs`. Infinity: no limit, but that of connecting.
+   */
+  readonly timeoutMs?: number;
   /** Is told each time the watch lost its connection; it goes on by itself. */
   readonly onInterrupted?: (error: EnvCliError) => void;
+  /** Is told each time it goes on after that. */
+  readonly onResumed?: () => void;
 }

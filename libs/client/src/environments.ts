@@ -43,6 +43,7 @@ export class Environments {
   readonly #calls: Calls;
   readonly #watches: WatchCarrier;
 
+  /** @internal */
   constructor(calls: Calls, watches: WatchCarrier) {
     this.#calls = calls;
     this.#watches = watches;
@@ -237,8 +238,9 @@ export class Environments {
       resumeToken,
       view: wireViews[view],
     });
-    const { signal, onInterrupted } = request;
-    return new Watch(this.#watches, { scope, signal, progress, onInterrupted, limits: watchLimitsDefault });
+    const { signal, timeoutMs: beginTimeoutMs = this.#calls.defaults.timeoutMs, onInterrupted, onResumed } = request;
+    const limits = watchLimitsDefault;
+    return new Watch(this.#watches, { scope, signal, progress, limits, beginTimeoutMs, onInterrupted, onResumed });
   }
 
   async #writeOne(operation: Operation, options: WriteOneOptions): Promise<WriteAnswer> {

@@ -1,4 +1,4 @@
-export { Client, connect, type ClientOptions } from './client.ts';
+export { connect, type Client, type ClientOptions } from './client.ts';
 export { EnvCliError, type ErrorDetails } from './error.ts';
 export { reasonTable, type Reason, type StatusName } from './reasons.ts';
 export type { CallOptions, Consistency, ReadOptions, View, WriteOptions } from './options.ts';
@@ -9,6 +9,19 @@ export type { Condition, Operation, Updates, VariableUpdate } from './operation.
 export type { Listing, Page } from './listing.ts';
 export type { Watch, WatchEvent } from './watch.ts';
 export type { Environments } from './environments.ts';
+export type { Live } from './live.ts';
+export type {
+  LiveCacheOptions,
+  LiveCacheStatus,
+  LiveChange,
+  LiveOptions,
+  LiveSource,
+  LiveStatus,
+  TypedLiveOptions,
+} from './live-options.ts';
+export type { CacheKey } from './cache-key.ts';
+export { parse } from './parsers.ts';
+export type { Parsed, StandardSchema, Values, VariableParser, VariableParsers } from './variables.ts';
 export type {
   BatchGetAnswer,
   CreateOptions,

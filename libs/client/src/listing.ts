@@ -13,7 +13,11 @@ export interface Page<Item> {
 export class Listing<Item, P extends Page<Item> = Page<Item>> implements AsyncIterable<Item> {
   readonly #fetch: () => (pageToken: string) => Promise<P>;
 
-  /** `fetch` is called for each iteration; what it returns, for each page with the token of the one before. */
+  /**
+   * `fetch` is called for each iteration; what it returns, for each page with the token of the one before.
+   *
+   * @internal
+   */
   constructor(fetch: () => (pageToken: string) => Promise<P>) {
     this.#fetch = fetch;
   }

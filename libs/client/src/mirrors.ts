@@ -66,6 +66,7 @@ const waitMarginMs = 2000;
 export class Mirrors {
   readonly #calls: Calls;
 
+  /** @internal */
   constructor(calls: Calls) {
     this.#calls = calls;
   }

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+
 import { afterEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 
@@ -71,6 +73,31 @@ describe('calls of one turn of the event loop ride together', () => {
     expect(highest).toBeLessThanOrEqual(sessionWindowMax);
     expect(twin.messages.length).toBeLessThan(40);
     expect(twin.unaryCalls).toEqual(['Sessions.Open']);
+  });
+
+  test('ten thousand reads beside ten thousand writes cost less than 4 KiB each while they wait, and nothing afterwards', () => {
+    const flags = ['--conditions=@env-cli/source', '--expose-gc', '--disable-warning=ExperimentalWarning'];
+    const child = spawnSync(process.execPath, [...flags, 'libs/client/src/testing/memory-child.ts'], { encoding: 'utf8' });
+    expect(child.stderr).toBe('');
+    const cost = JSON.parse(child.stdout) as Readonly<Record<'waitingBytes' | 'afterBytes' | 'messages', number>>;
+    // The member of the test is in the same process, and has what it was sent in this figure.
+    expect(cost.waitingBytes).toBeLessThan(20_000 * 4096);
+    expect(cost.afterBytes).toBeLessThan(8 * 1024 * 1024);
+    expect(cost.messages).toBeLessThan(40);
+  });
+
+  test('what waits to go out is bounded: beyond it a call is refused, and was certainly not sent', async () => {
+    const opening = new Promise<object>(() => undefined);
+    const twin = await member(new TwinState(), { unary: { 'Sessions.Open': () => opening } });
+    const client = await clientOf([twin]);
+    const value = 'x'.repeat(pipelineLimits.messageBytesMax - 1000);
+    const fitting = Math.floor(pipelineLimits.waitingBytesMax / value.length);
+    const waiting = Array.from({ length: fitting }, () => failure(client.environments.set('a', { X: value })));
+    const error = await failure(client.environments.set('a', { X: value }));
+    expect(error).toMatchObject({ reason: 'CLIENT_OVERLOADED', outcomeUnknown: false });
+    expect(error.message).toContain(String(pipelineLimits.waitingBytesMax));
+    await client.close();
+    expect(new Set((await Promise.all(waiting)).map(({ reason }) => reason))).toEqual(new Set(['CLIENT_CLOSED']));
   });
 
   test('a read does not wait for the session that the writes of its turn need', async () => {

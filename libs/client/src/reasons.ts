@@ -165,6 +165,12 @@ export const reasonTable = {
   CANCELLED: { code: 'CANCELLED', remedy: 'never', next: 'Nothing: the caller gave it up.' },
   CLIENT_CLOSED: { code: 'CANCELLED', remedy: 'never', next: 'Connect again.' },
   CLIENT_OVERLOADED: { code: 'RESOURCE_EXHAUSTED', remedy: 'never', next: 'Wait for earlier calls before making more.' },
+  VARIABLES_INVALID: {
+    code: 'FAILED_PRECONDITION',
+    remedy: 'never',
+    next: 'Mend the variables that the message names, or the schema.',
+  },
+  NOT_READY: { code: 'FAILED_PRECONDITION', remedy: 'never', next: 'Wait for `ready` first.' },
   MALFORMED_ANSWER: {
     code: 'INTERNAL',
     remedy: 'never',

@@ -3,6 +3,7 @@ import type { DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
 import { backoffMs, type BackoffOptions } from './backoff.ts';
 import { isOver, overError, within, type Bounds } from './bounds.ts';
 import type { Channel } from './channel.ts';
+import { deferred } from './deferred.ts';
 import { EnvCliError } from './error.ts';
 import { remedyOf, saidByMember } from './failure.ts';
 import type { Members } from './members.ts';
@@ -38,7 +39,7 @@ export class UnaryCalls {
         last = this.#onFailure(error as EnvCliError, { channel, bounds, last, repeatable });
       }
       const waitMs = Math.max(backoffMs(failures, this.#backoff, this.#random()), last.details.retryAfterMs ?? 0);
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve } = deferred<void>();
       const timer = setTimeout(resolve, waitMs);
       const giveUp = overError.bind(null, bounds, last, false);
       await within(bounds, promise, giveUp).finally(() => clearTimeout(timer));

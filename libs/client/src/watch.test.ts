@@ -190,6 +190,24 @@ describe('a watch that cannot go on ends with the reason, after what had come wa
     expect((await failure(watch.started)).reason).toBe('UNREACHABLE');
   });
 
+  test('a member that never takes it on, at its time-out; one that has begun is not bounded by it', async () => {
+    const watched = await WatchedMember.start();
+    const client = await clientOf([watched]);
+    const error = await failure(client.environments.watch({ timeoutMs: 30 }).next());
+    expect(error).toMatchObject({ reason: 'DEADLINE_EXCEEDED', message: 'no answer within 0.03 s' });
+    expect(() => client.environments.watch({ timeoutMs: 0 })).toThrow('a timeout is a number of milliseconds above 0, not 0');
+    watched.onStart = (send, from) => send(started(from));
+    const timeoutMs = 1000;
+    const begun = client.environments.watch({ timeoutMs });
+    await begun.started;
+    const next = begun.next();
+    watched.onStart = () => undefined;
+    // It was begun later, so that its time-out is over later.
+    await failure(client.environments.watch({ timeoutMs }).next());
+    await begun.return();
+    expect(await next).toEqual({ done: true, value: undefined });
+  });
+
   test('an unknown status is an error, not an endless retry', async () => {
     const watched = await WatchedMember.start();
     watched.onStart = (_send, _from, stream) =>
@@ -197,6 +215,24 @@ describe('a watch that cannot go on ends with the reason, after what had come wa
     const watch = (await clientOf([watched])).environments.watch();
     expect(await failure(watch.next())).toMatchObject({ reason: 'OTHER', code: 'INTERNAL' });
   });
+});
+
+test('who asks is told that a watch lost its connection, and that it goes on', async () => {
+  const watched = await WatchedMember.start();
+  const told: string[] = [];
+  watched.onStart = (send, from) => {
+    send(started(from));
+    if (watched.starts.length > 1) send(changed(7));
+  };
+  const client = await clientOf([watched]);
+  const watch = client.environments.watch({
+    onInterrupted: ({ reason }) => told.push(reason),
+    onResumed: () => told.push('resumed'),
+  });
+  await watch.started;
+  watched.member.cut();
+  await watch.next();
+  expect(told).toEqual(['CONNECTION_LOST', 'resumed']);
 });
 
 describe('whoever leaves a watch ends it', () => {

@@ -1,7 +1,9 @@
 import { unreachable } from '@env-cli/support';
 import type { WatchResponse, WatchStart } from '@env-cli/wire';
 
+import { boundsFrom, overError, whenOver } from './bounds.ts';
 import { changeOf, type Change } from './change.ts';
+import { deferred } from './deferred.ts';
 import { EnvCliError } from './error.ts';
 import { remedyOf } from './failure.ts';
 import { revisionOf } from './revision.ts';
@@ -40,7 +42,10 @@ export interface WatchOptions {
   readonly signal: AbortSignal | undefined;
   readonly progress: boolean;
   readonly limits: WatchLimits;
+  /** The longest that it may take until it has begun, in milliseconds. */
+  readonly beginTimeoutMs: number;
   readonly onInterrupted: ((error: EnvCliError) => void) | undefined;
+  readonly onResumed: (() => void) | undefined;
 }
 
 /**
@@ -56,7 +61,9 @@ export class Watch implements AsyncIterableIterator<WatchEvent> {
   readonly #carrier: WatchCarrier;
   readonly #events: { readonly event: WatchEvent; readonly bytes: number }[] = [];
   readonly #readers: { resolve: (result: IteratorResult<WatchEvent>) => void; reject: (error: unknown) => void }[] = [];
-  readonly #started = Promise.withResolvers<number>();
+  readonly #started = deferred<number>();
+  /** Takes back the timer of the beginning. */
+  #unbind: () => void = () => undefined;
   #bufferedBytes = 0;
   /** `running`: the cluster sends, or is asked to. `full`: it was told to stop until the reader has caught up. */
   #state: 'running' | 'full' | 'ended' = 'running';
@@ -64,15 +71,20 @@ export class Watch implements AsyncIterableIterator<WatchEvent> {
   #resumeToken = '';
   #revision = 0;
   #begun = false;
+  #wasInterrupted = false;
+  #lastMet: EnvCliError | null = null;
 
+  /** @internal */
   constructor(carrier: WatchCarrier, options: WatchOptions) {
     this.#carrier = carrier;
     this.#options = options;
     // Whoever does not ask for the beginning is told of a failure by the iteration.
     this.#started.promise.catch(() => undefined);
+    const bounds = boundsFrom(options.beginTimeoutMs, undefined);
     if (options.signal?.aborted === true) this.#end(null);
     else {
       options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+      this.#unbind = whenOver(bounds, () => this.#end(overError(bounds, this.#lastMet, false)));
       carrier.start(this);
     }
   }
@@ -92,7 +104,11 @@ export class Watch implements AsyncIterableIterator<WatchEvent> {
     return this.#begun;
   }
 
-  /** What to send to begin it, or to go on. */
+  /**
+   * What to send to begin it, or to go on.
+   *
+   * @internal
+   */
   get start(): WatchStart {
     if (this.#resumeToken === '') return this.#options.scope;
     return { ...this.#options.scope, startRevision: 0n, resumeToken: this.#resumeToken };
@@ -130,7 +146,11 @@ export class Watch implements AsyncIterableIterator<WatchEvent> {
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  /** Takes a message of the cluster, other than that it ended the watch. `bytes`: its length. */
+  /**
+   * Takes a message of the cluster, other than that it ended the watch. `bytes`: its length.
+   *
+   * @internal
+   */
   receive({ event, revision, resumeToken }: WatchResponse, bytes: number): void {
     if (this.#state !== 'running') return;
     const upTo = revisionOf(revision);
@@ -138,7 +158,10 @@ export class Watch implements AsyncIterableIterator<WatchEvent> {
     switch (event.case) {
       case 'started':
         this.#begun = true;
+        this.#unbind();
         this.#started.resolve(revisionOf(event.value.startRevision));
+        if (this.#wasInterrupted) this.#options.onResumed?.();
+        this.#wasInterrupted = false;
         break;
       case 'changes': {
         // A member that tells a revision again is cut short here: the reader was promised no duplicate.
@@ -162,18 +185,30 @@ export class Watch implements AsyncIterableIterator<WatchEvent> {
     }
   }
 
-  /** The stream broke, or the cluster ended the watch: it goes on behind the last event, or fails. */
+  /**
+   * The stream broke, or the cluster ended the watch: it goes on behind the last event, or fails.
+   *
+   * @internal
+   */
   interrupted(error: EnvCliError): void {
     if (this.#state === 'ended') return;
     if (!isPassing(error)) {
       this.#end(error);
     } else if (this.#state === 'running') {
-      if (this.#begun) this.#options.onInterrupted?.(error);
+      this.#lastMet = error;
+      if (this.#begun) {
+        this.#wasInterrupted = true;
+        this.#options.onInterrupted?.(error);
+      }
       this.#carrier.start(this);
     }
   }
 
-  /** Ends it with an error, after what has come is read. */
+  /**
+   * Ends it with an error, after what has come is read.
+   *
+   * @internal
+   */
   fail(error: EnvCliError): void {
     this.#end(error);
   }
@@ -194,6 +229,7 @@ export class Watch implements AsyncIterableIterator<WatchEvent> {
   #end(error: EnvCliError | null): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
+    this.#unbind();
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#carrier.cancel(this);
     this.#started.reject(error ?? new EnvCliError({ reason: 'CANCELLED', message: 'the watch was ended before it began' }));
