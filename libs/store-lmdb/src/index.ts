@@ -4,7 +4,7 @@ export { StoreFailed, type StoreFailureCode } from './failure.ts';
 export { type FoundedIdentity, type Identity } from './identity.ts';
 export { installSnapshot } from './install.ts';
 export { type Pin } from './pin.ts';
-export { type ReadPosition, type StorePosition } from './position.ts';
+export type { ReadPosition, StorePosition } from '@env-cli/snapshot-file';
 export { StoreReader } from './reader.ts';
 export { DataDirectoryRefused, type RefusalCode, repairByReplacement } from './refusal.ts';
 export { readSeenDisks, writeSeenDisks } from './seen-disks.ts';

@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, fstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { ReadPosition, StorePosition } from '@env-cli/snapshot-file';
 import { assert } from '@env-cli/support';
 
 import { readCheckpoint, type StateOwner, writeCheckpoint } from './checkpoint.ts';
@@ -9,7 +10,6 @@ import { dataFileName, Environment, lockFileName, mapBytesDefault } from './envi
 import { isDiskError, StoreFailed } from './failure.ts';
 import { WriteTables } from './lmdb-tables.ts';
 import { metaHeaderBytes, type MetaPages, pageBytesOf, parseMetaPages } from './meta-pages.ts';
-import type { ReadPosition, StorePosition } from './position.ts';
 import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
 import { Store, type StoreOptions } from './store.ts';
 

@@ -182,7 +182,7 @@ export class ApplyThread implements ThreadService<StateReport> {
     const path = newSpoolPath(this.#start.dataDir);
     try {
       const position = readPosition(pin.tables);
-      await spool(path, pin.tables, { clusterId: this.#start.clusterId, position });
+      await spool(path, pin.tables, { clusterId: this.#start.clusterId, position, backup: null });
       this.#toConsensus({ kind: 'spooled', id, path, index: position.appliedIndex, term: position.appliedTerm });
     } catch (error) {
       // A disk too full for a second copy of the state is no reason to stop: the other member asks again.
