@@ -102,6 +102,7 @@ export class MemberServer {
       watchProgressIntervalMs: options['server.watch_progress_interval'],
       storageBytes: () => stateBytes(options['server.data_dir']),
       folderProblem: forbiddenFolders(options['server.data_dir']),
+      dataDir: options['server.data_dir'],
       faults,
     });
     const metrics = this.#makeMetrics(member, this.#api);
@@ -236,7 +237,7 @@ export class MemberServer {
       figures: () => Promise.resolve({ storage_usage_bytes: api.storageBytes() }),
     };
     const checks = this.#integrity === null ? [] : [this.#integrity];
-    return new Metrics(member, methods, [watches, storage, this.#worker, ...checks]);
+    return new Metrics(member, methods, [watches, storage, api.backups, this.#worker, ...checks]);
   }
 
   #readiness(): Verdict {
