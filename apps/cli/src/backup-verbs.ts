@@ -7,7 +7,7 @@ import type { BackupFlags } from './verbs/backup.ts';
 export function addBackupVerbs(program: Command, frame: Frame): void {
   const backup = program.command('backup').argument('<file>', "the file to make; '-' for standard output");
   backup.description('Copy the whole state of the cluster, its history included, into a file');
-  outputOption(backup, 'table', 'json').option('--force', 'replace the file if it exists');
+  outputOption(backup).option('--force', 'replace the file if it exists');
   const notes =
     "The file holds secrets as the cluster stores them. 'env-cli-server restore' makes members of a new cluster from it.";
   examples(backup, ['env-cli backup monday.backup', 'env-cli backup - | gzip > monday.backup.gz'], notes);
@@ -16,7 +16,7 @@ export function addBackupVerbs(program: Command, frame: Frame): void {
   });
 
   const verify = backup.command('verify <file>').description('Read a backup in full, and say what it is');
-  examples(outputOption(verify, 'table', 'json'), ['env-cli backup verify monday.backup']);
+  examples(outputOption(verify), ['env-cli backup verify monday.backup']);
   does(verify, frame, async (at, { one }) => {
     await (await import('./verbs/backup.ts')).verify(at, one(0));
   });

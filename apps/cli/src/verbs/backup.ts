@@ -4,14 +4,14 @@ import { refusedError, usageError } from '../cli-error.ts';
 import { interruptible } from '../interruption.ts';
 import { withClient, type Invocation } from '../invocation.ts';
 import { print, printBytes, say } from '../io.ts';
-import { json } from '../json.ts';
 import { makeFile } from '../new-file.ts';
 import { Progress } from '../progress.ts';
+import { printedAsData } from '../structured.ts';
 import { count, moment, size } from '../text.ts';
 
 export interface BackupFlags {
   readonly force?: boolean;
-  readonly timeout?: number;
+  readonly timeout?: string;
 }
 
 /** `env-cli backup FILE`. */
@@ -19,9 +19,9 @@ export async function backup(at: Invocation, file: string, { force = false, time
   const toStandardOutput = file === '-';
   if (toStandardOutput && at.io.stdout.isTTY === true)
     throw usageError("a backup is no text for a terminal: write it to a file, or pipe '-' into a program");
-  if (toStandardOutput && at.output === 'json')
+  if (toStandardOutput && at.output !== 'table')
     throw usageError("-o json goes with a file: '-' sends the backup itself to standard output");
-  const limit = timeout === undefined ? {} : { timeoutMs: timeout };
+  const limit = timeout === undefined ? {} : { timeoutMs: at.settings.timeoutMs };
   const taken = await interruptible(at.io, (signal) =>
     withClient(at, async (client) => {
       let begun: Backup | undefined;
@@ -35,12 +35,12 @@ export async function backup(at: Invocation, file: string, { force = false, time
     }),
   );
   const { clusterId, epoch, revision, sizeBytes } = taken;
-  if (at.output === 'json') await print(at.io, json({ file, clusterId, epoch, revision, bytes: sizeBytes }));
-  else if (!toStandardOutput)
-    await say(
-      at.io,
-      `${file} holds the cluster at revision ${revision}, ${size(sizeBytes)}. 'env-cli backup verify ${file}' reads it again.`,
-    );
+  if (toStandardOutput || (await printedAsData(at, { file, clusterId, epoch, revision, bytes: sizeBytes }))) return;
+
+  await say(
+    at.io,
+    `${file} holds the cluster at revision ${revision}, ${size(sizeBytes)}. 'env-cli backup verify ${file}' reads it again.`,
+  );
 }
 
 async function copyAll(at: Invocation, from: Backup, append: (bytes: Uint8Array) => Promise<void>): Promise<void> {
@@ -67,8 +67,8 @@ export async function verify(at: Invocation, file: string): Promise<void> {
       progress.reached(readBytes);
     });
     endOf(progress);
-    if (at.output === 'json')
-      return await print(at.io, json({ file, ...facts, takenAtMs: undefined, takenAt: new Date(facts.takenAtMs) }));
+    const { takenAtMs, ...rest } = facts;
+    if (await printedAsData(at, { file, ...rest, takenAt: new Date(takenAtMs) })) return;
     const lines = [
       `${file} is whole: every checksum and every state hash is right.`,
       `  cluster       ${facts.clusterId}, epoch ${facts.epoch}`,
@@ -78,7 +78,7 @@ export async function verify(at: Invocation, file: string): Promise<void> {
       `  size          ${size(facts.bytes)} (${count(facts.rows, 'row')})`,
       `  SHA-256       ${facts.digest}`,
     ];
-    return await print(at.io, `${lines.join('\n')}\n`);
+    await print(at.io, `${lines.join('\n')}\n`);
   } catch (error) {
     endOf(progress);
     throw error instanceof BackupRefused ? refusedError(error.message) : error;
