@@ -69,6 +69,11 @@ export class BackupReader {
     throw new BackupRefused('backup-foreign', path, what, "Make one with 'env-cli backup FILE'.");
   }
 
+  /** The cluster that it was taken of, 16 bytes. */
+  get clusterId(): Uint8Array {
+    return this.#source.header.clusterId;
+  }
+
   get sizeBytes(): number {
     return this.#source.sizeBytes;
   }

@@ -30,6 +30,8 @@ import { softwareVersion } from '../version.ts';
 
 export interface MemberParts {
   readonly identity: FoundedIdentity;
+  /** As the cluster was founded with: the state has it once it has applied the first entry. */
+  readonly epoch: number;
   readonly startNonce: number;
   readonly state: StateReport;
   readonly directory: DataDirectory;
@@ -106,7 +108,7 @@ export class ThreadedMember implements Member {
   /** Resolves once the consensus thread has said how things stand. */
   static async create(parts: MemberParts): Promise<ThreadedMember> {
     const first = await Promise.race([firstView(parts.consensusPort), parts.failed]);
-    return new ThreadedMember(parts, first, Math.max(1, parts.state.epoch));
+    return new ThreadedMember(parts, first, Math.max(parts.epoch, parts.state.epoch));
   }
 
   view(): MemberView {
