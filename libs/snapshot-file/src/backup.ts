@@ -153,6 +153,7 @@ export async function checkBackup(
       });
       progress(reader.readBytes, reader.sizeBytes);
     }
+    progress(reader.readBytes, reader.sizeBytes);
     return reader.factsOf(reader.understand(() => whole.end()));
   } finally {
     await reader.close();

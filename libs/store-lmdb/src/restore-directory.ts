@@ -65,7 +65,8 @@ export async function restoreDirectory(path: string, options: RestoreOptions): P
 }
 
 function begin(path: string): void {
-  const there = readdirSync(path).filter((name) => !unused.includes(name));
+  // A crash may come before the mark of it has its name.
+  const there = readdirSync(path).filter((name) => !unused.includes(name) && !name.startsWith(temporaryPrefix));
   if (there.includes(restoringFileName)) clear(path);
   else if (there.length > 0) {
     const what = `it holds ${there.slice(0, 5).join(', ')}${there.length > 5 ? ', …' : ''}, and a backup is restored into a new directory`;

@@ -78,9 +78,10 @@ export async function buildState(
     syncDirectory(dataDirectory);
     return { path, position };
   } catch (error) {
+    // Before the room is free again: that the disk is full is seen from what it has left.
+    const failure = isDiskError(error) ? new StoreFailed('Building a state', path, error) : error;
     rmSync(path, { recursive: true, force: true });
-    if (!isDiskError(error)) throw error;
-    throw new StoreFailed('Building a state', path, error);
+    throw failure;
   }
 }
 

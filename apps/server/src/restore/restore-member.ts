@@ -60,6 +60,7 @@ export async function restoreMember(options: RestoreMemberOptions): Promise<Rest
           );
           progress?.(reader.readBytes, reader.sizeBytes);
         }
+        progress?.(reader.readBytes, reader.sizeBytes);
         const { found, meta, revision } = reader.understand(() => state.end());
         const backup = reader.factsOf(found);
         refuseNewer(from, backup);
