@@ -32,7 +32,7 @@ export interface Restored {
  * left of a restore that was refused or failed.
  *
  * The member waits, when it is started, until all members that were restored from the same file with the same list are there, and together
- * they found the cluster (docs/decisions/0014-restore.md). Throws `BackupRefused`, `DataDirectoryRefused`, `StoreFailed`.
+ * they found the cluster (docs/decisions/0020-backup-and-restore.md). Throws `BackupRefused`, `DataDirectoryRefused`, `StoreFailed`.
  */
 export async function restoreMember(options: RestoreMemberOptions): Promise<Restored> {
   const { from, dataDir, memberId, members, mapBytes, progress } = options;
