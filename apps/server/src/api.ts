@@ -1,5 +1,6 @@
 import type { FolderProblem } from '@env-cli/provider-file';
 
+import { Backups } from './backup/backups.ts';
 import type { Member } from './member/member.ts';
 import type { MirrorWorker } from './mirrors/mirror-worker.ts';
 import type { DefaultConsistency } from './reads/demand.ts';
@@ -19,6 +20,10 @@ export interface ApiOptions {
   readonly storageBytes: () => number;
   /** Why a folder of this machine may be no target of a mirror. */
   readonly folderProblem: FolderProblem;
+  /** Where backups lie while they are sent. */
+  readonly dataDir: string;
+  /** Milliseconds after which a backup whose client takes nothing is given up. Defaults to 60,000. */
+  readonly backupStallMs?: number;
   readonly faults: FaultSink;
 }
 
@@ -31,6 +36,7 @@ export class Api implements ApiServices {
   readonly reads: Reads;
   readonly writes: Writes;
   readonly dispatcher: Dispatcher;
+  readonly backups: Backups;
   readonly watchProgressIntervalMs: number;
   readonly storageBytes: () => number;
   readonly folderProblem: FolderProblem;
@@ -39,7 +45,7 @@ export class Api implements ApiServices {
   readonly #faults: FaultSink;
 
   constructor(member: Member, mirrorWorker: MirrorWorker, options: ApiOptions) {
-    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, storageBytes, faults } = options;
+    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, storageBytes, dataDir, faults } = options;
     this.#faults = faults;
     this.member = member;
     this.mirrorWorker = mirrorWorker;
@@ -49,6 +55,14 @@ export class Api implements ApiServices {
     this.reads = new Reads(member, this.leader, defaultConsistency);
     this.writes = new Writes(member);
     this.dispatcher = new Dispatcher(member, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));
+    this.backups = new Backups({
+      member,
+      reads: this.reads,
+      dataDir,
+      storageBytes,
+      draining: this.draining,
+      ...(options.backupStallMs === undefined ? {} : { stallMs: options.backupStallMs }),
+    });
     this.watchProgressIntervalMs = watchProgressIntervalMs;
     this.storageBytes = storageBytes;
     this.folderProblem = options.folderProblem;

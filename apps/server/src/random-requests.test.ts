@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
 import { EventEmitter } from 'node:events';
 
 import { afterAll, expect, test } from '@jest/globals';
@@ -43,6 +44,7 @@ const api = new Api(member, idleWorker, {
   watchProgressIntervalMs: 10,
   storageBytes: () => 0,
   folderProblem: () => null,
+  dataDir: tmpdir(),
   faults: sink,
 });
 afterAll(() => {

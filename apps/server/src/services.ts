@@ -1,6 +1,7 @@
 import type { FolderProblem } from '@env-cli/provider-file';
 import type { Status } from '@env-cli/wire';
 
+import type { Backups } from './backup/backups.ts';
 import type { Member } from './member/member.ts';
 import type { MirrorWorker } from './mirrors/mirror-worker.ts';
 import type { Reads } from './reads/reads.ts';
@@ -19,6 +20,7 @@ export interface ApiServices {
   readonly dispatcher: Dispatcher;
   readonly mirrorWorker: MirrorWorker;
   readonly watchProgressIntervalMs: number;
+  readonly backups: Backups;
   /** Bytes of the state on disk. */
   readonly storageBytes: () => number;
   /** Why a folder of this machine may be no target of a mirror. */

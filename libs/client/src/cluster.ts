@@ -13,10 +13,11 @@ import {
 } from '@env-cli/wire';
 
 import { parseAddresses } from './address.ts';
+import { type Backup, beginBackup } from './backup.ts';
 import type { Calls } from './calls.ts';
 import { headerOf, type Header } from './header.ts';
 import type { Members } from './members.ts';
-import type { CallOptions } from './options.ts';
+import type { CallOptions, ReadOptions } from './options.ts';
 import { revisionOf, wireRevision } from './revision.ts';
 
 /** What a member is to the cluster. */
@@ -158,6 +159,15 @@ export class Cluster {
     const how = { repeatable: 'repeatable', began: null } as const;
     const answer = await this.#calls.unary(Service.method.compact, request, this.#calls.bounds(options), how);
     return { header: headerOf(answer.header), compactedRevision: revisionOf(answer.compactedRevision) };
+  }
+
+  /**
+   * Begins a backup: the whole state of a member, its history included, at one revision; secrets as they are stored. Any member can be asked, and
+   * by default it is as fresh as a strong read. No time limit holds unless one is given: copying and sending a large state takes minutes.
+   */
+  backup(options: Pick<ReadOptions, 'consistency' | 'token' | 'timeoutMs' | 'signal'> = {}): Promise<Backup> {
+    const { timeoutMs = Number.POSITIVE_INFINITY, consistency = 'strong' } = options;
+    return beginBackup(this.#calls, this.#members, { ...options, consistency }, this.#calls.bounds({ ...options, timeoutMs }));
   }
 
   /** The alarms that stand, after clearing those that are named. One that does not stand is cleared already. */

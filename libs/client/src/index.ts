@@ -50,5 +50,6 @@ export type {
   WithdrawalPolicy,
 } from './mirror.ts';
 export type { MirrorAnswer, MirrorPlanAnswer, Mirrors, MirrorStatusPage, MirrorWaitOptions } from './mirrors.ts';
+export type { Backup } from './backup.ts';
 export { type Alarm, type AlarmKind, alarmKinds } from './cluster.ts';
 export type { Cluster, ClusterStatus, MemberInfo, MemberRole } from './cluster.ts';

@@ -29,7 +29,11 @@ const bodyKinds = [
   'report-hashes',
   'raise-alarm',
   'clear-alarm',
+  'restore',
 ] as const satisfies CommandBody['kind'][];
+
+/** Bytes of a SHA-256. */
+const digestBytes = 32;
 
 /** The kind u8, then what the kind carries. */
 export function writeBody(writer: ByteWriter, body: CommandBody): void {
@@ -95,6 +99,12 @@ export function writeBody(writer: ByteWriter, body: CommandBody): void {
       writer.raw(body.hashKey).varint(body.featureLevel);
       writeLimits(writer, body.limits);
       return;
+    case 'restore':
+      assert(body.clusterId.length === idBytes && body.backupDigest.length === digestBytes, 'ids have 16 bytes, digests 32');
+      writer.raw(body.clusterId).u32(body.epoch);
+      encodeMembers(writer, body.members);
+      writer.raw(body.backupDigest);
+      return;
     default:
       unreachable(body);
   }
@@ -156,6 +166,14 @@ export function readBody(reader: ByteReader): CommandBody {
         hashKey: reader.raw(hashKeyBytes),
         featureLevel: reader.varint(),
         limits: readLimits(reader),
+      };
+    case 'restore':
+      return {
+        kind,
+        clusterId: reader.raw(idBytes),
+        epoch: reader.u32(),
+        members: decodeMembers(reader),
+        backupDigest: reader.raw(digestBytes),
       };
     default:
       return unreachable(kind);

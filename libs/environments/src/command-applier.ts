@@ -111,6 +111,7 @@ export class CommandApplier {
       case 'raise-level':
       case 'set-limits':
       case 'bootstrap':
+      case 'restore':
         return this.#clusterCommands.apply(body);
       default:
         return unreachable(body);

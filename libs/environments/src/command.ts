@@ -111,4 +111,15 @@ export type CommandBody =
       readonly hashKey: Uint8Array;
       readonly featureLevel: number;
       readonly limits: Limits;
+    }
+  /** The first command of a cluster whose members were all restored from one backup, and only the first. */
+  | {
+      readonly kind: 'restore';
+      /** That of the backup. */
+      readonly clusterId: Uint8Array;
+      /** Above that of the backup. */
+      readonly epoch: number;
+      readonly members: readonly MemberIdentity[];
+      /** SHA-256 of the backup, 32 bytes: the members began with the same rows. */
+      readonly backupDigest: Uint8Array;
     };

@@ -104,6 +104,13 @@ const bodies: Record<string, CommandBody> = {
   'raise-level': { kind: 'raise-level', featureLevel: 1 },
   'set-limits': { kind: 'set-limits', limits },
   bootstrap: bootstrapOf(limits),
+  restore: {
+    kind: 'restore',
+    clusterId: fill(16, 1),
+    epoch: 1_790_000_000,
+    members: [{ memberId: 1, diskId: fill(16, 2), address: 'a:7381' }],
+    backupDigest: fill(32, 6),
+  },
 };
 const parts = {
   namespace: 'team',

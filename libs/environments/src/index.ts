@@ -25,6 +25,7 @@ export { type Position, positionOf, refusalOfRevision } from './position.ts';
 export type { CurrentEnvironment, CurrentVariable, Refusal, RefusalCode } from './refusal.ts';
 export { refusalCodes } from './refusal-codec.ts';
 export type { CommandOutcome, CommandResult } from './result.ts';
+export { RestoredState, restoreRevisionStep } from './restored-state.ts';
 export { decodeResult, encodeResult } from './result-codec.ts';
 export { type Finished, MachineTransaction, StateMachine } from './state-machine.ts';
 export { refusalOfCommand } from './validate.ts';

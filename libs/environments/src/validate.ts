@@ -85,6 +85,11 @@ function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusa
         at('members', body.members.length > 0 ? null : flaw('must hold at least one member')) ??
         at('limits', flawOfLimits(body.limits))
       );
+    case 'restore':
+      return (
+        at('cluster_id', body.clusterId.length === idBytes ? null : flaw(`must be ${idBytes} bytes`)) ??
+        at('members', body.members.length > 0 ? null : flaw('must hold at least one member'))
+      );
     case 'report-hashes':
       return at('hashes', body.hashes.length <= hashesBytesMax ? null : flaw(`must be at most ${hashesBytesMax} bytes`));
     case 'compact':

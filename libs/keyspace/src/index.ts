@@ -11,8 +11,11 @@ export { decodeLabels, encodeLabels, isLabelKey, isLabelValue, type Label, label
 export { MemoryTables } from './memory-tables.ts';
 export {
   type ClusterIdentity,
+  decodeClusterIdentity,
+  decodeHashesRow,
   decodeMembers,
   encodeClusterIdentity,
+  encodeHashesRow,
   encodeMembers,
   encodeMembersRow,
   hashKeyBytes,
@@ -26,10 +29,12 @@ export {
 } from './meta.ts';
 export { HashScrub, ScrubbedTables, type ScrubStep } from './hash-scrub.ts';
 export { changeAt, environmentAt } from './past.ts';
-export { passTime, type Progress } from './progress.ts';
+export { decodeProgress, encodeProgress, passTime, type Progress, type RevisionGap, revisionGapsMax } from './progress.ts';
+export { hashedTableNames, TableHashes } from './table-hashes.ts';
 export { type Revision, toRevision } from './revision.ts';
 export type { KeptResult } from './kept-results.ts';
 export { type SessionCache, sessionIdBytes, type SessionLimits, type SessionVerdict } from './sessions.ts';
 export { StateTransaction } from './state-transaction.ts';
 export { type ReadTables, type Row, type RowRange, type TableName, tableNames, type Tables } from './tables.ts';
+export { WholeState, type WholeStateFound } from './whole-state.ts';
 export { type Variable, type VariableType, variableTypes, type VariableValue } from './variable.ts';

@@ -60,22 +60,35 @@ export function readProgress(tables: ReadTables): Progress {
 
 export function readHashes(tables: ReadTables): TableHashes {
   const bytes = tables.get('meta', metaKeys.hashes);
-  if (bytes === undefined) return new TableHashes();
+  return bytes === undefined ? new TableHashes() : decodeHashesRow(bytes);
+}
+
+/** Reads the row `hashes`. */
+export function decodeHashesRow(bytes: Uint8Array): TableHashes {
   const reader = new ByteReader(bytes);
   checkFormat(reader, 'hashes');
   return TableHashes.decode(reader);
 }
 
-export function writeHashes(tables: Tables, hashes: TableHashes): void {
+/** The row `hashes`. */
+export function encodeHashesRow(hashes: TableHashes): Uint8Array {
   const writer = new ByteWriter(64).u8(format);
   hashes.encode(writer);
-  tables.put('meta', metaKeys.hashes, writer.take());
+  return writer.take();
+}
+
+export function writeHashes(tables: Tables, hashes: TableHashes): void {
+  tables.put('meta', metaKeys.hashes, encodeHashesRow(hashes));
 }
 
 /** The cluster's identity, or null before `bootstrap` was applied. */
 export function readClusterIdentity(tables: ReadTables): ClusterIdentity | null {
   const bytes = tables.get('meta', metaKeys.cluster);
-  if (bytes === undefined) return null;
+  return bytes === undefined ? null : decodeClusterIdentity(bytes);
+}
+
+/** Reads the row `cluster`. */
+export function decodeClusterIdentity(bytes: Uint8Array): ClusterIdentity {
   const reader = new ByteReader(bytes);
   checkFormat(reader, 'cluster');
   const identity = {

@@ -24,7 +24,7 @@ function compose(members: readonly MemberIdentity[]): Uint8Array {
 
 function read(bytes: Uint8Array): Founding {
   const reader = new ByteReader(bytes);
-  const found = { clusterId: reader.raw(16), members: [] as MemberIdentity[] };
+  const found = { clusterId: reader.raw(16), epoch: 1, members: [] as MemberIdentity[] };
   while (reader.remaining > 0) found.members.push({ memberId: reader.u32(), diskId: reader.raw(16), address: reader.text() });
   return found;
 }

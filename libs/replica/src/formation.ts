@@ -15,6 +15,8 @@ export type HelloAnswer = { readonly welcome: Welcome } | { readonly refusal: He
 /** The first entry of a cluster, as far as forming needs to look into it. */
 export interface Founding {
   readonly clusterId: Uint8Array;
+  /** 1, and more when it is restored. */
+  readonly epoch: number;
   readonly members: readonly MemberIdentity[];
 }
 

@@ -107,7 +107,15 @@ export function refuseHello(own: HelloExpectation, hello: Hello): HelloRefusal |
 
 function refuseForeign(own: HelloExpectation, hello: Hello): HelloRefusal | null {
   if (own.clusterId !== null && hello.clusterId !== null) {
-    if (equalBytes(own.clusterId, hello.clusterId)) return null;
+    const sameCluster = equalBytes(own.clusterId, hello.clusterId);
+    if (sameCluster && equalBytes(own.formingId, hello.formingId)) return null;
+    if (sameCluster) {
+      // A restored cluster keeps the id of the one that its backup was taken of. The two may run at the same time.
+      const before =
+        `member ${hello.memberId} is of cluster ${hexOf(hello.clusterId)} as it was before it was restored from a backup, or as it was restored another time. ` +
+        'Stop the members of the one that is not wanted any more, and check the peer addresses.';
+      return { code: 'other-cluster', message: before };
+    }
     const message =
       `member ${hello.memberId} is of cluster ${hexOf(hello.clusterId)}, this is cluster ${hexOf(own.clusterId)}. ` +
       'Check the peer addresses, and that each member has the data directory of this cluster.';
@@ -115,7 +123,7 @@ function refuseForeign(own: HelloExpectation, hello: Hello): HelloRefusal | null
   }
   if (equalBytes(own.formingId, hello.formingId)) return null;
   const message =
-    `member ${hello.memberId} is of another cluster: it was founded, or is to be, with another list of members or another bootstrap token. ` +
+    `member ${hello.memberId} is of another cluster: it was founded, or is to be, with another list of members, another bootstrap token or from another backup. ` +
     'Check the peer addresses; at a first start, also that all members have the same bootstrap token and the same list of members.';
   return { code: 'other-cluster', message };
 }

@@ -6,6 +6,7 @@ import {
   AlarmKind as WireAlarmKind,
   type ClusterAlarmsRequest,
   ClusterAlarmsResponseSchema,
+  type ClusterBackupRequest,
   type ClusterCompactRequest,
   ClusterCompactResponseSchema,
   type ClusterMembersRequest,
@@ -129,6 +130,11 @@ export class ClusterController {
       const { alarms } = readIntegrity(snapshot.tables);
       return answerOf(ClusterAlarmsResponseSchema, snapshot.header, { alarms: alarms.map(wireAlarm) });
     });
+  }
+
+  @GrpcMethod(service, 'Backup')
+  backup(request: ClusterBackupRequest, _metadata: Metadata, call: GrpcCall): AsyncIterable<Encoded> {
+    return this.#api.backups.stream(request, this.#api.contexts.of(call));
   }
 
   /** What this member has, however far that is: it must answer without a leader too. */

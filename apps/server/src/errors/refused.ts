@@ -29,6 +29,11 @@ export type EdgeRefusal =
   /** Mirrors are looked after by the leader, and its worker is not at work yet (or any more). */
   | { readonly code: 'mirror-worker-away'; readonly mirror: string }
   | { readonly code: 'mirror-target-unreadable'; readonly mirror: string; readonly problem: string }
+  /** Each backup is a second copy of the state on the member's disk. */
+  | { readonly code: 'too-many-backups'; readonly max: number }
+  | { readonly code: 'backup-no-room'; readonly neededBytes: number; readonly freeBytes: number }
+  | { readonly code: 'backup-failed'; readonly problem: string }
+  | { readonly code: 'backup-stalled'; readonly seconds: number }
   | { readonly code: 'internal' };
 
 /** What the member itself could not do. */

@@ -352,6 +352,39 @@ export const refusalRows: Rows = {
     message: ({ mirror, problem }) => `the target of mirror ${mirror} cannot be read: ${problem}`,
     facts: ({ mirror }) => ({ mirror }),
   },
+  'too-many-backups': {
+    reason: 'TOO_MANY_BACKUPS',
+    status: status.UNAVAILABLE,
+    meaning:
+      'The member sends as many backups as it may: each is a second copy of the state on its disk. Ask another member, or later.',
+    message: ({ max }) => `this member sends ${max} backups already; ask another member, or try again later`,
+    facts: ({ max }) => ({ max }),
+    retryAfterMs: 1_000,
+  },
+  'backup-no-room': {
+    reason: 'BACKUP_NO_ROOM',
+    status: status.RESOURCE_EXHAUSTED,
+    meaning:
+      'A backup is copied on the member’s disk before it is sent, and the disk has too little room for that. Make room there, or ask another member.',
+    message: ({ neededBytes, freeBytes }) =>
+      `the member's disk has ${freeBytes} bytes free, and a copy of the state needs ${neededBytes}; make room there, or ask another member with --endpoint`,
+    facts: ({ neededBytes, freeBytes }) => ({ needed_bytes: neededBytes, free_bytes: freeBytes }),
+  },
+  'backup-failed': {
+    reason: 'BACKUP_FAILED',
+    status: status.UNAVAILABLE,
+    meaning: 'The member could not copy its state for the backup. The message says why; ask another member.',
+    message: ({ problem }) => `the state could not be copied: ${problem.replace(/\.$/, '')}; ask another member`,
+    retryAfterMs: 1_000,
+  },
+  'backup-stalled': {
+    reason: 'BACKUP_STALLED',
+    status: status.DEADLINE_EXCEEDED,
+    meaning:
+      'The client took nothing of the backup for too long, so that its copy was removed. Begin a new one, and read it faster.',
+    message: ({ seconds }) => `nothing of the backup was taken for ${seconds} s, and its copy was removed; begin a new one`,
+    facts: ({ seconds }) => ({ seconds }),
+  },
   'replayed-refusal': {
     reason: 'REPLAYED_REFUSAL',
     status: status.FAILED_PRECONDITION,

@@ -6,6 +6,7 @@ import { BrokenInvariant } from '@env-cli/support';
 
 import { Api } from '../api.ts';
 import { addReflection, apiServices, HealthService } from '../health.ts';
+import { ScheduledBackups } from '../backup/scheduled-backups.ts';
 import { refuseAccusedMember } from '../integrity/accused-member.ts';
 import { IntegrityWatch } from '../integrity/integrity-watch.ts';
 import type { Member } from '../member/member.ts';
@@ -51,6 +52,7 @@ export class MemberServer {
   #member: Member | null = null;
   #worker = noWorker;
   #integrity: IntegrityWatch | null = null;
+  #schedule: ScheduledBackups | null = null;
   #api: Api | null = null;
   #listening: ListeningApi | null = null;
   #readinessTimer: NodeJS.Timeout | undefined;
@@ -102,8 +104,10 @@ export class MemberServer {
       watchProgressIntervalMs: options['server.watch_progress_interval'],
       storageBytes: () => stateBytes(options['server.data_dir']),
       folderProblem: forbiddenFolders(options['server.data_dir']),
+      dataDir: options['server.data_dir'],
       faults,
     });
+    if (options['backup.directory'] !== '') this.#schedule = this.#scheduleBackups(member, this.#api);
     const metrics = this.#makeMetrics(member, this.#api);
     this.#metrics = metrics;
     this.#listening = await this.#listenApi(this.#api, faults, metrics);
@@ -132,6 +136,7 @@ export class MemberServer {
     this.#api?.drain();
     await this.#listening?.close();
     await this.#worker.stop();
+    await this.#schedule?.stop();
     this.#integrity?.stop();
     this.#api?.close();
     try {
@@ -227,6 +232,23 @@ export class MemberServer {
     }
   }
 
+  #scheduleBackups(member: Member, api: Api): ScheduledBackups {
+    const options = this.#options;
+    return new ScheduledBackups(member, {
+      folder: options['backup.directory'],
+      intervalMs: options['backup.interval'],
+      keepCount: options['backup.keep_count'],
+      keepMs: options['backup.keep_time'],
+      storageBytes: api.storageBytes,
+      log: this.#log,
+      nowMs: () => Date.now(),
+      after: (milliseconds, run) => {
+        const timer = setTimeout(run, milliseconds);
+        return () => clearTimeout(timer);
+      },
+    });
+  }
+
   #makeMetrics(member: Member, api: Api): Metrics {
     const methods = apiServices.flatMap((service) => service.methods.map((method) => `/${service.typeName}/${method.name}`));
     const watches: FigureSource = {
@@ -235,8 +257,8 @@ export class MemberServer {
     const storage: FigureSource = {
       figures: () => Promise.resolve({ storage_usage_bytes: api.storageBytes() }),
     };
-    const checks = this.#integrity === null ? [] : [this.#integrity];
-    return new Metrics(member, methods, [watches, storage, this.#worker, ...checks]);
+    const checks = [this.#integrity, this.#schedule].filter((source) => source !== null);
+    return new Metrics(member, methods, [watches, storage, api.backups, this.#worker, ...checks]);
   }
 
   #readiness(): Verdict {

@@ -139,6 +139,30 @@ export const optionTable = {
     3_600_000,
     'How long after the last time the member reads its whole state again, slowly, to find what its disk has lost or changed.',
   ),
+  'backup.directory': option(
+    'backup-dir',
+    optionalPath,
+    '',
+    'The folder into which the leader takes backups of the cluster: one that all members share, or one on each machine. Empty: none are taken.',
+  ),
+  'backup.interval': option(
+    'backup-interval',
+    duration(1_000, 365 * 86_400_000),
+    86_400_000,
+    'How long after the newest backup in the folder the next one is taken.',
+  ),
+  'backup.keep_count': option(
+    'backup-keep-count',
+    integer(0, 100_000),
+    14,
+    'How many backups of the cluster the folder keeps. Older ones go once a new one was checked. 0: any number.',
+  ),
+  'backup.keep_time': option(
+    'backup-keep-time',
+    duration(0, 3_650 * 86_400_000),
+    0,
+    'How old backups in the folder may be. Older ones go once a new one was checked; the newest stays. 0s: of any age.',
+  ),
   'mirrors.enabled': option('mirrors', flag, true, 'Whether this member delivers to mirrors while it leads.'),
   'mirrors.deliveries_max': option(
     'mirror-deliveries-max',

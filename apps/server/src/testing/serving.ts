@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import {
   create,
   type DescMessage,
@@ -60,6 +61,7 @@ export class Serving {
       watchProgressIntervalMs: 60_000,
       storageBytes: () => 1_000,
       folderProblem: () => null,
+      dataDir: tmpdir(),
       faults: sink,
       ...options,
     });

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { Environments } from '@env-cli/wire';
 import { Server, ServerCredentials, type ServerDuplexStream, type UntypedHandleCall } from '@grpc/grpc-js';
 
@@ -35,6 +36,7 @@ const api = new Api(member, idle, {
   watchProgressIntervalMs: 1_000,
   storageBytes: () => 0,
   folderProblem: () => null,
+  dataDir: tmpdir(),
   faults,
 });
 

@@ -9,8 +9,11 @@ import {
   StateMachine,
 } from '@env-cli/environments';
 import { MemoryTables, readProgress, type ReadTables } from '@env-cli/keyspace';
+import { spool } from '@env-cli/store-lmdb';
 
+import type { BackupCopied } from '../member/backup-copy.ts';
 import { type Applied, type Member, MemberUnavailable, type MemberView, type Proposal, type ReadNeed } from '../member/member.ts';
+import { positionOfTables } from '../member/position-of-tables.ts';
 
 /** The log of a cluster without a network: what is in it is committed. */
 class TwinLog {
@@ -206,6 +209,13 @@ export class TwinMember implements Member {
   /** Its tables are in memory: nobody scrubs them. */
   onScrubbed(): () => void {
     return () => undefined;
+  }
+
+  async backUp(path: string): Promise<BackupCopied> {
+    const position = positionOfTables(this.tables);
+    const backup = { takenAtMs: this.#nowMs, memberId: this.identity.memberId, version: '0' };
+    const { bytes } = await spool(path, this.tables.clone(), { clusterId, position, backup });
+    return { epoch: this.identity.epoch, revision: position.revision, appliedIndex: position.appliedIndex, bytes };
   }
 
   metrics(): Promise<Record<string, number>> {
