@@ -46,6 +46,34 @@ async function step(place: number): Promise<void> {
   await client.environments.write({ operations: [{ kind: 'set', environment, variables, createIfAbsent: true }] });
 }
 
+/** Clients that write until they are told to stop. */
+class Load {
+  readonly #ended: Promise<unknown>;
+  #next = 0;
+  #stopped = false;
+  #wanted: { readonly count: number; readonly reached: () => void } | null = null;
+
+  constructor() {
+    this.#ended = Promise.all(Array.from({ length: writers }, () => this.#write()));
+  }
+
+  hasWritten(count: number): Promise<void> {
+    return new Promise((reached) => (this.#wanted = { count, reached }));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#ended;
+  }
+
+  async #write(): Promise<void> {
+    while (!this.#stopped) {
+      await step(this.#next++);
+      if (this.#wanted !== null && this.#next >= this.#wanted.count) this.#wanted.reached();
+    }
+  }
+}
+
 /** What a call came to: its answer, or why there is none. */
 async function answerOf<T>(call: Promise<T>): Promise<T | string> {
   return call.catch((error: { readonly reason: string }) => error.reason);
@@ -79,17 +107,10 @@ describe('a cluster that is restored from a backup taken under load', () => {
       target: { provider: 'file', directory: mirrored, format: 'dotenv' },
       deleteBrakePercent: 100,
     });
-    let next = 0;
-    let stopped = false;
-    const load = Promise.all(
-      Array.from({ length: writers }, async () => {
-        while (!stopped) await step(next++);
-      }),
-    );
-    while (next < writesBefore) await new Promise((resolve) => setImmediate(resolve));
+    const load = new Load();
+    await load.hasWritten(writesBefore);
     await cli('backup', backup);
-    stopped = true;
-    await load;
+    await load.stop();
     expect(statSync(backup).mode & 0o777).toBe(0o600);
     const facts = JSON.parse((await cli('backup', 'verify', backup, '-o', 'json')).stdout) as {
       readonly revision: number;

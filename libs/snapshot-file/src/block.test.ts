@@ -24,9 +24,9 @@ const written = {
   ],
   'header of a backup': [
     headerPayload({ clusterId, position, backup }),
-    `0108656e76636c69424b0001${standsHex}000001a1ee565e0000000003${'05302e312e30'}${tablesHex}`,
+    `0108656e76636c69424b0001${standsHex}000001a1ee565e000000000305302e312e30${tablesHex}`,
   ],
-  rows: [rows(), '020001070208090601' + '0100'],
+  rows: [rows(), '0200010702080906010100'],
   trailer: [trailerPayload({ rows: 2, sum: 0xdead_beef }), '030000000000000002deadbeef'],
 } as const;
 

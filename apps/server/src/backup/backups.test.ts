@@ -38,7 +38,7 @@ beforeEach(() => {
 afterEach(async () => {
   client.close();
   await serving.close();
-  expect(readdirSync(dataDir)).toEqual([]);
+  assert.deepEqual(readdirSync(dataDir), []);
   rmSync(dataDir, { recursive: true });
   assert.deepEqual(serving.faults, []);
 });
@@ -62,6 +62,14 @@ async function load(): Promise<void> {
     const values = Object.fromEntries(['A', 'B', 'C', 'D'].map((name) => [name, name.repeat(250_000)]));
     await client.call(Environments, 'write', { operations: [setting(`big/${i}`, values)] });
   }
+}
+
+/** Why a backup did not begin. */
+function reasonOf(stream: Stream): Promise<string> {
+  return stream.next().then(
+    () => 'begun',
+    (error: CallFailed) => error.reason,
+  );
 }
 
 /** Resolves once no copy lies in the data directory. */
@@ -123,11 +131,6 @@ describe('a member bounds what backups cost it', () => {
       await stream.next();
       stream.call.pause();
     }
-    const reasonOf = (stream: Stream) =>
-      stream.next().then(
-        () => 'begun',
-        (error: CallFailed) => error.reason,
-      );
     expect(await reasonOf(begin())).toBe('TOO_MANY_BACKUPS');
     streams[0]!.call.resume();
     await rest(streams[0]!);

@@ -35,7 +35,7 @@ afterEach(async () => {
 });
 
 /** A schedule on a clock that the test moves. `waits` answers what it waits for next, and passes that time when it is called. */
-function schedule(options: Partial<ScheduleOptions> = {}, of: TwinMember = member) {
+function scheduled(options: Partial<ScheduleOptions> = {}, of: TwinMember = member) {
   let waiting: { readonly milliseconds: number; readonly run: () => void } | null = null;
   let wake: (() => void) | undefined;
   const made = new ScheduledBackups(of, {
@@ -57,8 +57,8 @@ function schedule(options: Partial<ScheduleOptions> = {}, of: TwinMember = membe
   });
   schedules.push(made);
   const waits = async (): Promise<number> => {
-    while (waiting === null) await new Promise<void>((resolve) => (wake = resolve));
-    return (waiting as { readonly milliseconds: number }).milliseconds;
+    if (waiting === null) await new Promise<void>((resolve) => (wake = resolve));
+    return waiting!.milliseconds;
   };
   const pass = async (): Promise<void> => {
     nowMs += await waits();
@@ -73,7 +73,7 @@ const names = (): string[] => (existsSync(folder) ? readdirSync(folder).toSorted
 
 describe('scheduled backups', () => {
   test('are taken by the leader alone, at each interval, into files that are whole and sort by time', async () => {
-    const { pass, waits, idle } = schedule();
+    const { pass, waits, idle } = scheduled();
     expect([idle(), names()]).toEqual([true, []]);
     member.tellLeadership({ term: 1 });
     expect(await waits()).toBe(hour);
@@ -94,24 +94,23 @@ describe('scheduled backups', () => {
   });
 
   test('of a new leader go on where the folder says', async () => {
-    const first = schedule();
+    const first = scheduled();
     member.tellLeadership({ term: 1 });
     await first.waits();
     member.tellLeadership(null);
     nowMs += hour / 4;
     const other = member.follower(2);
-    const second = schedule({}, other);
+    const second = scheduled({}, other);
     other.tellLeadership({ term: 2 });
     expect(await second.waits()).toBe((hour * 3) / 4);
     expect(names()).toHaveLength(1);
   });
 
   test('that fail are logged, counted and tried again; nothing is left of them, and older ones stay', async () => {
-    const { made, pass, waits } = schedule({ keepCount: 1 });
+    const { made, pass, waits } = scheduled({ keepCount: 1 });
     member.tellLeadership({ term: 1 });
     await waits();
     const [first] = names();
-    const { backUp } = member;
     member.backUp = (path) => {
       writeFileSync(path, 'half');
       return Promise.reject(new Error('the disk is full'));
@@ -124,18 +123,18 @@ describe('scheduled backups', () => {
       'backup_scheduled_total{outcome="failed"}': 1,
       backup_last_timestamp_seconds: begin / 1_000,
     });
-    member.backUp = backUp;
+    Reflect.deleteProperty(member, 'backUp');
     await pass();
     expect(await waits()).toBe(hour);
     expect(names()).toEqual(['env-cli-c1c1c1c1-20261126T110500Z-r0000000000000000.backup']);
   });
 
   test('into a folder that cannot be written, or a disk without room, are refused with the reason', async () => {
-    const blocked = schedule({ folder: join(parent, 'no', 'such') });
+    const blocked = scheduled({ folder: join(parent, 'no', 'such') });
     member.tellLeadership({ term: 1 });
     await blocked.waits();
     expect(errors).toEqual([expect.stringContaining('ENOENT')]);
-    const full = schedule({ storageBytes: () => 2 ** 60 });
+    const full = scheduled({ storageBytes: () => 2 ** 60 });
     member.tellLeadership({ term: 2 });
     await full.waits();
     expect(errors.at(-1)).toMatch(/bytes free, and a backup may need/);
@@ -143,7 +142,7 @@ describe('scheduled backups', () => {
   });
 
   test('that a crash cut off are removed by the same member, and those of others are left alone', async () => {
-    const first = schedule();
+    const first = scheduled();
     member.tellLeadership({ term: 1 });
     await first.waits();
     const own = join(folder, '.new-env-cli-c1c1c1c1-member-1-abc');

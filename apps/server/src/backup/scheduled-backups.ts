@@ -87,10 +87,13 @@ export class ScheduledBackups implements FigureSource {
   /** Sees whether one is due. */
   #look(): void {
     if (!this.#leads || this.#running !== null) return;
-    this.#running = this.#lookAndTake().then((waitMs) => {
-      this.#running = null;
-      if (this.#leads) this.#cancel = this.#options.after(Math.min(waitMs, lookMsMax), () => this.#look());
-    });
+    this.#running = this.#lookNow();
+  }
+
+  async #lookNow(): Promise<void> {
+    const waitMs = await this.#lookAndTake();
+    this.#running = null;
+    if (this.#leads) this.#cancel = this.#options.after(Math.min(waitMs, lookMsMax), () => this.#look());
   }
 
   /** Takes a backup if one is due. Answers how long to wait until the next look. */

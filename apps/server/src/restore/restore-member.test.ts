@@ -225,11 +225,12 @@ test('kill -9 at any moment of a restore leaves a directory that is refused or w
   expect(met).toContain('restore-unfinished');
 }, 120_000);
 
+async function run(given: readonly string[]): Promise<{ readonly code: number | null; readonly said: string }> {
+  const program = new Program(given);
+  return { code: await program.exited, said: program.said };
+}
+
 test('the program says what came of it, with its exit codes', async () => {
-  const run = async (given: readonly string[]) => {
-    const program = new Program(given);
-    return { code: await program.exited, said: program.said };
-  };
   expect(await run(args(backup))).toMatchObject({
     code: 0,
     said: expect.stringMatching(/member 1 is restored in .* revision 20, 7 environments\. .* Start it now\./),
@@ -253,11 +254,10 @@ test('the program says what came of it, with its exit codes', async () => {
 });
 
 const canMount = process.platform === 'linux' && process.getuid?.() === 0 && mountsTmpfs();
-const testMounted = canMount ? test : test.skip;
+const describeMounted: (title: string, tests: () => void) => void = canMount ? describe : describe.skip;
 
-testMounted(
-  `a full disk ends a restore with its reason, and leaves nothing${canMount ? '' : ' (cannot run here: no small disk can be mounted)'}`,
-  async () => {
+describeMounted(`a full disk${canMount ? '' : ' (cannot run here: no small disk can be mounted)'}`, () => {
+  test('ends a restore with its reason, and leaves nothing', async () => {
     const from = await largeBackup();
     const disk = join(folder, 'disk');
     mkdirSync(disk);
@@ -274,8 +274,8 @@ testMounted(
     } finally {
       spawnSync('umount', ['--lazy', disk]);
     }
-  },
-);
+  });
+});
 
 function mountsTmpfs(): boolean {
   const scratch = mkdtempSync(join(tmpdir(), 'env-cli-mount-'));
