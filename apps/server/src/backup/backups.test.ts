@@ -38,7 +38,7 @@ beforeEach(() => {
 afterEach(async () => {
   client.close();
   await serving.close();
-  assert.deepEqual(readdirSync(dataDir), []);
+  assert.equal(readdirSync(dataDir).join(), '');
   rmSync(dataDir, { recursive: true });
   assert.deepEqual(serving.faults, []);
 });
