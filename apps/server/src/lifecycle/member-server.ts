@@ -24,6 +24,7 @@ import { showAddress } from '../options/kinds.ts';
 import { StartRefused } from '../options/refusal.ts';
 import type { OptionValues } from '../options/table.ts';
 import { type FaultSink, framesOf } from '../rpc/faults.ts';
+import { type OpenedSecrets, openSecrets } from '../secrets/open-secrets.ts';
 import { addressRefused } from './addresses.ts';
 import { stateBytes } from './storage.ts';
 
@@ -51,6 +52,7 @@ export class MemberServer {
   #member: Member | null = null;
   #worker = noWorker;
   #integrity: IntegrityWatch | null = null;
+  #secrets: OpenedSecrets | null = null;
   #api: Api | null = null;
   #listening: ListeningApi | null = null;
   #readinessTimer: NodeJS.Timeout | undefined;
@@ -86,6 +88,9 @@ export class MemberServer {
       else this.#fail(error instanceof Error ? error.message : String(error));
     });
     await refuseAccusedMember(member);
+    const opened = await openSecrets(member, options, this.#log, this.#startAbort.signal);
+    this.#secrets = opened;
+    const { secrets } = opened;
     this.#integrity = new IntegrityWatch(member, {
       markIntervalMs: options['storage.hash_check_interval'],
       log: this.#log,
@@ -95,7 +100,8 @@ export class MemberServer {
     const faults = this.#faultSink();
     const broken = (error: unknown): void =>
       this.#fail(error instanceof BrokenInvariant ? error.message : `a fault in the mirror worker: ${framesOf(error)}`);
-    if (options['mirrors.enabled']) this.#worker = await MemberOutbox.on(member, workerOptionsOf(options), this.#log, broken);
+    if (options['mirrors.enabled'])
+      this.#worker = await MemberOutbox.on(member, { ...workerOptionsOf(options), secrets }, this.#log, broken);
     this.#api = new Api(member, this.#worker, {
       defaultDeadlineMs: options['server.default_deadline'],
       defaultConsistency: options['distributed.consistency_level'],
@@ -103,6 +109,8 @@ export class MemberServer {
       storageBytes: () => stateBytes(options['server.data_dir']),
       folderProblem: forbiddenFolders(options['server.data_dir']),
       faults,
+      secrets,
+      keyring: opened.keyring,
     });
     const metrics = this.#makeMetrics(member, this.#api);
     this.#metrics = metrics;
@@ -133,6 +141,7 @@ export class MemberServer {
     await this.#listening?.close();
     await this.#worker.stop();
     this.#integrity?.stop();
+    this.#secrets?.stop();
     this.#api?.close();
     try {
       await this.#member?.stop(this.#options['server.drain_timeout']);
@@ -271,7 +280,7 @@ export class MemberServer {
   }
 }
 
-function workerOptionsOf(options: OptionValues): OutboxOptions {
+function workerOptionsOf(options: OptionValues): Omit<OutboxOptions, 'secrets'> {
   return {
     deliveriesMax: options['mirrors.deliveries_max'],
     scanIntervalMs: options['mirrors.scan_interval'],

@@ -17,6 +17,7 @@ import type { Member } from '../member/member.ts';
 import type { MirrorWorker } from '../mirrors/mirror-worker.ts';
 import { type ListeningApi, listen } from '../nest-app.ts';
 import type { FaultSink } from '../rpc/faults.ts';
+import { plainSecrets } from '../secrets/secrets.ts';
 
 /** A fault of ours, as a test sees it. */
 export interface SeenFault {
@@ -61,6 +62,7 @@ export class Serving {
       storageBytes: () => 1_000,
       folderProblem: () => null,
       faults: sink,
+      secrets: plainSecrets,
       ...options,
     });
     const health = new HealthService();

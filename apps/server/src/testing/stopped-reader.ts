@@ -4,6 +4,7 @@ import { Server, ServerCredentials, type ServerDuplexStream, type UntypedHandleC
 import { Api } from '../api.ts';
 import { Inbox, pull } from '../rpc/pull.ts';
 import { serviceDefinition } from '../rpc/service-definition.ts';
+import { plainSecrets } from '../secrets/secrets.ts';
 import { WatchStream } from '../watch/watch-stream.ts';
 import { TwinMember } from './twin-member.ts';
 
@@ -35,6 +36,7 @@ const api = new Api(member, idle, {
   watchProgressIntervalMs: 1_000,
   storageBytes: () => 0,
   folderProblem: () => null,
+  secrets: plainSecrets,
   faults,
 });
 
