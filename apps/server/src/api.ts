@@ -9,6 +9,8 @@ import { CallContexts } from './rpc/call-context.ts';
 import { type FaultSink, rpcStatusOfError } from './rpc/faults.ts';
 import { ForwardProofs } from './rpc/forward-proof.ts';
 import { LeaderCalls } from './rpc/leader-calls.ts';
+import type { Keyring } from './secrets/keyring.ts';
+import type { Secrets } from './secrets/secrets.ts';
 import type { ApiServices } from './services.ts';
 import { Dispatcher } from './watch/dispatcher.ts';
 import { Writes } from './writes/writes.ts';
@@ -25,6 +27,9 @@ export interface ApiOptions {
   /** Milliseconds after which a backup whose client takes nothing is given up. Defaults to 60,000. */
   readonly backupStallMs?: number;
   readonly faults: FaultSink;
+  readonly secrets: Secrets;
+  /** Defaults to null: this member seals nothing. */
+  readonly keyring?: Keyring | null;
 }
 
 /** The services of the API on top of a member. */
@@ -37,6 +42,7 @@ export class Api implements ApiServices {
   readonly writes: Writes;
   readonly dispatcher: Dispatcher;
   readonly backups: Backups;
+  readonly keyring: Keyring | null;
   readonly watchProgressIntervalMs: number;
   readonly storageBytes: () => number;
   readonly folderProblem: FolderProblem;
@@ -45,16 +51,17 @@ export class Api implements ApiServices {
   readonly #faults: FaultSink;
 
   constructor(member: Member, mirrorWorker: MirrorWorker, options: ApiOptions) {
-    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, storageBytes, dataDir, faults } = options;
+    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, storageBytes, dataDir, faults, secrets, keyring } =
+      options;
     this.#faults = faults;
     this.member = member;
     this.mirrorWorker = mirrorWorker;
     this.#proofs = new ForwardProofs(member);
     this.contexts = new CallContexts(defaultDeadlineMs, this.#proofs);
     this.leader = new LeaderCalls(member, this.#proofs);
-    this.reads = new Reads(member, this.leader, defaultConsistency);
-    this.writes = new Writes(member);
-    this.dispatcher = new Dispatcher(member, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));
+    this.reads = new Reads(member, this.leader, defaultConsistency, secrets);
+    this.writes = new Writes(member, secrets);
+    this.dispatcher = new Dispatcher(member, secrets, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));
     this.backups = new Backups({
       member,
       reads: this.reads,
@@ -66,6 +73,7 @@ export class Api implements ApiServices {
     this.watchProgressIntervalMs = watchProgressIntervalMs;
     this.storageBytes = storageBytes;
     this.folderProblem = options.folderProblem;
+    this.keyring = keyring ?? null;
   }
 
   get draining(): AbortSignal {

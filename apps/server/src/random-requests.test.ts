@@ -24,6 +24,7 @@ import { type Encoded, MalformedMessage, serviceDefinition } from './rpc/service
 import { SessionsController } from './sessions/sessions.controller.ts';
 import { Dice, RandomMessages } from './testing/random-message.ts';
 import { idleWorker } from './testing/serving.ts';
+import { plainSecrets } from './secrets/secrets.ts';
 import { TwinMember } from './testing/twin-member.ts';
 
 const requests = 100_000;
@@ -46,6 +47,7 @@ const api = new Api(member, idleWorker, {
   folderProblem: () => null,
   dataDir: tmpdir(),
   faults: sink,
+  secrets: plainSecrets,
 });
 afterAll(() => {
   api.drain();

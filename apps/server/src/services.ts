@@ -7,6 +7,7 @@ import type { MirrorWorker } from './mirrors/mirror-worker.ts';
 import type { Reads } from './reads/reads.ts';
 import type { CallContexts } from './rpc/call-context.ts';
 import type { LeaderCalls } from './rpc/leader-calls.ts';
+import type { Keyring } from './secrets/keyring.ts';
 import type { Dispatcher } from './watch/dispatcher.ts';
 import type { Writes } from './writes/writes.ts';
 
@@ -19,6 +20,8 @@ export interface ApiServices {
   readonly leader: LeaderCalls;
   readonly dispatcher: Dispatcher;
   readonly mirrorWorker: MirrorWorker;
+  /** Null where this member seals nothing. */
+  readonly keyring: Keyring | null;
   readonly watchProgressIntervalMs: number;
   readonly backups: Backups;
   /** Bytes of the state on disk. */

@@ -5,7 +5,15 @@ export { type ChangeKind, ChangeReader, type VariableChange } from './change-row
 export { type EnvironmentDraft, type NetChange, type WriteStamp } from './environment-draft.ts';
 export { type EnvironmentHead, EnvironmentReader, type Tombstone } from './environment-content.ts';
 export { EnvironmentRow, readEnvironmentRow, readLive } from './environment-row.ts';
-export { afterPrefix, type ChangePosition, environmentKey, environmentKeyBytes, keyAfter, nameOfKey } from './keys.ts';
+export {
+  afterPrefix,
+  type ChangePosition,
+  environmentKey,
+  environmentKeyBytes,
+  keyAfter,
+  nameOfKey,
+  namespaceOfKey,
+} from './keys.ts';
 export { bytesOfBinaryText, binaryText } from './binary-text.ts';
 export { decodeLabels, encodeLabels, isLabelKey, isLabelValue, type Label, labelLengthMax, sortedLabels } from './label.ts';
 export { MemoryTables } from './memory-tables.ts';
@@ -37,4 +45,5 @@ export { type SessionCache, sessionIdBytes, type SessionLimits, type SessionVerd
 export { StateTransaction } from './state-transaction.ts';
 export { type ReadTables, type Row, type RowRange, type TableName, tableNames, type Tables } from './tables.ts';
 export { WholeState, type WholeStateFound } from './whole-state.ts';
+export { type SecretValue, withValues } from './with-values.ts';
 export { type Variable, type VariableType, variableTypes, type VariableValue } from './variable.ts';

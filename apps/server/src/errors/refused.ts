@@ -34,6 +34,20 @@ export type EdgeRefusal =
   | { readonly code: 'backup-no-room'; readonly neededBytes: number; readonly freeBytes: number }
   | { readonly code: 'backup-failed'; readonly problem: string }
   | { readonly code: 'backup-stalled'; readonly seconds: number }
+  /** The member has no master key. Both are empty where no variable is meant. */
+  | { readonly code: 'secrets-locked'; readonly environment: string; readonly variable: string }
+  /** The member has not opened that data key yet. */
+  | { readonly code: 'data-key-away'; readonly environment: string; readonly variable: string; readonly keyId: number }
+  /** What is sealed there was not sealed for that place by that key. */
+  | { readonly code: 'secret-broken'; readonly environment: string; readonly variable: string; readonly keyId: number }
+  | { readonly code: 'keyring-changed' }
+  /** The cluster has no keys for secrets. */
+  | { readonly code: 'nothing-sealed' }
+  /** The newest master key here is the one that is in use. */
+  | { readonly code: 'master-key-same'; readonly masterKey: string; readonly where: string }
+  /** Members that could not start any more after the rotation. */
+  | { readonly code: 'master-key-missing'; readonly masterKey: string; readonly members: readonly number[] }
+  | { readonly code: 'master-key-unusable'; readonly problem: string }
   | { readonly code: 'internal' };
 
 /** What the member itself could not do. */

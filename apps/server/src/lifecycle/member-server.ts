@@ -25,6 +25,7 @@ import { showAddress } from '../options/kinds.ts';
 import { StartRefused } from '../options/refusal.ts';
 import type { OptionValues } from '../options/table.ts';
 import { type FaultSink, framesOf } from '../rpc/faults.ts';
+import { type OpenedSecrets, openSecrets } from '../secrets/open-secrets.ts';
 import { addressRefused } from './addresses.ts';
 import { stateBytes } from './storage.ts';
 
@@ -53,6 +54,7 @@ export class MemberServer {
   #worker = noWorker;
   #integrity: IntegrityWatch | null = null;
   #schedule: ScheduledBackups | null = null;
+  #secrets: OpenedSecrets | null = null;
   #api: Api | null = null;
   #listening: ListeningApi | null = null;
   #readinessTimer: NodeJS.Timeout | undefined;
@@ -88,6 +90,9 @@ export class MemberServer {
       else this.#fail(error instanceof Error ? error.message : String(error));
     });
     await refuseAccusedMember(member);
+    const opened = await openSecrets(member, options, this.#log, this.#startAbort.signal);
+    this.#secrets = opened;
+    const { secrets } = opened;
     this.#integrity = new IntegrityWatch(member, {
       markIntervalMs: options['storage.hash_check_interval'],
       log: this.#log,
@@ -97,7 +102,8 @@ export class MemberServer {
     const faults = this.#faultSink();
     const broken = (error: unknown): void =>
       this.#fail(error instanceof BrokenInvariant ? error.message : `a fault in the mirror worker: ${framesOf(error)}`);
-    if (options['mirrors.enabled']) this.#worker = await MemberOutbox.on(member, workerOptionsOf(options), this.#log, broken);
+    if (options['mirrors.enabled'])
+      this.#worker = await MemberOutbox.on(member, { ...workerOptionsOf(options), secrets }, this.#log, broken);
     this.#api = new Api(member, this.#worker, {
       defaultDeadlineMs: options['server.default_deadline'],
       defaultConsistency: options['distributed.consistency_level'],
@@ -106,6 +112,8 @@ export class MemberServer {
       folderProblem: forbiddenFolders(options['server.data_dir']),
       dataDir: options['server.data_dir'],
       faults,
+      secrets,
+      keyring: opened.keyring,
     });
     if (options['backup.directory'] !== '') this.#schedule = this.#scheduleBackups(member, this.#api);
     const metrics = this.#makeMetrics(member, this.#api);
@@ -138,6 +146,7 @@ export class MemberServer {
     await this.#worker.stop();
     await this.#schedule?.stop();
     this.#integrity?.stop();
+    this.#secrets?.stop();
     this.#api?.close();
     try {
       await this.#member?.stop(this.#options['server.drain_timeout']);
@@ -293,7 +302,7 @@ export class MemberServer {
   }
 }
 
-function workerOptionsOf(options: OptionValues): OutboxOptions {
+function workerOptionsOf(options: OptionValues): Omit<OutboxOptions, 'secrets'> {
   return {
     deliveriesMax: options['mirrors.deliveries_max'],
     scanIntervalMs: options['mirrors.scan_interval'],

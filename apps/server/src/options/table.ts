@@ -163,6 +163,30 @@ export const optionTable = {
     0,
     'How old backups in the folder may be. Older ones go once a new one was checked; the newest stays. 0s: of any age.',
   ),
+  'security.master_key_file': option(
+    'master-key-file',
+    optionalPath,
+    '',
+    'The file, of mode 0600, that holds the key by which the keys of all secrets are wrapped: 32 bytes, or one a line in base64, the newest last. The same on all members. See docs/security.md.',
+  ),
+  'security.master_key_command': option(
+    'master-key-command',
+    optionalPath,
+    '',
+    'A program in the place of that file. It is called with the argument `wrap` or `unwrap`, and gets and gives keys in base64 on its standard input and output.',
+  ),
+  'security.plain_secrets': option(
+    'plain-secrets',
+    flag,
+    false,
+    'Keeps secrets on the disks of all members as they are, although whoever reads a disk then reads them. For trials without a master key.',
+  ),
+  'security.data_key_age_max': option(
+    'data-key-age-max',
+    duration(60_000, 3_650 * 86_400_000),
+    90 * 86_400_000,
+    'How long a data key seals secrets before a new one takes its place.',
+  ),
   'mirrors.enabled': option('mirrors', flag, true, 'Whether this member delivers to mirrors while it leads.'),
   'mirrors.deliveries_max': option(
     'mirror-deliveries-max',

@@ -18,6 +18,7 @@ import type { Member } from '../member/member.ts';
 import type { MirrorWorker } from '../mirrors/mirror-worker.ts';
 import { type ListeningApi, listen } from '../nest-app.ts';
 import type { FaultSink } from '../rpc/faults.ts';
+import { plainSecrets } from '../secrets/secrets.ts';
 
 /** A fault of ours, as a test sees it. */
 export interface SeenFault {
@@ -63,6 +64,7 @@ export class Serving {
       folderProblem: () => null,
       dataDir: tmpdir(),
       faults: sink,
+      secrets: plainSecrets,
       ...options,
     });
     const health = new HealthService();

@@ -5,6 +5,7 @@ import { Server, ServerCredentials, type ServerDuplexStream, type UntypedHandleC
 import { Api } from '../api.ts';
 import { Inbox, pull } from '../rpc/pull.ts';
 import { serviceDefinition } from '../rpc/service-definition.ts';
+import { plainSecrets } from '../secrets/secrets.ts';
 import { WatchStream } from '../watch/watch-stream.ts';
 import { TwinMember } from './twin-member.ts';
 
@@ -37,6 +38,7 @@ const api = new Api(member, idle, {
   storageBytes: () => 0,
   folderProblem: () => null,
   dataDir: tmpdir(),
+  secrets: plainSecrets,
   faults,
 });
 

@@ -42,6 +42,8 @@ export class TwinMember implements Member {
   leaderless = false;
   /** What a proposal meets, while it is set. */
   proposalsFailWith: MemberUnavailable['code'] | null = null;
+  /** What becomes of a proposal on its way into the log, while it is set. */
+  tamper: ((proposal: Proposal) => Proposal) | null = null;
   /** Reads that were answered. */
   readCount = 0;
   /** Where clients find the leader. */
@@ -156,7 +158,7 @@ export class TwinMember implements Member {
     }
     if (this.leaderless) return Promise.reject(new MemberUnavailable('no-leader', 'nobody leads. Try again.'));
     return new Promise((resolve) => {
-      this.#pending.push({ proposal, resolve });
+      this.#pending.push({ proposal: this.tamper?.(proposal) ?? proposal, resolve });
       if (this.#isBusy) return;
       this.#isBusy = true;
       setImmediate(() => this.#commit());
@@ -224,6 +226,11 @@ export class TwinMember implements Member {
 
   stop(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** The data of every entry of the log. */
+  get logEntries(): readonly Uint8Array[] {
+    return this.#log.entries;
   }
 
   /** The newest revision of this member's state. */
