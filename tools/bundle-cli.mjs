@@ -23,6 +23,8 @@ const { metafile } = await build({
   format: 'esm',
   target: 'node22',
   conditions: ['@env-cli/source'],
+  // Used by one verb, seldom: it stays a package, which Node reads as the module that it is.
+  external: ['@peculiar/x509', 'reflect-metadata'],
   // What is written for CommonJS asks for parts of Node by `require`, which a module does not have.
   banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
   legalComments: 'none',

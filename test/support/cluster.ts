@@ -26,6 +26,8 @@ export interface ClusterOptions {
   readonly memberCount?: number;
   /** Flags that every member gets besides its own. */
   readonly flags?: readonly string[];
+  /** Flags of one member besides its own. */
+  readonly memberFlags?: (memberId: number) => readonly string[];
   /** Flags for Node itself, for one member: profiling. */
   readonly nodeFlags?: (memberId: number) => readonly string[];
   /** Keeps secrets as they are, for a control. Defaults to false: a master key beside the data. */
@@ -113,6 +115,7 @@ export class LocalCluster {
         this.#options.plainSecrets === true ? '--plain-secrets' : `--master-key-file=${this.masterKeyFile}`,
         '--log-format=json',
         ...(this.#options.flags ?? []),
+        ...(this.#options.memberFlags?.(id) ?? []),
       ],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } },
     );

@@ -19,8 +19,9 @@ export interface Invocation {
 
 /** Does `work` with a client, and ends the client afterwards in any case. */
 export async function withClient<T>({ settings }: Invocation, work: (client: Client) => Promise<T>): Promise<T> {
-  const { endpoint, namespace, timeoutMs, connectTimeoutMs, consistency } = settings;
-  const client = await connect(endpoint, { namespace, timeoutMs, connectTimeoutMs, consistency });
+  const { endpoint, namespace, timeoutMs, connectTimeoutMs, consistency, tls } = settings;
+  const options = { namespace, timeoutMs, connectTimeoutMs, consistency, ...(tls === null ? {} : { tls }) };
+  const client = await connect(endpoint, options);
   try {
     return await work(client);
   } finally {

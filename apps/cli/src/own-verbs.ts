@@ -6,13 +6,15 @@ import { usageError } from './cli-error.ts';
 import { print } from './io.ts';
 import type { Flags } from './settings.ts';
 import { topics } from './topics.ts';
-import { does, examples, outputOption, type Frame } from './verb.ts';
+import { does, examples, givenDays, outputOption, type Frame } from './verb.ts';
+import type { CertsFlags } from './verbs/certs.ts';
 import { softwareVersion } from './version.ts';
 
 /** Registers the verbs that are about the program itself. */
 export function addOwnVerbs(program: Command, frame: Frame): void {
   addContexts(program, frame);
   addCompletion(program, frame);
+  addCerts(program, frame);
 
   const version = program.command('version').description('Show the version of this program');
   examples(outputOption(version), ['env-cli version']);
@@ -83,6 +85,30 @@ The first context is in use at once.`,
   const remove = context.command('delete <name>').description('Delete a context');
   examples(remove, ['env-cli context delete old']);
   does(remove, frame, async (at, { one }) => (await import('./verbs/context.ts')).remove(at, one(0)));
+}
+
+function addCerts(program: Command, frame: Frame): void {
+  const certs = program.command('certs').description('Make certificates for a cluster of your own');
+  const create = certs
+    .command('create')
+    .description('Make an authority, and the certificates of members and of a user; keys are of mode 0600');
+  create
+    .argument('[directory]', 'where they go', 'certs')
+    .option('--members <numbers>', 'how many members, or their numbers separated by commas', '3')
+    .option('--host <names...>', 'names and addresses by which clients find members', ['localhost', '127.0.0.1', '::1'])
+    .option('--user <name>', 'who the client certificate is for: the history will say so', 'admin')
+    .option('--days <number>', 'how long they are good', givenDays, 365)
+    .option('--renew', 'new ones in the place of those that are there, of the same authority');
+  examples(
+    create,
+    [
+      'env-cli certs create',
+      'env-cli certs create /etc/env-cli --host env.internal 10.0.0.7',
+      'env-cli certs create certs --renew --user alice',
+    ],
+    'Members take new certificates without a restart. See docs/security.md.',
+  );
+  does<CertsFlags>(create, frame, async (at, { one }, flags) => (await import('./verbs/certs.ts')).create(at, one(0), flags));
 }
 
 function addCompletion(program: Command, frame: Frame): void {

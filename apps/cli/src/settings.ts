@@ -1,4 +1,4 @@
-import type { Consistency } from '@env-cli/client';
+import type { Consistency, TlsOptions } from '@env-cli/client';
 
 import { usageError } from './cli-error.ts';
 import { contextNamed, readContexts, type Context } from './contexts.ts';
@@ -11,6 +11,9 @@ const connectTimeoutMsMax = 3000;
 /** What every verb may be given. */
 export interface Flags {
   readonly endpoint?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
   readonly namespace?: string;
   readonly timeout?: string;
   readonly color?: string;
@@ -34,6 +37,8 @@ export interface Origin {
 /** How a verb talks to the cluster and to the person: flags over environment variables over the context over defaults. */
 export interface Settings {
   readonly endpoint: string;
+  /** Null: neither encrypted nor authenticated. */
+  readonly tls: TlsOptions | null;
   readonly namespace: string;
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
@@ -65,6 +70,7 @@ export function readSettings(flags: Flags, env: Env): Settings {
   const timeoutMs = durationMs(origins.timeout.value)!;
   return {
     endpoint: origins.endpoint.value,
+    tls: tlsOf(origins),
     namespace: origins.namespace.value,
     timeoutMs,
     connectTimeoutMs: Math.min(timeoutMs, connectTimeoutMsMax),
@@ -76,6 +82,15 @@ export function readSettings(flags: Flags, env: Env): Settings {
     revision: flags.revision ?? 0,
     reveal: flags.reveal ?? false,
     origins,
+  };
+}
+
+function tlsOf({ ca, cert, key }: Settings['origins']): TlsOptions | null {
+  if (ca.value === '' && cert.value === '' && key.value === '') return null;
+  return {
+    ...(ca.value === '' ? {} : { caFile: ca.value }),
+    ...(cert.value === '' ? {} : { certFile: cert.value }),
+    ...(key.value === '' ? {} : { keyFile: key.value }),
   };
 }
 

@@ -111,6 +111,13 @@ export function revealOption(command: Command): Command {
   return command.option('--reveal', 'show secrets');
 }
 
+/** An argument that is a number of days, up to ten years. */
+export function givenDays(text: string): number {
+  const value = wholeNumber(text);
+  if (value === null || value < 1 || value > 3650) throw new InvalidArgumentError('Write a number of days from 1 to 3650.');
+  return value;
+}
+
 /** An argument that is a duration: milliseconds. */
 export function duration(text: string): number {
   const value = durationMs(text);

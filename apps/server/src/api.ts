@@ -10,6 +10,7 @@ import { type FaultSink, rpcStatusOfError } from './rpc/faults.ts';
 import { ForwardProofs } from './rpc/forward-proof.ts';
 import { LeaderCalls } from './rpc/leader-calls.ts';
 import type { Keyring } from './secrets/keyring.ts';
+import type { TlsIdentity } from './security/tls-identity.ts';
 import type { Secrets } from './secrets/secrets.ts';
 import type { ApiServices } from './services.ts';
 import { Dispatcher } from './watch/dispatcher.ts';
@@ -28,6 +29,8 @@ export interface ApiOptions {
   readonly backupStallMs?: number;
   readonly faults: FaultSink;
   readonly secrets: Secrets;
+  /** Defaults to null: calls are neither encrypted nor authenticated. */
+  readonly tls?: TlsIdentity | null;
   /** Defaults to null: this member seals nothing. */
   readonly keyring?: Keyring | null;
 }
@@ -53,12 +56,13 @@ export class Api implements ApiServices {
   constructor(member: Member, mirrorWorker: MirrorWorker, options: ApiOptions) {
     const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, storageBytes, dataDir, faults, secrets, keyring } =
       options;
+    const tls = options.tls ?? null;
     this.#faults = faults;
     this.member = member;
     this.mirrorWorker = mirrorWorker;
     this.#proofs = new ForwardProofs(member);
-    this.contexts = new CallContexts(defaultDeadlineMs, this.#proofs);
-    this.leader = new LeaderCalls(member, this.#proofs);
+    this.contexts = new CallContexts(defaultDeadlineMs, this.#proofs, tls !== null);
+    this.leader = new LeaderCalls(member, this.#proofs, tls === null ? undefined : () => tls.dialAny());
     this.reads = new Reads(member, this.leader, defaultConsistency, secrets);
     this.writes = new Writes(member, secrets);
     this.dispatcher = new Dispatcher(member, secrets, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));

@@ -26,6 +26,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function alone(name: string, [api, peers, metrics] = ports): string[] {
   return [
     `--data-dir=${join(folder, name)}`,
+    '--plain-secrets',
     `--listen=127.0.0.1:${api}`,
     `--peer-listen=127.0.0.1:${peers}`,
     `--metrics-port=${metrics}`,
@@ -69,6 +70,25 @@ describe('a member that is not to start says why, what and what next, with an ex
       () => [...alone('a'), '--listen=0.0.0.0:1'],
       2,
       ['server.listen is 0.0.0.0:1', 'neither encrypted nor authenticated', '--insecure'],
+    ],
+    [
+      'half a certificate',
+      () => [...alone('a'), '--tls-cert=/none.pem'],
+      2,
+      ['security.tls_ca_file', 'security.tls_key_file', 'all three'],
+    ],
+    [
+      'certificates that are not there',
+      () => [...alone('a'), '--tls-ca=/none/ca.pem', '--tls-cert=/none/c.pem', '--tls-key=/none/k.pem'],
+      5,
+      ['/none/ca.pem, is not there', 'env-cli certs create'],
+    ],
+    ['two ways to the master key', () => [...alone('a'), '--master-key-file=/none'], 2, ['exclude one another']],
+    [
+      'a master key that is not there',
+      () => [...alone('a').filter((flag) => flag !== '--plain-secrets'), '--master-key-file=/none'],
+      5,
+      ['/none is not there', 'head -c 32 /dev/urandom'],
     ],
     ['an address that tells nobody anything', () => [...alone('a'), '--listen=0.0.0.0:1', '--insecure'], 2, ['--advertise']],
     ['a cluster without itself', () => [...alone('a'), '--members=2=127.0.0.1:1'], 2, ['does not hold member 1']],

@@ -63,6 +63,7 @@ async function run({ values }: Options): Promise<void> {
   const { MemberServer } = await import('./lifecycle/member-server.ts');
   const server = new MemberServer(values, log);
   const told = toldToStop(log);
+  process.on('SIGHUP', () => server.reloadCertificates());
   process.on('uncaughtException', (error) =>
     end(log, 'failed', `an exception that nobody caught: ${error.name}\n${framesOf(error)}`),
   );

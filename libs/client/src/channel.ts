@@ -9,7 +9,6 @@ import { grpcService } from '@env-cli/wire';
 import {
   Client,
   connectivityState,
-  credentials,
   Metadata,
   type ChannelOptions,
   type ClientDuplexStream,
@@ -21,6 +20,7 @@ import {
 import { isOver, overError, whenOver, type Bounds } from './bounds.ts';
 import { EnvCliError } from './error.ts';
 import { failureOfCall } from './failure.ts';
+import { securityOf, type TlsOptions } from './tls.ts';
 
 /** How the connections are kept. */
 const channelOptions: ChannelOptions = {
@@ -64,9 +64,11 @@ export class Channel {
   #uses = 0;
   #retired = false;
 
-  constructor(address: string) {
+  /** `tls`: null: neither encrypted nor authenticated. Throws INVALID_FIELD where its files cannot be used. */
+  constructor(address: string, tls: TlsOptions | null) {
     this.address = address;
-    this.#client = new Client(address, credentials.createInsecure(), channelOptions);
+    const { credentials, options } = securityOf(tls, address);
+    this.#client = new Client(address, credentials, { ...channelOptions, ...options });
   }
 
   /** Whether it is connected. */
@@ -211,10 +213,29 @@ export class Channel {
   }
 }
 
+/** What OpenSSL and Node say of a handshake that failed, and what it means to who connects. */
+const tlsTroubles: readonly (readonly [RegExp, string])[] = [
+  [
+    /certificate required|alert number 116|bad certificate|alert number 42/i,
+    'it wants a certificate that its authority signed: give certFile and keyFile (--cert, --key)',
+  ],
+  [/certificate expired|alert number 45/i, 'it says that your certificate has expired: bring a new one'],
+  [/unknown ca|alert number 48/i, 'it does not know the authority that signed your certificate: bring one of its own'],
+  [/CERT_HAS_EXPIRED|certificate has expired/i, 'its certificate has expired'],
+  [
+    /unable to verify|self-signed|UNABLE_TO_GET_ISSUER|unable to get local issuer/i,
+    'its certificate was not signed by the authority that was given: check caFile (--ca)',
+  ],
+  [/altnames|does not match/i, 'its certificate is for other names than this address'],
+  [/wrong version number|packet length too long|EPROTO/i, 'it does not speak TLS: connect without certificates'],
+];
+
 /** What grpc-js says of a connection that failed, without its wrapping. */
 function whyIn(details: string): string {
   if (details.startsWith('Name resolution failed')) return 'no host of that name was found';
   const last = /Last error: (?:Error: )?(?<why>.*?)(?:\. Resolution note: .*)?$/.exec(details)?.groups?.['why'] ?? details;
   if (last.includes('ECONNREFUSED')) return 'connection refused';
+  const trouble = tlsTroubles.find(([sign]) => sign.test(last));
+  if (trouble !== undefined) return trouble[1];
   return last === '' ? 'no connection' : last;
 }

@@ -14,6 +14,7 @@ import { Mirrors } from './mirrors.ts';
 import type { CallOptions, Consistency } from './options.ts';
 import { Pipeline } from './pipeline.ts';
 import { Session } from './session.ts';
+import { securityOf, type TlsOptions } from './tls.ts';
 import { TokenKeeper } from './token.ts';
 import { UnaryCalls } from './unary.ts';
 import type { Parsed, StandardSchema, Values, VariableParsers } from './variables.ts';
@@ -30,6 +31,8 @@ export interface ClientOptions {
   readonly connectTimeoutMs?: number;
   /** Whether calls go straight to the leader once an answer has named it. Defaults to true; false stays with the given addresses. */
   readonly followLeader?: boolean;
+  /** The certificates, for members that have any. Defaults to none: connections are neither encrypted nor authenticated. */
+  readonly tls?: TlsOptions;
   /** Connects with the first call instead of at once, so that a process starts also while the cluster is away. Defaults to false. */
   readonly lazy?: boolean;
   /** How long to wait before a call is sent again. Defaults to 20 ms, doubled with each failure up to 2 s. */
@@ -91,11 +94,14 @@ export class Client {
     const { timeoutMs = 10_000, connectTimeoutMs = 5000, followLeader = true, token = '' } = options;
     const backoff = { ...backoffDefault, ...options.backoff };
     const random = Math.random;
+    const tls = options.tls ?? null;
+    // What is wrong with the files is told at once, and not by every attempt to connect.
+    securityOf(tls, addresses[0] ?? '');
     this.#connectTimeoutMs = connectTimeoutMs;
     this.#addresses = addresses;
     this.#backoff = backoff;
     this.#tokens = new TokenKeeper(token);
-    this.#members = new Members(addresses, { attemptMs, connectTimeoutMs, followLeader, backoff, random });
+    this.#members = new Members(addresses, { attemptMs, connectTimeoutMs, followLeader, tls, backoff, random });
     this.#unary = new UnaryCalls(this.#members, { backoff, random });
     this.#pipeline = new Pipeline(this.#members, {
       backoff,

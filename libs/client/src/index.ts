@@ -53,3 +53,4 @@ export type { MirrorAnswer, MirrorPlanAnswer, Mirrors, MirrorStatusPage, MirrorW
 export type { Backup } from './backup.ts';
 export { type Alarm, type AlarmKind, alarmKinds } from './cluster.ts';
 export type { Cluster, ClusterStatus, MemberInfo, MemberRole } from './cluster.ts';
+export type { TlsOptions } from './tls.ts';

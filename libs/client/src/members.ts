@@ -2,6 +2,7 @@ import { backoffMs, type BackoffOptions } from './backoff.ts';
 import { overError, within, type Bounds } from './bounds.ts';
 import { Channel } from './channel.ts';
 import { EnvCliError } from './error.ts';
+import type { TlsOptions } from './tls.ts';
 
 export interface MembersOptions {
   /** The longest that one attempt to connect may take, in milliseconds. */
@@ -9,6 +10,8 @@ export interface MembersOptions {
   /** The longest that a call waits for a connection to any member, in milliseconds. */
   readonly connectTimeoutMs: number;
   readonly followLeader: boolean;
+  /** Null: connections are neither encrypted nor authenticated. */
+  readonly tls: TlsOptions | null;
   readonly backoff: BackoffOptions;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -77,7 +80,7 @@ export class Members {
   /** A connection to one address, for a question to that very member. The caller closes it. */
   async ask(address: string, bounds: Bounds): Promise<Channel> {
     this.#assertOpen();
-    const channel = new Channel(address);
+    const channel = new Channel(address, this.#options.tls);
     try {
       await within(bounds, channel.connect(this.#options.attemptMs), () => overError(bounds, null, false));
       return channel;
@@ -152,7 +155,7 @@ export class Members {
   }
 
   async #attempt(address: string): Promise<Channel | null> {
-    const channel = new Channel(address);
+    const channel = new Channel(address, this.#options.tls);
     const giveUp = (): void => channel.close();
     this.#atClose.add(giveUp);
     try {

@@ -1,4 +1,4 @@
-import type { Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
+import type { ChannelCredentials, Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import type { Hello, HelloRefusal } from '@env-cli/replica';
 import { MalformedBytes } from '@env-cli/support';
 
@@ -8,6 +8,7 @@ import { dialClient, type peersService } from './service.ts';
 export interface DialedStreamOptions {
   readonly method: (typeof peersService)['Messages'];
   readonly address: string;
+  readonly credentials: ChannelCredentials;
   readonly hello: Hello;
   /** Looks at who answered. */
   readonly refuse: (hello: Hello) => HelloRefusal | null;
@@ -31,7 +32,7 @@ export class DialedStream {
 
   constructor(options: DialedStreamOptions) {
     this.#options = options;
-    this.#client = dialClient(options.address);
+    this.#client = dialClient(options.address, options.credentials);
     const { path, requestSerialize, responseDeserialize } = options.method;
     this.#call = this.#client.makeBidiStreamRequest<Uint8Array, Uint8Array>(path, requestSerialize, responseDeserialize);
     this.#timer = setTimeout(() => this.close(`no answer within ${helloMsMax} ms`), helloMsMax);

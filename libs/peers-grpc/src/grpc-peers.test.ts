@@ -15,6 +15,7 @@ import {
 } from '@env-cli/replica';
 
 import { GrpcPeers, type PeersHost } from './grpc-peers.ts';
+import { noSecurity, type PeerSecurity } from './security.ts';
 import { dialClient, frameBytesMax, peersService } from './service.ts';
 import { decodeHello, encodeHello } from './hello-bytes.ts';
 import type { SnapshotOffer } from './snapshot-bytes.ts';
@@ -48,7 +49,6 @@ class Host implements PeersHost {
     return {
       formingId: id(6),
       clusterId: this.clusterId,
-      epoch: 1,
       memberId: this.memberId,
       diskId: id(this.memberId),
       toMemberId,
@@ -65,15 +65,7 @@ class Host implements PeersHost {
   refuse(hello: Hello): HelloRefusal | null {
     const diskIds = new Map([1, 2].map((memberId) => [memberId, id(memberId)]));
     return refuseHello(
-      {
-        formingId: id(6),
-        clusterId: this.clusterId,
-        epoch: 1,
-        memberId: this.memberId,
-        diskIds,
-        initialMembers: [],
-        featureLevel: 1,
-      },
+      { formingId: id(6), clusterId: this.clusterId, memberId: this.memberId, diskIds, initialMembers: [], featureLevel: 1 },
       hello,
     );
   }
@@ -171,6 +163,42 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await Promise.all(peers.map((each) => each.close()));
+});
+
+/** Takes every caller for the holder of one certificate. */
+function showing(caller: number | null): PeerSecurity {
+  return { ...noSecurity, callerOf: () => caller };
+}
+
+describe('a member that shows a certificate', () => {
+  const options = { listen: { host: '127.0.0.1', port: 0 }, nowMs: () => performance.now(), random: () => 0.5 };
+
+  test.each([
+    ['another member’s', 3, 'member 3'],
+    ['no member’s', null, 'no member'],
+  ])('%s is not let in, on no stream and by no hello', async (_whose, caller, shown) => {
+    await peers[0].close();
+    peers[0] = await GrpcPeers.listen({ ...options, security: showing(caller) }, hosts[0]);
+    const address = `127.0.0.1:${peers[0].port}`;
+    peers[1].setMembers([{ memberId: 1, address }]);
+    await eventually(() => hosts[1].refusals.length > 0);
+    const refusal = {
+      code: 'other-certificate',
+      message: expect.stringContaining(`it says that it is member 2, and shows the certificate of ${shown}`),
+    };
+    expect(hosts[1].refusals[0]).toEqual(refusal);
+    expect(await peers[1].hello({ memberId: 1, address }, 5_000)).toEqual({ refusal });
+    expect(peers[1].connected).toEqual([]);
+    expect(hosts[0].begunBy).toEqual([]);
+  });
+
+  test('of its own is let in', async () => {
+    await peers[0].close();
+    peers[0] = await GrpcPeers.listen({ ...options, security: showing(2) }, hosts[0]);
+    peers[1].setMembers([{ memberId: 1, address: `127.0.0.1:${peers[0].port}` }]);
+    await eventually(() => peers[1].connected.length === 1);
+    expect(hosts[1].refusals).toEqual([]);
+  });
 });
 
 describe('two members', () => {
@@ -329,14 +357,14 @@ describe('whoever does not belong is refused and told of, and nobody stops', () 
     const found = { term: 2 ** 40, votedFor: 2 ** 32 - 1, entryTerm: 7, entryIndex: 2 ** 50 };
     for (const each of [
       { ...hello, found },
-      { ...hello, clusterId: null, epoch: 2 ** 32 - 1, founderDiskId: id(9), startNonce: 2 ** 32 - 1 },
+      { ...hello, clusterId: null, founderDiskId: id(9), startNonce: 2 ** 32 - 1 },
     ])
       expect(decodeHello(encodeHello(each))).toEqual(each);
     const bytes = encodeHello(hello);
     const earlier = Uint8Array.from(bytes);
     // The format stands behind the magic text and its length.
-    earlier[earlier.indexOf(3, 12)] = 1;
-    expect(() => decodeHello(earlier)).toThrow('a hello of format 1, and this program reads 3');
+    earlier[earlier.indexOf(2, 12)] = 1;
+    expect(() => decodeHello(earlier)).toThrow('a hello of format 1, and this program reads 2');
   });
 
   test('random bytes, on a bare connection and in every method', async () => {
@@ -349,7 +377,7 @@ describe('whoever does not belong is refused and told of, and nobody stops', () 
         .on('error', () => undefined)
         .on('close', () => resolve());
     });
-    const client = dialClient(`127.0.0.1:${port}`);
+    const client = dialClient(`127.0.0.1:${port}`, noSecurity.dial(1));
     for (const { path, requestSerialize, responseDeserialize } of [
       peersService.Messages,
       peersService.Forward,
@@ -381,7 +409,7 @@ describe('whoever does not belong is refused and told of, and nobody stops', () 
   });
 
   test('a frame that is larger than any may be', async () => {
-    const client = dialClient(`127.0.0.1:${peers[0].port}`);
+    const client = dialClient(`127.0.0.1:${peers[0].port}`, noSecurity.dial(1));
     const { path, requestSerialize, responseDeserialize } = peersService.Messages;
     // A client of our own would refuse to send it.
     const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);

@@ -1,7 +1,6 @@
 import {
   type sendUnaryData,
   Server,
-  ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
   type ServiceError,
@@ -19,6 +18,7 @@ import { Link } from './link.ts';
 import { MessageLink } from './message-link.ts';
 import { readPeerMessage } from './peer-message.ts';
 import { RoundTrips } from './round-trips.ts';
+import { noSecurity, type PeerSecurity, type SecuredCall } from './security.ts';
 import { dialClient, peersService, transportOptions } from './service.ts';
 import type { SnapshotOffer } from './snapshot-bytes.ts';
 import { type SnapshotHost, SnapshotReceiving } from './snapshot-receiving.ts';
@@ -54,6 +54,8 @@ export interface PeersHost extends SnapshotHost {
 export interface GrpcPeersOptions {
   /** Where other members find this one. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** How members know one another. Defaults to {@link noSecurity}. */
+  readonly security?: PeerSecurity;
   /** A monotonic clock in milliseconds: the one by which deadlines of batches count. */
   readonly nowMs: () => number;
   /** 0 inclusive to 1 exclusive. */
@@ -88,6 +90,7 @@ interface PeerLinks {
 export class GrpcPeers implements Peers {
   readonly #options: GrpcPeersOptions;
   readonly #host: PeersHost;
+  readonly #security: PeerSecurity;
   readonly #server = new Server(transportOptions);
   readonly #links = new Map<number, PeerLinks>();
   readonly #incoming = new Map<number, AcceptedStream>();
@@ -104,6 +107,7 @@ export class GrpcPeers implements Peers {
   private constructor(options: GrpcPeersOptions, host: PeersHost) {
     this.#options = options;
     this.#host = host;
+    this.#security = options.security ?? noSecurity;
     this.#server.addService(peersService, {
       Hello: (call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>) =>
         this.#answerHello(call, answer),
@@ -120,7 +124,7 @@ export class GrpcPeers implements Peers {
     const address = `${options.listen.host}:${options.listen.port}`;
     try {
       peers.#port = await new Promise<number>((resolve, reject) => {
-        peers.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
+        peers.#server.bindAsync(address, peers.#security.server, (error, port) =>
           error === null ? resolve(port) : reject(error),
         );
       });
@@ -214,13 +218,14 @@ export class GrpcPeers implements Peers {
       bytesPerSecondMax: snapshotBytesPerSecondMax,
       silenceMsMax: snapshotSilenceMsMax,
       hello: () => this.#host.hello(to),
+      credentials: () => this.#security.dial(to),
       refuse: (hello) => this.#host.refuse(hello),
     });
   }
 
   /** Introduces this member to one that it has no links to yet. Rejects when it is not reached within `withinMs`. */
   async hello(member: { readonly memberId: number; readonly address: string }, withinMs: number): Promise<HelloAnswer> {
-    const client = dialClient(member.address);
+    const client = dialClient(member.address, this.#security.dial(member.memberId));
     const { path, requestSerialize, responseDeserialize } = peersService.Hello;
     const bytes = encodeHello(this.#host.hello(member.memberId));
     try {
@@ -256,6 +261,7 @@ export class GrpcPeers implements Peers {
       address,
       random: this.#options.random,
       hello: () => host.hello(memberId),
+      credentials: () => this.#security.dial(memberId),
       refuse: (hello: Hello) => host.refuse(hello),
     };
     return {
@@ -286,7 +292,7 @@ export class GrpcPeers implements Peers {
   #acceptMessages(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
     AcceptedStream.accept({
       call,
-      greet: (hello) => this.#greet(hello),
+      greet: (hello) => this.#greet(hello, call),
       onOpen: (stream, hello) => {
         this.#takePlace(this.#incoming, stream);
         this.#host.begun(hello);
@@ -312,7 +318,7 @@ export class GrpcPeers implements Peers {
   #acceptForwards(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
     AcceptedStream.accept({
       call,
-      greet: (hello) => this.#greet(hello),
+      greet: (hello) => this.#greet(hello, call),
       onOpen: (stream) => this.#takePlace(this.#forwarders, stream),
       onFrame: (stream, bytes) =>
         this.#host.forwarded(stream.memberId as MemberId, decodeForward(bytes, this.#options.nowMs(), forwardCommandsMax)),
@@ -327,7 +333,7 @@ export class GrpcPeers implements Peers {
     let receiving: SnapshotReceiving | null = null;
     AcceptedStream.accept({
       call,
-      greet: (hello) => this.#greet(hello),
+      greet: (hello) => this.#greet(hello, call),
       onOpen: (stream) => {
         this.#takePlace(this.#snapshots, stream);
         receiving = new SnapshotReceiving(stream, this.#host);
@@ -347,14 +353,25 @@ export class GrpcPeers implements Peers {
     former?.close();
   }
 
-  #greet(hello: Hello): { readonly hello: Hello } | { readonly refusal: HelloRefusal } {
-    const refusal = this.#host.refuse(hello);
+  /** Why a member is not believed that its certificate does not name; null: it is, or nobody shows certificates. */
+  #refuseCaller(hello: Hello, call: SecuredCall): HelloRefusal | null {
+    const caller = this.#security.callerOf(call);
+    if (caller === undefined || caller === hello.memberId) return null;
+    const shown = caller === null ? 'no member' : `member ${caller}`;
+    const message = `it says that it is member ${hello.memberId}, and shows the certificate of ${shown}: give each member its own certificate`;
+    return { code: 'other-certificate', message };
+  }
+
+  #greet(hello: Hello, call: SecuredCall): { readonly hello: Hello } | { readonly refusal: HelloRefusal } {
+    const refusal = this.#refuseCaller(hello, call) ?? this.#host.refuse(hello);
     return refusal === null ? { hello: this.#host.hello(hello.memberId) } : { refusal };
   }
 
   #answerHello(call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>): void {
     try {
-      const decided = this.#host.greet(decodeHello(call.request));
+      const hello = decodeHello(call.request);
+      const refusal = this.#refuseCaller(hello, call);
+      const decided = refusal === null ? this.#host.greet(hello) : { refusal };
       if ('refusal' in decided) this.#report(call.getPeer(), `${call.getPeer()} is refused: ${decided.refusal.message}`);
       answer(null, encodeHelloAnswer(decided));
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { Hello, HelloRefusal } from '@env-cli/replica';
 
 import { DialedStream, type DialedStreamOptions } from './dialed-stream.ts';
@@ -5,6 +6,8 @@ import { DialedStream, type DialedStreamOptions } from './dialed-stream.ts';
 export interface LinkOptions extends Pick<DialedStreamOptions, 'method' | 'address' | 'refuse' | 'onOpen' | 'onFrame'> {
   /** Made anew for each try: what a member says of itself changes. */
   readonly hello: () => Hello;
+  /** Made anew for each try as well: certificates change. */
+  readonly credentials: () => ChannelCredentials;
   /** The stream that was open is closed: what was on its way may be lost. */
   readonly onBroken: () => void;
   readonly onFailed: (reason: string, refusal: HelloRefusal | null) => void;
@@ -61,11 +64,12 @@ export class Link {
 
   #dial(): void {
     let opened = false;
-    const { method, address, hello, refuse, onOpen, onFrame, onBroken, onFailed } = this.#options;
+    const { method, address, hello, credentials, refuse, onOpen, onFrame, onBroken, onFailed } = this.#options;
     this.#stream = new DialedStream({
       method,
       address,
       hello: hello(),
+      credentials: credentials(),
       refuse,
       onOpen: (answered) => {
         opened = true;

@@ -1,4 +1,4 @@
-import { type ChannelOptions, credentials, Client, type MethodDefinition } from '@grpc/grpc-js';
+import { type ChannelCredentials, type ChannelOptions, Client, type MethodDefinition } from '@grpc/grpc-js';
 
 /** Bytes in, bytes out: what they mean is decided where they are read, with every read checked. */
 const serialize = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -43,10 +43,12 @@ export const transportOptions: ChannelOptions = {
 };
 
 /** A client with a connection of its own: a snapshot or a flood of forwards must not stand before a heartbeat. */
-export function dialClient(address: string): Client {
-  return new Client(address, credentials.createInsecure(), {
+export function dialClient(address: string, credentials: ChannelCredentials): Client {
+  return new Client(address, credentials, {
     ...transportOptions,
     'grpc.use_local_subchannel_pool': 1,
+    // With TLS a member is known by its number, whatever its address: the name that is asked for is nobody's.
+    'grpc.ssl_target_name_override': 'member.invalid',
     'grpc.enable_http_proxy': 0,
     'grpc.enable_retries': 0,
     'grpc.service_config_disable_resolution': 1,

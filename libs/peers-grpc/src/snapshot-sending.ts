@@ -1,3 +1,4 @@
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { Hello, HelloRefusal } from '@env-cli/replica';
 
 import { DialedStream } from './dialed-stream.ts';
@@ -14,6 +15,7 @@ export interface SnapshotSource {
 export interface SnapshotSendingOptions {
   readonly address: string;
   readonly hello: () => Hello;
+  readonly credentials: () => ChannelCredentials;
   readonly refuse: (hello: Hello) => HelloRefusal | null;
   readonly offer: SnapshotOffer;
   readonly source: SnapshotSource;
@@ -71,11 +73,12 @@ export class SnapshotSending {
 
   #dial(): void {
     this.#tries++;
-    const { address, hello, refuse, offer } = this.#options;
+    const { address, hello, credentials, refuse, offer } = this.#options;
     const stream = new DialedStream({
       method: peersService.Snapshot,
       address,
       hello: hello(),
+      credentials: credentials(),
       refuse,
       onOpen: () => stream.write(encodePart({ kind: 'offer', offer })),
       onFrame: (bytes) => this.#replied(bytes),

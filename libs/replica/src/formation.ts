@@ -87,8 +87,7 @@ export class Formation {
     const { formingId, memberId, diskId, apiAddress, featureLevel, startNonce } = this.#options;
     return {
       formingId,
-      clusterId: this.#founded?.clusterId ?? null,
-      epoch: this.#founded?.epoch ?? 0,
+      clusterId: this.#clusterId,
       memberId,
       diskId,
       toMemberId,
@@ -121,8 +120,8 @@ export class Formation {
     return null;
   }
 
-  get #founded(): Founding | null {
-    return this.#founding === null ? null : this.#options.read(this.#founding);
+  get #clusterId(): Uint8Array | null {
+    return this.#founding === null ? null : this.#options.read(this.#founding).clusterId;
   }
 
   get #founds(): boolean {
@@ -130,15 +129,14 @@ export class Formation {
   }
 
   #refuse(hello: Hello): HelloRefusal | null {
-    const { formingId, memberId, initialMembers } = this.#options;
-    const founded = this.#founded;
+    const { formingId, memberId, initialMembers, read } = this.#options;
+    const diskIds = this.#founding === null ? null : disksOf(read(this.#founding));
     return refuseHello(
       {
         formingId,
-        clusterId: founded?.clusterId ?? null,
-        epoch: founded?.epoch ?? 0,
+        clusterId: this.#clusterId,
         memberId,
-        diskIds: founded === null ? null : disksOf(founded),
+        diskIds,
         initialMembers: initialMembers.map((member) => member.memberId),
         featureLevel: 0,
       },

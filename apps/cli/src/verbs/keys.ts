@@ -1,6 +1,6 @@
 import { withClient, type Invocation } from '../invocation.ts';
 import { print, say } from '../io.ts';
-import { json } from '../json.ts';
+import { printedAsData } from '../structured.ts';
 import { cell, table, type Column } from '../table.ts';
 
 const columns: readonly Column[] = [
@@ -13,10 +13,7 @@ const columns: readonly Column[] = [
 /** `env-cli cluster keys`. */
 export async function keys(at: Invocation): Promise<void> {
   const answer = await withClient(at, (client) => client.cluster.keys());
-  if (at.output === 'json') {
-    await print(at.io, json(answer));
-    return;
-  }
+  if (await printedAsData(at, answer)) return;
   const { dataKeys, sealingDataKeyId, resealedDataKeyId, masterKey, masterKeysHere, masterKeyProblem } = answer;
   const rows = dataKeys.map(({ id, createdTime, sealsTaken }) => [
     String(id),
@@ -34,15 +31,14 @@ export async function keys(at: Invocation): Promise<void> {
 /** `env-cli cluster rotate-data-key`. */
 export async function rotateDataKey(at: Invocation): Promise<void> {
   const answer = await withClient(at, (client) => client.cluster.rotateDataKey());
-  if (at.output === 'json') await print(at.io, json(answer));
-  else
-    await say(at.io, `Data key ${answer.dataKeyId} seals in a moment; what older ones sealed is sealed anew in the background.`);
+  if (await printedAsData(at, answer)) return;
+  await say(at.io, `Data key ${answer.dataKeyId} seals in a moment; what older ones sealed is sealed anew in the background.`);
 }
 
 /** `env-cli cluster rotate-master-key`. */
 export async function rotateMasterKey(at: Invocation, force: boolean): Promise<void> {
   const answer = await withClient(at, (client) => client.cluster.rotateMasterKey({ force }));
-  if (at.output === 'json') await print(at.io, json(answer));
-  else if (answer.masterKey === '') await say(at.io, 'All keys are wrapped anew.');
+  if (await printedAsData(at, answer)) return;
+  if (answer.masterKey === '') await say(at.io, 'All keys are wrapped anew.');
   else await say(at.io, `All keys are wrapped by the master key ${answer.masterKey}; older ones may leave the files.`);
 }

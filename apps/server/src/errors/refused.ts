@@ -40,6 +40,8 @@ export type EdgeRefusal =
   | { readonly code: 'data-key-away'; readonly environment: string; readonly variable: string; readonly keyId: number }
   /** What is sealed there was not sealed for that place by that key. */
   | { readonly code: 'secret-broken'; readonly environment: string; readonly variable: string; readonly keyId: number }
+  /** The client's certificate names nobody. */
+  | { readonly code: 'certificate-nameless' }
   | { readonly code: 'keyring-changed' }
   /** The cluster has no keys for secrets. */
   | { readonly code: 'nothing-sealed' }

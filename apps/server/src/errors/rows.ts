@@ -188,6 +188,14 @@ export const refusalRows: Rows = {
       `${environment} ${variable} cannot be opened: what is stored there was not sealed for it by data key ${keyId}; set it again, and check the disks of the members`,
     facts: ({ environment, variable, keyId }) => ({ environment, variable, data_key: keyId }),
   },
+  'certificate-nameless': {
+    reason: 'CERTIFICATE_NAMELESS',
+    status: status.UNAUTHENTICATED,
+    meaning:
+      'The certificate of the client names nobody. It needs `URI:env-cli://principal/NAME` among its subject alternative names, or a common name, of letters, digits and `._@+-`.',
+    message: () =>
+      'your certificate names nobody; it needs URI:env-cli://principal/NAME among its subject alternative names, or a common name, of letters, digits and ._@+-',
+  },
   'keyring-changed': {
     reason: 'KEYRING_CHANGED',
     status: status.ABORTED,

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { type Address, showAddress } from '../options/kinds.ts';
 import { StartRefused } from '../options/refusal.ts';
 import type { OptionValues } from '../options/table.ts';
+import { tlsPathsOf } from '../security/tls-options.ts';
 
 /** Whether only this machine reaches an address. */
 export function isLoopback(host: string): boolean {
@@ -31,8 +32,9 @@ function listenAddresses(options: OptionValues): ListenAddress[] {
 
 /** Refuses addresses that would let strangers in, and those that would be told to others and mean nothing to them. */
 export function checkAddresses(options: OptionValues): void {
+  const hasTls = tlsPathsOf(options) !== null;
   for (const { key, address } of listenAddresses(options)) {
-    if (isLoopback(address.host) || options['server.insecure']) continue;
+    if (isLoopback(address.host) || options['server.insecure'] || hasTls) continue;
     throw new StartRefused(
       'options',
       `${key} is ${showAddress(address)}, which other machines reach, and calls are neither encrypted nor authenticated yet: ` +

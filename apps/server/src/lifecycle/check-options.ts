@@ -4,12 +4,14 @@ import { fileDefinition, problemOfFileTarget } from '@env-cli/provider-file';
 import { forbiddenFolders } from '../mirrors/forbidden-folders.ts';
 import { StartRefused } from '../options/refusal.ts';
 import type { OptionValues } from '../options/table.ts';
+import { checkTls } from '../security/tls-options.ts';
 import { masterKeySourceOf } from '../secrets/master-key-options.ts';
 import { checkAddresses } from './addresses.ts';
 
 /** Refuses options that contradict one another: everything that can be known before anything is opened or listened on. */
 export async function checkOptions(options: OptionValues): Promise<void> {
   checkAddresses(options);
+  checkTls(options);
   checkMasterKey(options);
   const { 'server.members': members, 'server.member_id': memberId } = options;
   if (options['server.bootstrap'] && members.length > 0 && !members.some((member) => member.memberId === memberId)) {

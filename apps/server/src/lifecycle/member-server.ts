@@ -25,8 +25,11 @@ import { showAddress } from '../options/kinds.ts';
 import { StartRefused } from '../options/refusal.ts';
 import type { OptionValues } from '../options/table.ts';
 import { type FaultSink, framesOf } from '../rpc/faults.ts';
+import { TlsProblem } from '../security/tls-files.ts';
+import { TlsIdentity } from '../security/tls-identity.ts';
+import { tlsPathsOf } from '../security/tls-options.ts';
 import { type OpenedSecrets, openSecrets } from '../secrets/open-secrets.ts';
-import { addressRefused } from './addresses.ts';
+import { addressRefused, isLoopback } from './addresses.ts';
 import { stateBytes } from './storage.ts';
 
 /** How often it is looked whether calls may be sent here. */
@@ -55,6 +58,7 @@ export class MemberServer {
   #integrity: IntegrityWatch | null = null;
   #schedule: ScheduledBackups | null = null;
   #secrets: OpenedSecrets | null = null;
+  #tls: TlsIdentity | null = null;
   #api: Api | null = null;
   #listening: ListeningApi | null = null;
   #readinessTimer: NodeJS.Timeout | undefined;
@@ -79,6 +83,7 @@ export class MemberServer {
   /** Starts everything, what others depend on first. Rejects with {@link StartRefused} when it is not to be. */
   async start(): Promise<void> {
     const options = this.#options;
+    this.#tls = this.#openTls();
     if (options['observability.enabled']) await this.#listenHttp();
 
     const isFounding = options['server.bootstrap'] && !existsSync(join(options['server.data_dir'], 'identity'));
@@ -114,6 +119,7 @@ export class MemberServer {
       faults,
       secrets,
       keyring: opened.keyring,
+      tls: this.#tls,
     });
     if (options['backup.directory'] !== '') this.#schedule = this.#scheduleBackups(member, this.#api);
     const metrics = this.#makeMetrics(member, this.#api);
@@ -152,7 +158,25 @@ export class MemberServer {
       await this.#member?.stop(this.#options['server.drain_timeout']);
     } finally {
       await this.#http?.close();
+      this.#tls?.stop();
       this.#metrics?.close();
+    }
+  }
+
+  /** Reads the certificate anew. The other threads look at its files once a second. */
+  reloadCertificates(): void {
+    if (this.#tls === null) this.#log.info('told to read the certificate anew, and there is none');
+    else this.#tls.reload();
+  }
+
+  #openTls(): TlsIdentity | null {
+    const paths = tlsPathsOf(this.#options);
+    if (paths === null) return null;
+    const log = (level: 'info' | 'warn' | 'error', message: string): void => this.#log[level](message);
+    try {
+      return new TlsIdentity(paths, { memberId: this.#options['server.member_id'], log });
+    } catch (error) {
+      throw error instanceof TlsProblem ? new StartRefused('keys', error.message) : error;
     }
   }
 
@@ -164,6 +188,8 @@ export class MemberServer {
     const address = { host: this.#options['observability.metrics_host'], port: this.#options['observability.metrics_port'] };
     const http = new HttpListener({
       ...address,
+      // What only this machine reaches stays what every probe can ask.
+      tls: isLoopback(address.host) ? null : this.#tls,
       metrics: () => this.#exposition(),
       live: () => ({ ok: true, why: 'alive' }),
       ready: () => this.#readiness(),
@@ -197,6 +223,7 @@ export class MemberServer {
           memberId,
           dataDir: options['server.data_dir'],
           peerListen,
+          tls: tlsPathsOf(options),
           apiAddress: showAddress(options['server.advertise'] ?? options['server.listen']),
           found: options['server.bootstrap'] ? { members } : null,
           tickMs: options['distributed.heartbeat_interval'],
@@ -222,6 +249,7 @@ export class MemberServer {
         api,
         {
           address: showAddress(address),
+          ...(this.#tls === null ? {} : { credentials: this.#tls.server }),
           services: apiServices,
           faults,
           ended: (method, code, seconds) => metrics.ended(method, code, seconds),

@@ -15,6 +15,7 @@ import { Neighbours } from './neighbours.ts';
 import { PeerDoor } from './peer-door.ts';
 import { processMs } from './process-clock.ts';
 import { configurationOf, startRaft } from './raft-start.ts';
+import { TlsIdentity } from '../security/tls-identity.ts';
 import { SeenDisks } from './seen-disks.ts';
 import { SnapshotTraffic } from './snapshot-traffic.ts';
 import { SyncFigures } from './sync-figures.ts';
@@ -101,13 +102,19 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
         ...(start.logSegmentBytes === null ? {} : { segmentBytes: start.logSegmentBytes }),
       },
     });
-    const founded = readFounding(founding);
-    const { epoch } = founded;
-    const neighbours = new Neighbours({ formingId, clusterId, epoch, memberId, diskId, apiAddress, featureLevelMax, startNonce });
+    const neighbours = new Neighbours({ formingId, clusterId, memberId, diskId, apiAddress, featureLevelMax, startNonce });
     const door = new PeerDoor(memberId, neighbours, host);
-    const peers = await GrpcPeers.listen({ listen: start.listen, nowMs: processMs, random: Math.random }, door);
-    host.atEnd(() => peers.close());
-    const members = state.members.length > 0 ? state.members : founded.members;
+    const security =
+      start.tls === null ? null : new TlsIdentity(start.tls, { memberId, log: (level, text) => host.log(level, text) });
+    const peers = await GrpcPeers.listen(
+      { listen: start.listen, ...(security === null ? {} : { security }), nowMs: processMs, random: Math.random },
+      door,
+    );
+    host.atEnd(async () => {
+      security?.stop();
+      await peers.close();
+    });
+    const members = state.members.length > 0 ? state.members : readFounding(founding).members;
     neighbours.know(members, state.featureLevel);
     const raft = await startRaft(start, log, founding, members);
     // State, log and first entry are on disk, and the core has not taken a step.

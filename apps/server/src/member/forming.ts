@@ -2,6 +2,8 @@ import { featureLevelMax } from '@env-cli/environments';
 import { GrpcPeers, type PeersHost, type SnapshotSink } from '@env-cli/peers-grpc';
 import { Formation, type Hello, type HelloAnswer, type HelloRefusal, noStanding, type Standing } from '@env-cli/replica';
 
+import { TlsIdentity } from '../security/tls-identity.ts';
+import type { TlsPaths } from '../security/tls-files.ts';
 import { composeFounding, composeRestoring, type FoundingFiles, readFounding } from './founding.ts';
 import { MemberRefused } from './member-refused.ts';
 import { processMs } from './process-clock.ts';
@@ -23,6 +25,8 @@ export interface FormingOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Set when this member's state came from a backup. */
   readonly restored: RestoredMark | null;
+  /** Null: members believe one another's word. */
+  readonly tls: TlsPaths | null;
   /** The members that the cluster begins with; empty when this member was not told to found one. */
   readonly initialMembers: readonly { readonly memberId: number; readonly address: string }[];
   readonly files: FoundingFiles;
@@ -62,15 +66,20 @@ export async function formCluster(options: FormingOptions): Promise<Uint8Array> 
   return founding;
 }
 
-async function meet(formation: Formation, { listen, log, onBegun }: FormingOptions): Promise<Uint8Array> {
+async function meet(formation: Formation, { memberId, listen, tls, log, onBegun }: FormingOptions): Promise<Uint8Array> {
   const report = (message: string): void => log({ level: 'info', message });
   const door = new FormingDoor(formation, (message) => log({ level: 'warn', message }));
-  const peers = await GrpcPeers.listen({ listen, nowMs: processMs, random: Math.random }, door);
+  const security = tls === null ? null : new TlsIdentity(tls, { memberId, log: (level, message) => log({ level, message }) });
+  const peers = await GrpcPeers.listen(
+    { listen, ...(security === null ? {} : { security }), nowMs: processMs, random: Math.random },
+    door,
+  );
   onBegun(peers);
   try {
     return await form(formation, peers, report);
   } finally {
     await peers.close();
+    security?.stop();
   }
 }
 
@@ -80,8 +89,8 @@ async function form(formation: Formation, peers: GrpcPeers, report: (message: st
   while (!peers.closed) {
     if (formation.founding !== null) return formation.founding;
     const rounds = formation.peers.map(async (member) => {
-      const answer = await peers.hello(member, answerMs).catch(() => null);
-      if (answer === null) return `member ${member.memberId} at ${member.address} does not answer`;
+      const answer = await peers.hello(member, answerMs).catch(whyNot);
+      if (typeof answer === 'string') return `member ${member.memberId} at ${member.address} does not answer${answer}`;
       const refusal = 'refusal' in answer ? answer.refusal : formation.answered(answer.welcome);
       if (refusal?.code === 'other-disk' || refusal?.code === 'older-disk')
         throw new MemberRefused(refusal.code, refusal.message);
@@ -148,3 +157,9 @@ export const notFormed: HelloRefusal = {
   code: 'not-formed',
   message: 'this member does not have the first entry of the cluster yet',
 };
+
+/** Why a member was not reached, where that is more than that it is not there: certificates. */
+function whyNot(error: unknown): string {
+  const { details = '' } = error as { readonly details?: string };
+  return /certificate|self-signed|SSL|TLS/i.test(details) ? ` (${details})` : '';
+}

@@ -11,8 +11,6 @@ import {
 export interface NeighboursOptions {
   readonly formingId: Uint8Array;
   readonly clusterId: Uint8Array;
-  /** The epoch that the cluster was founded with. */
-  readonly epoch: number;
   readonly memberId: number;
   readonly diskId: Uint8Array;
   readonly apiAddress: string;
@@ -57,11 +55,10 @@ export class Neighbours {
 
   /** `found`: what this start found on its disk. */
   hello(toMemberId: number, found: Standing): Hello {
-    const { formingId, startNonce, clusterId, epoch, memberId, diskId, apiAddress, featureLevelMax } = this.#options;
+    const { formingId, startNonce, clusterId, memberId, diskId, apiAddress, featureLevelMax } = this.#options;
     return {
       formingId,
       clusterId,
-      epoch,
       memberId,
       diskId,
       toMemberId,
@@ -83,12 +80,11 @@ export class Neighbours {
   }
 
   refuseIdentity(hello: Hello): HelloRefusal | null {
-    const { formingId, clusterId, epoch, memberId } = this.#options;
+    const { formingId, clusterId, memberId } = this.#options;
     const diskIds = new Map(this.#members.map((member) => [member.memberId, member.diskId]));
     const own: HelloExpectation = {
       formingId,
       clusterId,
-      epoch,
       memberId,
       diskIds,
       initialMembers: [],

@@ -9,6 +9,7 @@ import { formCluster } from './forming.ts';
 import { FoundingFiles, formingIdOf, readFounding } from './founding.ts';
 import type { Member } from './member.ts';
 import { MemberRefused } from './member-refused.ts';
+import type { TlsPaths } from '../security/tls-files.ts';
 import { readRestored } from './restored-file.ts';
 import { ThreadedMember } from './threaded-member.ts';
 import type { ApplyStart, ConsensusStart, StateReport, ThreadLog } from './thread-messages.ts';
@@ -20,6 +21,8 @@ export interface MemberOptions {
   readonly dataDir: string;
   /** Where other members reach this one. Port 0 takes a free one, which only a cluster of one member can use. */
   readonly peerListen: { readonly host: string; readonly port: number };
+  /** The member's certificate, and whom it believes. Defaults to null: members believe one another's word. */
+  readonly tls?: TlsPaths | null;
   /** Where clients are told to find this member, as host:port. */
   readonly apiAddress: string;
   /**
@@ -119,6 +122,7 @@ async function foundingOf(
     listen: options.peerListen,
     restored,
     initialMembers: restored?.members ?? options.found?.members ?? [],
+    tls: options.tls ?? null,
     files,
     log,
     onBegun: (peers) => {
@@ -205,6 +209,7 @@ async function startThreads({ directory, options, founding, startNonce, log, sta
     isFounded,
     listen: options.peerListen,
     apiAddress: options.apiAddress,
+    tls: options.tls ?? null,
     tickMs,
     electionTicks,
     logSegmentBytes: options.logSegmentBytes ?? null,

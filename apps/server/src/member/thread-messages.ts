@@ -3,6 +3,7 @@ import type { MemberIdentity } from '@env-cli/keyspace';
 import type { ProposalBatch, ProposalRefusedCode, ReadRefusedCode } from '@env-cli/replica';
 import type { MessagePort } from 'node:worker_threads';
 
+import type { TlsPaths } from '../security/tls-files.ts';
 import type { MemberView } from './member.ts';
 import type { Scrubbed } from './scrubber.ts';
 
@@ -33,6 +34,8 @@ export interface ConsensusStart extends WorkerStart {
   readonly isFounded: boolean;
   readonly listen: { readonly host: string; readonly port: number };
   readonly apiAddress: string;
+  /** Null: members believe one another's word. */
+  readonly tls: TlsPaths | null;
   readonly tickMs: number;
   readonly electionTicks: number;
   readonly logSegmentBytes: number | null;

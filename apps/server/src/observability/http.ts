@@ -1,5 +1,8 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+
+import type { TlsIdentity } from '../security/tls-identity.ts';
 
 /** Whether the member is well, and why not. */
 export interface Verdict {
@@ -10,6 +13,8 @@ export interface Verdict {
 export interface HttpOptions {
   readonly host: string;
   readonly port: number;
+  /** With a certificate it is served by HTTPS; who asks needs none. Null: by HTTP. */
+  readonly tls: TlsIdentity | null;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** The process works; a supervisor restarts it when not. */
   readonly live: () => Verdict;
@@ -24,7 +29,8 @@ export class HttpListener {
 
   constructor(options: HttpOptions) {
     this.#options = options;
-    this.#server = createServer({ requestTimeout: 10_000, maxHeaderSize: 8_192 }, (request, response) => {
+    const limits = { requestTimeout: 10_000, maxHeaderSize: 8_192 };
+    const answerTo: RequestListener = (request, response) => {
       const answer = (code: number, text: string, contentType = 'text/plain; charset=utf-8'): void => {
         response.writeHead(code, { 'content-type': contentType }).end(text);
       };
@@ -44,7 +50,15 @@ export class HttpListener {
         default:
           return answer(404, 'served here: /metrics, /livez, /readyz\n');
       }
-    });
+    };
+    const { tls } = options;
+    if (tls === null) {
+      this.#server = createServer(limits, answerTo);
+      return;
+    }
+    const server = createSecureServer({ ...limits, cert: tls.material.cert, key: tls.material.key }, answerTo);
+    tls.onReloaded(({ cert, key }) => server.setSecureContext({ cert, key }));
+    this.#server = server;
   }
 
   /** Begins to listen; answers the port. */

@@ -71,7 +71,7 @@ export const optionTable = {
     'insecure',
     flag,
     false,
-    'Allows to listen on addresses that other machines reach, although calls are neither encrypted nor authenticated yet.',
+    'Allows to listen on addresses that other machines reach without TLS, although calls are then neither encrypted nor authenticated.',
   ),
   'server.default_deadline': option(
     'default-deadline',
@@ -181,6 +181,19 @@ export const optionTable = {
     false,
     'Keeps secrets on the disks of all members as they are, although whoever reads a disk then reads them. For trials without a master key.',
   ),
+  'security.tls_ca_file': option(
+    'tls-ca',
+    optionalPath,
+    '',
+    'The certificates (PEM) of the authority that signs those of members and clients. With the two below, all traffic is encrypted, and who has no certificate of it is not let in.',
+  ),
+  'security.tls_cert_file': option(
+    'tls-cert',
+    optionalPath,
+    '',
+    'The certificate of this member (PEM, intermediate ones behind it), with URI:env-cli://member/N among its subject alternative names. Looked at once a second.',
+  ),
+  'security.tls_key_file': option('tls-key', optionalPath, '', 'Its private key (PEM), of mode 0600.'),
   'security.data_key_age_max': option(
     'data-key-age-max',
     duration(60_000, 3_650 * 86_400_000),

@@ -1,6 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 
 import { Refused } from '../errors/refused.ts';
+import { memberOf, type NamedCertificate, principalOf } from '../security/certificate-names.ts';
 import type { MonotonicMs } from '../member/member.ts';
 import type { ForwardProofs } from './forward-proof.ts';
 
@@ -21,6 +22,8 @@ export interface GrpcCall {
   getDeadline(): Date | number;
   /** `/envcli.v1.Environments/Get`. */
   getPath(): string;
+  /** Where the client showed a certificate that is believed. */
+  getAuthContext(): { readonly sslPeerCertificate?: NamedCertificate };
   once(event: 'cancelled', listener: () => void): unknown;
   off(event: 'cancelled', listener: () => void): unknown;
 }
@@ -45,9 +48,12 @@ export interface CallContext {
 export class CallContexts {
   readonly #defaultDeadlineMs: number;
   readonly #proofs: ForwardProofs;
+  readonly #certified: boolean;
 
-  constructor(defaultDeadlineMs: number, proofs: ForwardProofs) {
+  /** `certified`: whoever calls has shown a certificate, which says who it is. */
+  constructor(defaultDeadlineMs: number, proofs: ForwardProofs, certified: boolean) {
     this.#defaultDeadlineMs = defaultDeadlineMs;
+    this.#certified = certified;
     this.#proofs = proofs;
   }
 
@@ -72,10 +78,12 @@ export class CallContexts {
     };
   }
 
-  /** Who asks: a client is nobody in particular until calls are authenticated; a member is believed once it has proved to be one. */
+  /** Who asks: whom its certificate names, or without certificates nobody in particular. A member that passes a call on is believed once it has proved to be one. */
   #callerOf(call: GrpcCall): Pick<CallContext, 'principal' | 'forwardedBy'> {
     const [forwardedBy] = call.metadata.get(forwardedByKey);
-    if (forwardedBy === undefined) return { principal: unauthenticated, forwardedBy: null };
+    const certificate = this.#certified ? (call.getAuthContext().sslPeerCertificate ?? {}) : null;
+    if (forwardedBy === undefined) return { principal: principalIn(certificate), forwardedBy: null };
+    if (certificate !== null && memberOf(certificate) !== Number(forwardedBy)) throw new Refused({ code: 'forward-unproven' });
     const [principal = unauthenticated] = call.metadata.get(forwardedPrincipalKey);
     const [proof] = call.metadata.get(forwardProofKey);
     const claim = { memberId: Number(forwardedBy), principal: String(principal), path: call.getPath() };
@@ -84,4 +92,11 @@ export class CallContexts {
     if (!holds) throw new Refused({ code: 'forward-unproven' });
     return { principal: claim.principal, forwardedBy: claim.memberId };
   }
+}
+
+function principalIn(certificate: NamedCertificate | null): string {
+  if (certificate === null) return unauthenticated;
+  const principal = principalOf(certificate);
+  if (principal === null || principal === unauthenticated) throw new Refused({ code: 'certificate-nameless' });
+  return principal;
 }

@@ -1,5 +1,5 @@
 import { toBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
-import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 
 import { Refused } from '../errors/refused.ts';
 import type { Member } from '../member/member.ts';
@@ -28,9 +28,12 @@ export function forwarded<Desc extends DescMessage>(path: string, schema: Desc, 
 export class LeaderCalls {
   readonly #member: Member;
   readonly #proofs: ForwardProofs;
+  readonly #credentials: () => ChannelCredentials;
   #client: { readonly address: string; readonly client: Client } | null = null;
 
-  constructor(member: Member, proofs: ForwardProofs) {
+  /** `dial`: for each new connection. */
+  constructor(member: Member, proofs: ForwardProofs, dial: () => ChannelCredentials = () => credentials.createInsecure()) {
+    this.#credentials = dial;
     this.#member = member;
     this.#proofs = proofs;
   }
@@ -48,7 +51,7 @@ export class LeaderCalls {
 
   /** What some member answers, asked once on a connection of its own. Rejects with its status. */
   async ask(address: string, call: ForwardedCall, context: CallContext): Promise<Encoded> {
-    const client = clientTo(address);
+    const client = clientTo(address, this.#credentials());
     try {
       return await this.#call(client, address, call, context);
     } finally {
@@ -93,14 +96,18 @@ export class LeaderCalls {
   #clientOf(address: string): Client {
     if (this.#client?.address === address) return this.#client.client;
     this.close();
-    const client = clientTo(address);
+    const client = clientTo(address, this.#credentials());
     this.#client = { address, client };
     return client;
   }
 }
 
-function clientTo(address: string): Client {
-  return new Client(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
+function clientTo(address: string, security: ChannelCredentials): Client {
+  return new Client(address, security, {
+    'grpc.use_local_subchannel_pool': 1,
+    // With TLS a member is known by its number, whatever its address: the name that is asked for is nobody's.
+    'grpc.ssl_target_name_override': 'member.invalid',
+  });
 }
 
 function asRejection(error: ServiceError, address: string): Error {

@@ -21,6 +21,8 @@ export const requestBytesMax = 4 * 1024 * 1024;
 export interface PulledServerOptions {
   /** `host:port`; port 0 takes any. */
   readonly address: string;
+  /** Defaults to none: calls are neither encrypted nor authenticated. */
+  readonly credentials?: ServerCredentials;
   readonly services: readonly DescService[];
   readonly faults: FaultSink;
   /** Tells of a call that ended. */
@@ -68,7 +70,7 @@ export class PulledServer extends ServerGrpc {
       this.grpcClient = this.#server as never;
       await this.bindEvents();
       this.#options.addServices(this.#server);
-      this.#port = await bind(this.#server, this.#options.address, Credentials.createInsecure());
+      this.#port = await bind(this.#server, this.#options.address, this.#options.credentials ?? Credentials.createInsecure());
       callback();
     } catch (error) {
       callback(error);

@@ -8,7 +8,7 @@ import { onlyGroup } from '../tokens/read-token.ts';
 const proposalTimeoutMs = 5_000;
 
 /** Who proposes, in the log. */
-const principal = 'keyring';
+const principal = 'keys of secrets';
 
 /** Proposes a command that looks after keys or sealed values. */
 export function proposeKeys(member: Member, body: CommandBody, namespace: string = defaultNamespace): Promise<Applied> {
