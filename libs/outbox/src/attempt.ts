@@ -4,6 +4,8 @@ import {
   brake,
   type BrakeReading,
   deletesOf,
+  type DriftPolicy,
+  type ObservedTarget,
   type Outcome,
   outcomeOf,
   outcomeOfFailure,
@@ -15,17 +17,29 @@ import {
   type Stamp,
   type Step,
   type StepResult,
+  synced,
+  type WantedContent,
 } from '@env-cli/mirroring';
-import { assert, unreachable } from '@env-cli/support';
+import { unreachable } from '@env-cli/support';
 
-import type { DeliverySnapshot, EnvironmentContent, MirrorInForce, OutboxSource } from './ports.ts';
-import { type CloudProvider, type KeyedHash, type ReadCalls, TargetError, type WriteCalls } from './provider.ts';
+import { importDrift } from './import-drift.ts';
+import type { DeliverySnapshot, EnvironmentContent, ImportSink, MirrorInForce, OutboxSource } from './ports.ts';
+import {
+  type CloudProvider,
+  contentHash,
+  type KeyedHash,
+  type ReadCalls,
+  type RenderedKey,
+  TargetError,
+  type WriteCalls,
+} from './provider.ts';
 
 /** One mirror with its target, as deliveries need them. */
 export interface Delivering {
   readonly mirror: MirrorInForce;
   readonly provider: CloudProvider;
   readonly source: OutboxSource;
+  readonly imports: ImportSink;
   readonly hash: KeyedHash;
   /** The cluster and its epoch, as stamps name them. */
   readonly cluster: { readonly clusterId: string; readonly epoch: number };
@@ -42,6 +56,8 @@ export interface Job {
   /** Whether the last word on this revision was that the worker gave up. */
   readonly failedBefore: boolean;
   readonly source: Source;
+  /** The revision that last changed the environment; 0 when there is none. */
+  readonly modifyRevision: number;
   /** Bytes of the values that the source holds. */
   readonly valueBytes: number;
 }
@@ -81,12 +97,21 @@ async function snapshotOf(delivering: Delivering, environment: string): Promise<
 }
 
 function withdrawal({ cause, revision, enqueuedIndex, failedBefore }: JobHead): Job {
-  return { cause, kind: 'withdraw', revision, enqueuedIndex, failedBefore, source: { kind: 'left' }, valueBytes: 0 };
+  return {
+    cause,
+    kind: 'withdraw',
+    revision,
+    enqueuedIndex,
+    failedBefore,
+    source: { kind: 'left' },
+    modifyRevision: 0,
+    valueBytes: 0,
+  };
 }
 
 function delivery({ provider, hash }: Delivering, environment: string, content: EnvironmentContent, head: JobHead): Job {
   const { cause, revision, enqueuedIndex, failedBefore } = head;
-  const job = { cause, kind: 'deliver', revision, enqueuedIndex, failedBefore, valueBytes: 0 } as const;
+  const job = { cause, kind: 'deliver', revision, enqueuedIndex, failedBefore, modifyRevision: 0, valueBytes: 0 } as const;
   switch (content.kind) {
     case 'failed':
       return { ...job, source: content };
@@ -98,19 +123,47 @@ function delivery({ provider, hash }: Delivering, environment: string, content: 
     case 'present': {
       const keys = provider.render(environment, content.variables).map((key) => ({
         ...key,
-        content: key.content.kind === 'value' ? { ...key.content, hash: hash(key.content.bytes) } : key.content,
+        content: wantedContentOf(key.content, hash),
       }));
       const valueBytes = content.variables.reduce((sum, variable) => sum + variable.value.length, 0);
-      return { ...job, source: { kind: 'wanted', keys }, valueBytes };
+      return { ...job, source: { kind: 'wanted', keys }, modifyRevision: content.modifyRevision, valueBytes };
     }
     default:
       return unreachable(content);
   }
 }
 
+function wantedContentOf(content: RenderedKey['content'], hash: KeyedHash): WantedContent {
+  if (content.kind === 'refused') return { ...content, skipped: content.skipped ?? false };
+  const { bytes, attributes = '' } = content;
+  return { kind: 'value', bytes, attributes, hash: contentHash(hash, bytes, attributes) };
+}
+
 /** Reads the target and compares. Writes nothing; the delete brake is not asked. Rejects with {@link TargetError}. */
 export async function planOf(delivering: Delivering, environment: string, job: Job, calls: ReadCalls): Promise<Plan> {
-  const { mirror, provider, cluster } = delivering;
+  return compared(delivering, environment, job, await observedAt(delivering, environment, job, calls));
+}
+
+/** What is at the target of an environment. */
+async function observedAt(
+  { provider }: Delivering,
+  environment: string,
+  { source }: Job,
+  calls: ReadCalls,
+): Promise<ObservedTarget> {
+  // What is not known cannot be compared: the plan says so itself.
+  if (source.kind === 'failed') return { keys: [] };
+  return provider.read(environment, source.kind === 'wanted' ? source.keys.map(({ key }) => key) : [], calls);
+}
+
+function compared(
+  delivering: Delivering,
+  environment: string,
+  job: Job,
+  observed: ObservedTarget,
+  drift: DriftPolicy = delivering.mirror.definition.onDrift,
+): Plan {
+  const { mirror, cluster } = delivering;
   const { definition, namespace } = mirror;
   const writer: Omit<Stamp, 'valueHash'> = {
     ...cluster,
@@ -118,14 +171,11 @@ export async function planOf(delivering: Delivering, environment: string, job: J
     environment,
     revision: job.revision,
   };
-  const keys = job.source.kind === 'wanted' ? job.source.keys.map(({ key }) => key) : [];
   return plan({
     writer,
     source: job.source,
-    // What is not known cannot be compared: the plan says so itself.
-    observed: job.source.kind === 'failed' ? { keys: [] } : await provider.read(environment, keys, calls),
-    // An import that cannot be made yet must not overwrite what was to be imported.
-    drift: definition.onDrift === 'overwrite' ? 'overwrite' : 'report',
+    observed,
+    drift,
     onLeave: definition.onLeave,
   });
 }
@@ -161,12 +211,27 @@ export async function attemptAt(
   const { provider, mirror } = delivering;
   const nothing = { braked: false, steps: 0, held: [] };
   // Left where it is, with its stamps: if the environment comes back, it is still ours.
-  if (job.source.kind === 'left' && mirror.definition.onLeave === 'leave') return { ...nothing, outcome: { kind: 'done' } };
+  if (job.source.kind === 'left' && mirror.definition.onLeave === 'leave')
+    return { ...nothing, outcome: { kind: 'done', status: synced } };
 
   let items: readonly PlanItem[];
   let braked = false;
   try {
-    const planned = await planOf(delivering, environment, job, calls);
+    const observed = await observedAt(delivering, environment, job, calls);
+    let planned = compared(delivering, environment, job, observed);
+    if (planned.kind === 'plan' && mirror.definition.onDrift === 'import') {
+      const came = await importDrift(delivering, {
+        environment,
+        modifyRevision: job.modifyRevision,
+        items: planned.items,
+        calls,
+      });
+      if (came.kind === 'again') return { ...nothing, outcome: { kind: 'retry', afterMs: came.afterMs, status: came.status } };
+      planned =
+        came.kind === 'overwrite'
+          ? compared(delivering, environment, job, observed, 'overwrite')
+          : { ...planned, items: came.items };
+    }
     if (planned.kind !== 'plan') return { ...nothing, outcome: outcomeOfNoPlan(planned, attempt) };
     items = planned.items;
     const deletes = deletesOf(items);
@@ -220,8 +285,9 @@ function heldAfter(job: Job, items: readonly PlanItem[], results: readonly StepR
   if (job.source.kind !== 'wanted') return [];
   const versions = new Map(items.map(({ key, found }) => [key, found?.version ?? '']));
   for (const { key, version } of results) versions.set(key, version);
-  return job.source.keys.map(({ key, content }) => {
-    assert(content.kind === 'value', 'what was delivered in full was not refused in part');
-    return { key, valueHash: content.hash, version: versions.get(key) ?? '' };
+  return job.source.keys.flatMap(({ key, content }) => {
+    // What the mirror's policy goes without is not held.
+    if (content.kind === 'refused') return [];
+    return [{ key, valueHash: content.hash, version: versions.get(key) ?? '' }];
   });
 }

@@ -21,6 +21,7 @@ import type { Log } from '../observability/log.ts';
 import type { FigureSource } from '../observability/metrics.ts';
 import { framesOf } from '../rpc/faults.ts';
 import type { MirrorWorker } from './mirror-worker.ts';
+import { MemberImportSink } from './import-sink.ts';
 import { MemberOutboxSource } from './outbox-source.ts';
 import { MemberReportSink } from './report-sink.ts';
 
@@ -56,6 +57,7 @@ export class MemberOutbox implements MirrorWorker, FigureSource {
       cluster: { clusterId: hexOf(member.identity.clusterId), epoch: member.identity.epoch },
       source: new MemberOutboxSource(member),
       reports: new MemberReportSink(member),
+      imports: new MemberImportSink(member),
       open: openProvider,
       hash: (bytes) => createHmac('sha256', stampKey).update(bytes).digest('hex'),
       host: processHost,
