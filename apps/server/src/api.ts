@@ -1,4 +1,5 @@
 import type { Member } from './member/member.ts';
+import type { AwsDefaults } from './mirrors/aws-definition.ts';
 import type { MirrorWorker } from './mirrors/mirror-worker.ts';
 import type { DefaultConsistency } from './reads/demand.ts';
 import { Reads } from './reads/reads.ts';
@@ -13,6 +14,7 @@ export interface ApiOptions {
   readonly defaultDeadlineMs: number;
   readonly defaultConsistency: DefaultConsistency;
   readonly watchProgressIntervalMs: number;
+  readonly awsDefaults: AwsDefaults;
   readonly storageBytes: () => number;
   readonly faults: FaultSink;
 }
@@ -27,12 +29,13 @@ export class Api implements ApiServices {
   readonly writes: Writes;
   readonly dispatcher: Dispatcher;
   readonly watchProgressIntervalMs: number;
+  readonly awsDefaults: AwsDefaults;
   readonly storageBytes: () => number;
   readonly #drain = new AbortController();
   readonly #faults: FaultSink;
 
   constructor(member: Member, mirrorWorker: MirrorWorker, options: ApiOptions) {
-    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, storageBytes, faults } = options;
+    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, awsDefaults, storageBytes, faults } = options;
     this.#faults = faults;
     this.member = member;
     this.mirrorWorker = mirrorWorker;
@@ -42,6 +45,7 @@ export class Api implements ApiServices {
     this.writes = new Writes(member);
     this.dispatcher = new Dispatcher(member, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));
     this.watchProgressIntervalMs = watchProgressIntervalMs;
+    this.awsDefaults = awsDefaults;
     this.storageBytes = storageBytes;
   }
 

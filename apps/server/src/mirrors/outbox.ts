@@ -1,18 +1,20 @@
 import { createHmac } from 'node:crypto';
 
 import { readClusterIdentity } from '@env-cli/keyspace';
-import { readMirrors, readOutbox } from '@env-cli/mirroring';
+import { type MirrorDefinition, readMirrors, readOutbox } from '@env-cli/mirroring';
 import {
   type AttemptEvent,
+  type CloudProvider,
   defaultOutboxLimits,
   type Host,
   type LiveStatus,
-  type OpenProvider,
   type OutboxObserver,
   OutboxWorker,
   type PlannedEnvironment,
+  type ProviderContext,
   TargetError,
 } from '@env-cli/outbox';
+import { type AwsSettings, isAwsStore, openAwsTarget } from '@env-cli/provider-aws';
 import { fileProviderName, openFileTarget } from '@env-cli/provider-file';
 import { hexOf } from '@env-cli/support';
 
@@ -28,6 +30,8 @@ import { MemberReportSink } from './report-sink.ts';
 export interface OutboxOptions {
   readonly deliveriesMax: number;
   readonly scanIntervalMs: number;
+  /** Null: mirrors to cloud stores rest. */
+  readonly aws: AwsSettings | null;
 }
 
 /** How long deliveries that are under way may take to end when the member stops. */
@@ -58,7 +62,7 @@ export class MemberOutbox implements MirrorWorker, FigureSource {
       source: new MemberOutboxSource(member),
       reports: new MemberReportSink(member),
       imports: new MemberImportSink(member),
-      open: openProvider,
+      open: (definition, context) => openProvider(definition, context, options.aws),
       hash: (bytes) => createHmac('sha256', stampKey).update(bytes).digest('hex'),
       host: processHost,
       observer: this.#observer(log),
@@ -84,10 +88,11 @@ export class MemberOutbox implements MirrorWorker, FigureSource {
 
   async figures(): Promise<Record<string, number>> {
     const { deliveriesInFlight, deliveriesWaiting } = this.#worker.figures();
-    const { due, oldestMs } = await this.#dueFigures().catch(() => ({ due: 0, oldestMs: 0 }));
+    const { due, dead, oldestMs } = await this.#dueFigures().catch(() => ({ due: 0, dead: 0, oldestMs: 0 }));
     return {
       ...Object.fromEntries(this.#operations),
       outbox_due_rows: due,
+      outbox_dead_letters: dead,
       outbox_oldest_due_seconds: oldestMs === 0 ? 0 : Math.max(0, (Date.now() - oldestMs) / 1_000),
       outbox_deliveries_in_flight: deliveriesInFlight,
       outbox_deliveries_waiting: deliveriesWaiting,
@@ -104,13 +109,14 @@ export class MemberOutbox implements MirrorWorker, FigureSource {
     await this.#worker.stop(drainMs);
   }
 
-  #dueFigures(): Promise<{ due: number; oldestMs: number }> {
+  #dueFigures(): Promise<{ due: number; dead: number; oldestMs: number }> {
     const deadline = performance.now() + figuresTimeoutMs;
     return this.#member.read({ freshness: { kind: 'any' }, appliedIndex: 0, deadline }, (tables) => {
       const mirrors = readMirrors(tables, null);
       const since = mirrors.flatMap(({ id }) => readOutbox(tables, id, '', agedRowsMax).map(({ sinceMs }) => sinceMs));
       return {
         due: mirrors.reduce((sum, { pendingCount }) => sum + pendingCount, 0),
+        dead: mirrors.reduce((sum, { failedCount }) => sum + failedCount, 0),
         oldestMs: since.length === 0 ? 0 : Math.min(...since),
       };
     });
@@ -167,10 +173,14 @@ function about({ mirror, environment, revision, outcome, steps, elapsedMs }: Att
 }
 
 /** The providers that this version has, by their names in definitions. */
-const openProvider: OpenProvider = (definition, context) => {
+function openProvider(definition: MirrorDefinition, context: ProviderContext, aws: AwsSettings | null): CloudProvider {
   if (definition.provider === fileProviderName) return openFileTarget(definition, context);
+  if (isAwsStore(definition.provider)) {
+    if (aws !== null) return openAwsTarget(definition, context, aws);
+    throw new TargetError('refused', 'cloud.enabled is false in the configuration of the member that leads');
+  }
   throw new TargetError('refused', `this version has no provider ${definition.provider}: start the version that made the mirror`);
-};
+}
 
 const processHost: Host = {
   nowMs: () => performance.now(),
