@@ -27,6 +27,8 @@ export interface ClusterOptions {
   readonly flags?: readonly string[];
   /** Flags for Node itself, for one member: profiling. */
   readonly nodeFlags?: (memberId: number) => readonly string[];
+  /** Environment variables that every member gets besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Where the data lies. Defaults to a temporary folder that `close` removes. */
   readonly directory?: string;
 }
@@ -102,7 +104,7 @@ export class LocalCluster {
         '--log-format=json',
         ...(this.#options.flags ?? []),
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } },
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.#options.env, NODE_OPTIONS: '' } },
     );
     member.process = child;
     const keep = (chunk: Buffer): void => {

@@ -1,6 +1,7 @@
 import type { FolderProblem } from '@env-cli/provider-file';
 
 import type { Member } from './member/member.ts';
+import type { AwsDefaults } from './mirrors/aws-definition.ts';
 import type { MirrorWorker } from './mirrors/mirror-worker.ts';
 import type { DefaultConsistency } from './reads/demand.ts';
 import { Reads } from './reads/reads.ts';
@@ -16,6 +17,7 @@ export interface ApiOptions {
   readonly defaultDeadlineMs: number;
   readonly defaultConsistency: DefaultConsistency;
   readonly watchProgressIntervalMs: number;
+  readonly awsDefaults: AwsDefaults;
   readonly storageBytes: () => number;
   /** Why a folder of this machine may be no target of a mirror. */
   readonly folderProblem: FolderProblem;
@@ -32,6 +34,7 @@ export class Api implements ApiServices {
   readonly writes: Writes;
   readonly dispatcher: Dispatcher;
   readonly watchProgressIntervalMs: number;
+  readonly awsDefaults: AwsDefaults;
   readonly storageBytes: () => number;
   readonly folderProblem: FolderProblem;
   readonly #proofs: ForwardProofs;
@@ -39,7 +42,7 @@ export class Api implements ApiServices {
   readonly #faults: FaultSink;
 
   constructor(member: Member, mirrorWorker: MirrorWorker, options: ApiOptions) {
-    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, storageBytes, faults } = options;
+    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, awsDefaults, storageBytes, faults } = options;
     this.#faults = faults;
     this.member = member;
     this.mirrorWorker = mirrorWorker;
@@ -50,6 +53,7 @@ export class Api implements ApiServices {
     this.writes = new Writes(member);
     this.dispatcher = new Dispatcher(member, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));
     this.watchProgressIntervalMs = watchProgressIntervalMs;
+    this.awsDefaults = awsDefaults;
     this.storageBytes = storageBytes;
     this.folderProblem = options.folderProblem;
   }

@@ -24,6 +24,7 @@ import { SessionsController } from './sessions/sessions.controller.ts';
 import { Dice, RandomMessages } from './testing/random-message.ts';
 import { idleWorker } from './testing/serving.ts';
 import { TwinMember } from './testing/twin-member.ts';
+import { testAwsDefaults } from './testing/aws-defaults.ts';
 
 const requests = 100_000;
 const atOnce = 1_000;
@@ -41,6 +42,7 @@ const api = new Api(member, idleWorker, {
   defaultDeadlineMs: deadlineMs,
   defaultConsistency: 'strong',
   watchProgressIntervalMs: 10,
+  awsDefaults: testAwsDefaults,
   storageBytes: () => 0,
   folderProblem: () => null,
   faults: sink,

@@ -2,6 +2,7 @@ import type { FolderProblem } from '@env-cli/provider-file';
 import type { Status } from '@env-cli/wire';
 
 import type { Member } from './member/member.ts';
+import type { AwsDefaults } from './mirrors/aws-definition.ts';
 import type { MirrorWorker } from './mirrors/mirror-worker.ts';
 import type { Reads } from './reads/reads.ts';
 import type { CallContexts } from './rpc/call-context.ts';
@@ -18,6 +19,8 @@ export interface ApiServices {
   readonly leader: LeaderCalls;
   readonly dispatcher: Dispatcher;
   readonly mirrorWorker: MirrorWorker;
+  /** What a mirror to AWS has where it does not say. */
+  readonly awsDefaults: AwsDefaults;
   readonly watchProgressIntervalMs: number;
   /** Bytes of the state on disk. */
   readonly storageBytes: () => number;

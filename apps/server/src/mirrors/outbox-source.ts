@@ -97,5 +97,5 @@ function presentOf(environment: EnvironmentReader): EnvironmentContent {
     if (cursor.sealed) return { kind: 'failed', problem: 'a sealed value cannot be opened by this version', refusals: [] };
     variables.push({ name: cursor.name, value: cursor.valueBytes, secret: cursor.secret });
   }
-  return { kind: 'present', variables };
+  return { kind: 'present', variables, modifyRevision: environment.modifyRevision };
 }

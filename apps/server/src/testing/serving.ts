@@ -17,6 +17,7 @@ import type { Member } from '../member/member.ts';
 import type { MirrorWorker } from '../mirrors/mirror-worker.ts';
 import { type ListeningApi, listen } from '../nest-app.ts';
 import type { FaultSink } from '../rpc/faults.ts';
+import { testAwsDefaults } from './aws-defaults.ts';
 
 /** A fault of ours, as a test sees it. */
 export interface SeenFault {
@@ -58,6 +59,7 @@ export class Serving {
       defaultDeadlineMs: 10_000,
       defaultConsistency: 'strong',
       watchProgressIntervalMs: 60_000,
+      awsDefaults: testAwsDefaults,
       storageBytes: () => 1_000,
       folderProblem: () => null,
       faults: sink,
