@@ -49,7 +49,7 @@ async function install(): Promise<void> {
     for (let at = 1; at <= to; at++) applyEntry(tables, at, terms[at]!);
   });
   const pin = other.pin();
-  await spool(received, pin.tables, { clusterId: identity.clusterId, position: positionOf(pin.tables) });
+  await spool(received, pin.tables, { clusterId: identity.clusterId, position: positionOf(pin.tables), backup: null });
   pin.release();
   await other.abandon();
   rmSync(donor, { recursive: true });

@@ -159,6 +159,6 @@ describe('the unit for systemd', () => {
     const paths = [...unit.matchAll(/\/opt\/env-cli\/(\S+\.js|\S+\.md|\S+bin\/node)/g)].map(([, path]) => path!);
     expect(paths.length).toBeGreaterThan(3);
     for (const path of paths) expect([path, existsSync(path)]).toEqual([path, true]);
-    expect(unit).toContain('RestartPreventExitStatus=2 4');
+    expect(unit).toContain('RestartPreventExitStatus=2 4 5');
   });
 });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -29,6 +30,8 @@ export interface ClusterOptions {
   readonly nodeFlags?: (memberId: number) => readonly string[];
   /** Environment variables that every member gets besides those of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Keeps secrets as they are, for a control. Defaults to false: a master key beside the data. */
+  readonly plainSecrets?: boolean;
   /** Where the data lies. Defaults to a temporary folder that `close` removes. */
   readonly directory?: string;
 }
@@ -57,7 +60,10 @@ export class LocalCluster {
       process: null,
       log: '',
     }));
-    return new LocalCluster(members, directory, options);
+    const cluster = new LocalCluster(members, directory, options);
+    if (!existsSync(cluster.masterKeyFile))
+      writeFileSync(cluster.masterKeyFile, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
+    return cluster;
   }
 
   /** A cluster that runs and is ready. */
@@ -72,6 +78,11 @@ export class LocalCluster {
     this.members = members;
     this.directory = directory;
     this.#options = options;
+  }
+
+  /** The members' master key. */
+  get masterKeyFile(): string {
+    return join(this.directory, 'master.key');
   }
 
   /** API addresses of all members, as the client takes them. */
@@ -101,6 +112,7 @@ export class LocalCluster {
         `--metrics-port=${member.metricsPort}`,
         '--bootstrap',
         `--members=${this.members.map((other) => `${other.id}=${other.peerAddress}`).join(',')}`,
+        this.#options.plainSecrets === true ? '--plain-secrets' : `--master-key-file=${this.masterKeyFile}`,
         '--log-format=json',
         ...(this.#options.flags ?? []),
       ],
@@ -131,6 +143,15 @@ export class LocalCluster {
     const dead = this.members.filter((member) => member.process === null && member.log !== '');
     if (dead.length === this.members.length)
       throw new Error(`no member runs; the last log ends with:\n${dead.at(-1)?.log.slice(-4000)}`);
+  }
+
+  /** Resolves once something is so that only polling can see. Throws after `timeoutMs`. */
+  async until(isSo: () => boolean, timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!isSo()) {
+      if (performance.now() > deadline) throw new Error(`it was not so for ${timeoutMs} ms`);
+      await pause(pollMs);
+    }
   }
 
   /** Whether a member answers /readyz with 200. */

@@ -182,6 +182,30 @@ export function addClusterVerbs(program: Command, frame: Frame): void {
     await (await import('./verbs/cluster.ts')).alarms(at, clear);
   });
 
+  const keys = cluster.command('keys').description('Show the keys by which secrets are sealed; none of their bytes');
+  examples(outputOption(keys, 'table', 'json'), ['env-cli cluster keys']);
+  does(keys, frame, async (at) => {
+    await (await import('./verbs/keys.ts')).keys(at);
+  });
+
+  const dataKey = cluster
+    .command('rotate-data-key')
+    .description('Seal secrets by a new data key from now on, and the old ones anew');
+  examples(outputOption(dataKey, 'table', 'json'), ['env-cli cluster rotate-data-key']);
+  does(dataKey, frame, async (at) => {
+    await (await import('./verbs/keys.ts')).rotateDataKey(at);
+  });
+
+  const masterKey = cluster.command('rotate-master-key').description('Wrap all keys by the last key of the master key file');
+  outputOption(masterKey, 'table', 'json').option(
+    '--force',
+    'although other members do not have it: they cannot start until they do',
+  );
+  examples(masterKey, ['env-cli cluster rotate-master-key']);
+  does<{ force?: boolean }>(masterKey, frame, async (at, _words, { force = false }) => {
+    await (await import('./verbs/keys.ts')).rotateMasterKey(at, force);
+  });
+
   const compact = cluster.command('compact').argument('<revision>', 'the oldest revision that stays readable', givenRevision);
   compact.description('Forget the history below a revision');
   examples(outputOption(compact), ['env-cli cluster compact 1000']);

@@ -8,7 +8,7 @@ export interface Sink {
   readonly columns?: number;
   /** Lines of the screen, on a terminal. */
   readonly rows?: number;
-  write(text: string, done: (error?: Error | null) => void): boolean;
+  write(data: string | Uint8Array, done: (error?: Error | null) => void): boolean;
 }
 
 /** What the program has to do with the rest of the machine. A test gives its own. */
@@ -27,6 +27,11 @@ export interface Io {
 /** Writes data and waits until it is taken, so that a slow reader costs no memory. */
 export function print(io: Io, text: string): Promise<void> {
   return written(io.stdout, text);
+}
+
+/** Writes bytes as {@link print} does text. */
+export function printBytes(io: Io, bytes: Uint8Array): Promise<void> {
+  return written(io.stdout, bytes);
 }
 
 /** Says a sentence to the person: on a terminal in lines that are broken between words. */
@@ -52,9 +57,9 @@ function inLines(sentence: string, places: number): string {
 }
 
 /** Writes and waits until it is taken. */
-export function written(sink: Sink, text: string): Promise<void> {
+export function written(sink: Sink, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    sink.write(text, (error) => {
+    sink.write(data, (error) => {
       if (error === undefined || error === null) resolve();
       else reject(error);
     });

@@ -81,9 +81,15 @@ export function cliPage(): string {
 
 /** Verbs that do something, in the order of the help. */
 function leavesOf(command: Command): readonly Command[] {
-  return command.commands
-    .filter((each) => !isHidden(each))
-    .flatMap((each) => (each.commands.length === 0 ? [each] : leavesOf(each)));
+  return (
+    command.commands
+      .filter((each) => !isHidden(each))
+      // A verb that takes an argument does something itself, also when it has verbs below it.
+      .flatMap((each) => [
+        ...(each.commands.length === 0 || each.registeredArguments.length > 0 ? [each] : []),
+        ...leavesOf(each),
+      ])
+  );
 }
 
 function pathOf(command: Command): string {

@@ -48,8 +48,9 @@ export class Pager {
         isTTY: true,
         rows,
         columns,
+        // Bytes that are no text never go to a terminal.
         write: (text, done) => {
-          void this.#write(text, done);
+          void this.#write(String(text), done);
           return true;
         },
       },

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 
 import { exitCodes } from './cli-error.ts';
+import { addBackupVerbs } from './backup-verbs.ts';
 import { addClusterVerbs, addMirrorVerbs } from './cluster-verbs.ts';
 import { addEnvironmentVerbs } from './environment-verbs.ts';
 import { failureOf } from './failure.ts';
@@ -67,6 +68,7 @@ export function programFor(frame: Frame): Command {
   addEnvironmentVerbs(program, frame);
   addMirrorVerbs(program, frame);
   addClusterVerbs(program, frame);
+  addBackupVerbs(program, frame);
   addOwnVerbs(program, frame);
   return program;
 }

@@ -1,5 +1,6 @@
 import type { FolderProblem } from '@env-cli/provider-file';
 
+import { Backups } from './backup/backups.ts';
 import type { Member } from './member/member.ts';
 import type { AwsDefaults } from './mirrors/aws-definition.ts';
 import type { MirrorWorker } from './mirrors/mirror-worker.ts';
@@ -9,6 +10,8 @@ import { CallContexts } from './rpc/call-context.ts';
 import { type FaultSink, rpcStatusOfError } from './rpc/faults.ts';
 import { ForwardProofs } from './rpc/forward-proof.ts';
 import { LeaderCalls } from './rpc/leader-calls.ts';
+import type { Keyring } from './secrets/keyring.ts';
+import type { Secrets } from './secrets/secrets.ts';
 import type { ApiServices } from './services.ts';
 import { Dispatcher } from './watch/dispatcher.ts';
 import { Writes } from './writes/writes.ts';
@@ -21,7 +24,14 @@ export interface ApiOptions {
   readonly storageBytes: () => number;
   /** Why a folder of this machine may be no target of a mirror. */
   readonly folderProblem: FolderProblem;
+  /** Where backups lie while they are sent. */
+  readonly dataDir: string;
+  /** Milliseconds after which a backup whose client takes nothing is given up. Defaults to 60,000. */
+  readonly backupStallMs?: number;
   readonly faults: FaultSink;
+  readonly secrets: Secrets;
+  /** Defaults to null: this member seals nothing. */
+  readonly keyring?: Keyring | null;
 }
 
 /** The services of the API on top of a member. */
@@ -33,6 +43,8 @@ export class Api implements ApiServices {
   readonly reads: Reads;
   readonly writes: Writes;
   readonly dispatcher: Dispatcher;
+  readonly backups: Backups;
+  readonly keyring: Keyring | null;
   readonly watchProgressIntervalMs: number;
   readonly awsDefaults: AwsDefaults;
   readonly storageBytes: () => number;
@@ -42,20 +54,30 @@ export class Api implements ApiServices {
   readonly #faults: FaultSink;
 
   constructor(member: Member, mirrorWorker: MirrorWorker, options: ApiOptions) {
-    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, awsDefaults, storageBytes, faults } = options;
+    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, awsDefaults, storageBytes, dataDir } = options;
+    const { faults, secrets, keyring } = options;
     this.#faults = faults;
     this.member = member;
     this.mirrorWorker = mirrorWorker;
     this.#proofs = new ForwardProofs(member);
     this.contexts = new CallContexts(defaultDeadlineMs, this.#proofs);
     this.leader = new LeaderCalls(member, this.#proofs);
-    this.reads = new Reads(member, this.leader, defaultConsistency);
-    this.writes = new Writes(member);
-    this.dispatcher = new Dispatcher(member, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));
+    this.reads = new Reads(member, this.leader, defaultConsistency, secrets);
+    this.writes = new Writes(member, secrets);
+    this.dispatcher = new Dispatcher(member, secrets, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));
+    this.backups = new Backups({
+      member,
+      reads: this.reads,
+      dataDir,
+      storageBytes,
+      draining: this.draining,
+      ...(options.backupStallMs === undefined ? {} : { stallMs: options.backupStallMs }),
+    });
     this.watchProgressIntervalMs = watchProgressIntervalMs;
     this.awsDefaults = awsDefaults;
     this.storageBytes = storageBytes;
     this.folderProblem = options.folderProblem;
+    this.keyring = keyring ?? null;
   }
 
   get draining(): AbortSignal {

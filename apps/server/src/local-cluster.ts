@@ -1,4 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -70,9 +72,22 @@ function flagsOf(memberId: number, given: Settings): string[] {
     '--bootstrap',
     `--members=${members.join(',')}`,
     `--default-mirror=${resolve(given['data-dir'], 'mirror')}`,
+    `--master-key-file=${masterKeyFile(given)}`,
     `--log-level=${given['log-level']}`,
     '--log-format=text',
   ];
+}
+
+function masterKeyFile(given: Settings): string {
+  return resolve(given['data-dir'], 'master.key');
+}
+
+/** Makes the master key of a new trial cluster, beside its data: who takes the members' folders alone has no secret. */
+function ensureMasterKey(given: Settings): void {
+  const path = masterKeyFile(given);
+  if (existsSync(path)) return;
+  mkdirSync(resolve(given['data-dir']), { recursive: true, mode: 0o700 });
+  writeFileSync(path, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
 }
 
 /** One member: its process, and the next one when that was killed. */
@@ -164,6 +179,7 @@ env-cli: a cluster of ${memberCount} members is ready.
   metrics  ${ports('metrics-port')}
   process  ${pids.join(', ')}
   data     ${resolve(given['data-dir'])}
+  secrets  sealed by keys that ${masterKeyFile(given)} opens
   mirror   ${resolve(given['data-dir'], 'mirror')} follows what is committed in the namespace default
 
 Try, in a second terminal:
@@ -192,6 +208,7 @@ class LocalCluster {
 
   /** Runs until it is told to stop, or there is no point in going on. Resolves to the exit code, when every process has ended. */
   async run(): Promise<number> {
+    ensureMasterKey(this.#given);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => this.#over.resolve(0));
     void Promise.all(this.#members.map((member) => member.start())).then(() => this.#ready());
     const code = await this.#over.promise;

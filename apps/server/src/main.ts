@@ -7,6 +7,7 @@ import { type Log, makeLog } from './observability/log.ts';
 import { helpText, printedConfig } from './options/manual.ts';
 import { type Options, readOptions } from './options/read.ts';
 import { exitCodes, type ExitReason, StartRefused } from './options/refusal.ts';
+import { readRestoreArgs, restoreWord } from './options/restore-args.ts';
 import { framesOf } from './rpc/faults.ts';
 import { softwareVersion } from './version.ts';
 
@@ -18,9 +19,9 @@ function refuse(reason: ExitReason, message: string): void {
   process.exitCode = exitCodes[reason].code;
 }
 
-function optionsOfCommandLine(): Options | null {
+function optionsOf(args: readonly string[]): Options | null {
   try {
-    return readOptions({ args: process.argv.slice(2), env: process.env, readFile: (path) => readFileSync(path, 'utf8') });
+    return readOptions({ args, env: process.env, readFile: (path) => readFileSync(path, 'utf8') });
   } catch (error) {
     if (!(error instanceof StartRefused)) throw error;
     refuse(error.reason, error.message);
@@ -124,23 +125,40 @@ function end(log: Log, reason: ExitReason, message: string | null): void {
   setTimeout(() => process.exit(code), lastWordsMs);
 }
 
-const options = optionsOfCommandLine();
-switch (options?.action) {
-  case 'help':
-    process.stdout.write(helpText());
-    break;
-  case 'version':
-    process.stdout.write(`env-cli-server ${softwareVersion}\n`);
-    break;
-  case 'print-config':
-    process.stdout.write(printedConfig(options));
-    break;
-  case 'check-config':
-    await checkConfig(options);
-    break;
-  case 'run':
-    await run(options);
-    break;
-  case undefined:
-    break;
+async function restore(args: readonly string[]): Promise<void> {
+  await isAccepted(async () => {
+    const { from, rest } = readRestoreArgs(args);
+    const given = optionsOf(rest);
+    if (given === null) return;
+    if (given.action !== 'run') return act(given);
+    if (from === null) throw new StartRefused('options', 'restore needs --from FILE, a file that env-cli backup made');
+    const { runRestore } = await import('./restore/restore-program.ts');
+    await runRestore(from, given.values, process.stdout);
+  });
 }
+
+async function act(options: Options | null): Promise<void> {
+  switch (options?.action) {
+    case 'help':
+      process.stdout.write(helpText());
+      break;
+    case 'version':
+      process.stdout.write(`env-cli-server ${softwareVersion}\n`);
+      break;
+    case 'print-config':
+      process.stdout.write(printedConfig(options));
+      break;
+    case 'check-config':
+      await checkConfig(options);
+      break;
+    case 'run':
+      await run(options);
+      break;
+    case undefined:
+      break;
+  }
+}
+
+const [word, ...others] = process.argv.slice(2);
+if (word === restoreWord) await restore(others);
+else await act(optionsOf(process.argv.slice(2)));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
 import { EventEmitter } from 'node:events';
 
 import { afterAll, expect, test } from '@jest/globals';
@@ -23,6 +24,7 @@ import { type Encoded, MalformedMessage, serviceDefinition } from './rpc/service
 import { SessionsController } from './sessions/sessions.controller.ts';
 import { Dice, RandomMessages } from './testing/random-message.ts';
 import { idleWorker } from './testing/serving.ts';
+import { plainSecrets } from './secrets/secrets.ts';
 import { TwinMember } from './testing/twin-member.ts';
 import { testAwsDefaults } from './testing/aws-defaults.ts';
 
@@ -45,7 +47,9 @@ const api = new Api(member, idleWorker, {
   awsDefaults: testAwsDefaults,
   storageBytes: () => 0,
   folderProblem: () => null,
+  dataDir: tmpdir(),
   faults: sink,
+  secrets: plainSecrets,
 });
 afterAll(() => {
   api.drain();

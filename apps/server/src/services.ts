@@ -1,12 +1,14 @@
 import type { FolderProblem } from '@env-cli/provider-file';
 import type { Status } from '@env-cli/wire';
 
+import type { Backups } from './backup/backups.ts';
 import type { Member } from './member/member.ts';
 import type { AwsDefaults } from './mirrors/aws-definition.ts';
 import type { MirrorWorker } from './mirrors/mirror-worker.ts';
 import type { Reads } from './reads/reads.ts';
 import type { CallContexts } from './rpc/call-context.ts';
 import type { LeaderCalls } from './rpc/leader-calls.ts';
+import type { Keyring } from './secrets/keyring.ts';
 import type { Dispatcher } from './watch/dispatcher.ts';
 import type { Writes } from './writes/writes.ts';
 
@@ -21,7 +23,10 @@ export interface ApiServices {
   readonly mirrorWorker: MirrorWorker;
   /** What a mirror to AWS has where it does not say. */
   readonly awsDefaults: AwsDefaults;
+  /** Null where this member seals nothing. */
+  readonly keyring: Keyring | null;
   readonly watchProgressIntervalMs: number;
+  readonly backups: Backups;
   /** Bytes of the state on disk. */
   readonly storageBytes: () => number;
   /** Why a folder of this machine may be no target of a mirror. */

@@ -1,4 +1,10 @@
-import type { DescMethod, MessageShape, DescMethodUnary, DescMethodBiDiStreaming } from '@bufbuild/protobuf';
+import type {
+  DescMethod,
+  MessageShape,
+  DescMethodUnary,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+} from '@bufbuild/protobuf';
 import { grpcService } from '@env-cli/wire';
 import {
   Client,
@@ -7,11 +13,12 @@ import {
   Metadata,
   type ChannelOptions,
   type ClientDuplexStream,
+  type ClientReadableStream,
   type MethodDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
 
-import { overError, whenOver, type Bounds } from './bounds.ts';
+import { isOver, overError, whenOver, type Bounds } from './bounds.ts';
 import { EnvCliError } from './error.ts';
 import { failureOfCall } from './failure.ts';
 
@@ -134,6 +141,36 @@ export class Channel {
         call.cancel();
       });
     });
+  }
+
+  /** One call, a stream of answers, one attempt. They are read no faster than they are taken. Rejects with an {@link EnvCliError}. */
+  async *serverStream<M extends DescMethodServerStreaming>(
+    method: M,
+    request: MessageShape<M['input']>,
+    bounds: Bounds,
+  ): AsyncGenerator<MessageShape<M['output']>, void, void> {
+    const { path, requestSerialize, responseDeserialize } = definitionOf(method);
+    const leftMs = bounds.deadlineMs - performance.now();
+    const options = Number.isFinite(leftMs) ? { deadline: Date.now() + leftMs } : {};
+    const release = this.use();
+    const call = this.#client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      new Metadata(),
+      options,
+    ) as ClientReadableStream<MessageShape<M['output']>>;
+    const takeBack = whenOver(bounds, () => call.cancel());
+    try {
+      for await (const message of call) yield message as MessageShape<M['output']>;
+    } catch (error) {
+      throw isOver(bounds) ? overError(bounds, null, false) : failureOfCall(error as ServiceError, this.address);
+    } finally {
+      takeBack();
+      call.cancel();
+      release();
+    }
   }
 
   /** Opens a two-way stream. `read` and `write` are how its messages become and are made of bytes. */

@@ -6,17 +6,22 @@ import {
   Cluster as Service,
   ClusterAlarmsRequestSchema,
   ClusterCompactRequestSchema,
+  ClusterKeysRequestSchema,
+  type ClusterKeysResponse,
   ClusterMembersRequestSchema,
+  ClusterRotateDataKeyRequestSchema,
+  ClusterRotateMasterKeyRequestSchema,
   ClusterStatusRequestSchema,
   MemberRole as WireRole,
   type ClusterStatusResponse,
 } from '@env-cli/wire';
 
 import { parseAddresses } from './address.ts';
+import { type Backup, beginBackup } from './backup.ts';
 import type { Calls } from './calls.ts';
 import { headerOf, type Header } from './header.ts';
 import type { Members } from './members.ts';
-import type { CallOptions } from './options.ts';
+import type { CallOptions, ReadOptions } from './options.ts';
 import { revisionOf, wireRevision } from './revision.ts';
 
 /** What a member is to the cluster. */
@@ -104,6 +109,32 @@ export interface MemberInfo {
   readonly connected: boolean;
 }
 
+/** A key that secrets are sealed with. */
+export interface DataKey {
+  /** From 1. */
+  readonly id: number;
+  readonly createdTime: Date | null;
+  /** Seals that members took for themselves: at most 2^32 of a key. */
+  readonly sealsTaken: number;
+}
+
+/** The keys as one member holds them. Nothing of it is secret. */
+export interface ClusterKeys {
+  readonly header: Header;
+  /** The name of the master key in hexadecimal digits; empty where a command holds it. */
+  readonly masterKey: string;
+  /** The master keys that the member has, the newest last. */
+  readonly masterKeysHere: readonly string[];
+  /** Why it has none, for people; empty when it has. */
+  readonly masterKeyProblem: string;
+  /** Oldest first. */
+  readonly dataKeys: readonly DataKey[];
+  /** The data key that the member seals with. */
+  readonly sealingDataKeyId: number;
+  /** Every secret of every environment is sealed by this data key or a newer one. */
+  readonly resealedDataKeyId: number;
+}
+
 /** Tells about the cluster and looks after it. Every method rejects with {@link EnvCliError} alone. */
 export class Cluster {
   readonly #calls: Calls;
@@ -160,6 +191,43 @@ export class Cluster {
     return { header: headerOf(answer.header), compactedRevision: revisionOf(answer.compactedRevision) };
   }
 
+  /**
+   * Begins a backup: the whole state of a member, its history included, at one revision; secrets as they are stored. Any member can be asked, and
+   * by default it is as fresh as a strong read. No time limit holds unless one is given: copying and sending a large state takes minutes.
+   */
+  backup(options: Pick<ReadOptions, 'consistency' | 'token' | 'timeoutMs' | 'signal'> = {}): Promise<Backup> {
+    const { timeoutMs = Number.POSITIVE_INFINITY, consistency = 'strong' } = options;
+    return beginBackup(this.#calls, this.#members, { ...options, consistency }, this.#calls.bounds({ ...options, timeoutMs }));
+  }
+
+  /** The keys by which secrets are sealed, as the member that this client talks to holds them. */
+  async keys(options: CallOptions = {}): Promise<ClusterKeys> {
+    const request = create(ClusterKeysRequestSchema);
+    const how = { repeatable: 'repeatable', began: -1 } as const;
+    return keysOf(await this.#calls.unary(Service.method.keys, request, this.#calls.bounds(options), how));
+  }
+
+  /** Adds a data key, which seals secrets a few seconds later. Not repeated by itself: each call adds one. */
+  async rotateDataKey(options: CallOptions = {}): Promise<{ readonly header: Header; readonly dataKeyId: number }> {
+    const request = create(ClusterRotateDataKeyRequestSchema);
+    const how = { repeatable: 'once', began: null } as const;
+    const answer = await this.#calls.unary(Service.method.rotateDataKey, request, this.#calls.bounds(options), how);
+    return { header: headerOf(answer.header), dataKeyId: revisionOf(answer.dataKeyId) };
+  }
+
+  /**
+   * Wraps all keys by the newest master key of the member that this client talks to. `force`: although other members do not have it, which
+   * cannot start then until they do.
+   */
+  async rotateMasterKey(
+    options: CallOptions & { readonly force?: boolean } = {},
+  ): Promise<{ readonly header: Header; readonly masterKey: string }> {
+    const request = create(ClusterRotateMasterKeyRequestSchema, { force: options.force ?? false });
+    const how = { repeatable: 'once', began: null } as const;
+    const answer = await this.#calls.unary(Service.method.rotateMasterKey, request, this.#calls.bounds(options), how);
+    return { header: headerOf(answer.header), masterKey: answer.masterKey };
+  }
+
   /** The alarms that stand, after clearing those that are named. One that does not stand is cleared already. */
   async alarms(
     clear: readonly Pick<Alarm, 'kind' | 'memberId'>[] = [],
@@ -172,6 +240,22 @@ export class Cluster {
     const answer = await this.#calls.unary(Service.method.alarms, request, this.#calls.bounds(options), how);
     return { header: headerOf(answer.header), alarms: answer.alarms.map(alarmOf) };
   }
+}
+
+function keysOf(answer: ClusterKeysResponse): ClusterKeys {
+  return {
+    header: headerOf(answer.header),
+    masterKey: answer.masterKey,
+    masterKeysHere: answer.masterKeysHere,
+    masterKeyProblem: answer.masterKeyProblem,
+    dataKeys: answer.dataKeys.map(({ id, createdTime, sealsTaken }) => ({
+      id: revisionOf(id),
+      createdTime: createdTime === undefined ? null : timestampDate(createdTime),
+      sealsTaken: revisionOf(sealsTaken),
+    })),
+    sealingDataKeyId: revisionOf(answer.sealingDataKeyId),
+    resealedDataKeyId: revisionOf(answer.resealedDataKeyId),
+  };
 }
 
 function alarmOf({ kind, memberId, index, raisedTime }: WireAlarm): Alarm {

@@ -99,6 +99,10 @@ export const reasonTable = {
   MIRROR_TARGET_FIXED: { code: 'FAILED_PRECONDITION', remedy: 'never', next: 'Delete the mirror and create another.' },
   MIRROR_TARGET_UNREADABLE: { code: 'FAILED_PRECONDITION', remedy: 'never', next: 'Mend what the message names, at the target.' },
   MIRROR_WORKER_AWAY: { code: 'UNAVAILABLE', remedy: 'again', next: 'Try again in a moment.' },
+  TOO_MANY_BACKUPS: { code: 'UNAVAILABLE', remedy: 'elsewhere', next: 'Ask another member, or try again later.' },
+  BACKUP_NO_ROOM: { code: 'RESOURCE_EXHAUSTED', remedy: 'never', next: 'Make room on the member’s disk, or ask another member.' },
+  BACKUP_FAILED: { code: 'UNAVAILABLE', remedy: 'elsewhere', next: 'Ask another member.' },
+  BACKUP_STALLED: { code: 'DEADLINE_EXCEEDED', remedy: 'never', next: 'Begin a new backup, and read it faster.' },
   STALE_TERM: { code: 'ABORTED', remedy: 'never', next: 'Nothing: the present leader delivers again.' },
   ENTRY_FULL: { code: 'UNAVAILABLE', remedy: 'again', next: 'Send it again.' },
   MALFORMED_MESSAGE: {

@@ -1,12 +1,22 @@
-import { decodeMembers, encodeMembers, hashKeyBytes, idBytes, type Revision, sessionIdBytes } from '@env-cli/keyspace';
+import {
+  decodeMembers,
+  encodeMembers,
+  hashKeyBytes,
+  idBytes,
+  nonceBytes,
+  type Revision,
+  secretHashBytes,
+  sessionIdBytes,
+} from '@env-cli/keyspace';
 import { readDefinition, writeDefinition } from '@env-cli/mirroring';
 import { assert, type ByteReader, type ByteWriter, MalformedBytes, unreachable } from '@env-cli/support';
 
-import type { CommandBody, DeliveryReport, WriteBody } from './command.ts';
+import type { CommandBody, DeliveryReport, ResealBody, ResealedValue, WriteBody } from './command.ts';
 import { readCondition, writeCondition } from './condition-codec.ts';
 import { alarmOfCode, codeOfAlarm } from './integrity-row.ts';
+import { readWrappedKey, type WrappedKey, writeWrappedKey } from './keyring-row.ts';
 import { readLimits, writeLimits } from './limits-codec.ts';
-import { readOperation, writeOperation } from './operation-codec.ts';
+import { readOperation, readValue, writeOperation, writeValue } from './operation-codec.ts';
 
 /** Kinds in the order of their codes, from 1. New ones go to the end, with a new feature level. */
 const bodyKinds = [
@@ -29,7 +39,17 @@ const bodyKinds = [
   'report-hashes',
   'raise-alarm',
   'clear-alarm',
+  'restore',
+  'found-keyring',
+  'add-data-key',
+  'take-seals',
+  'rewrap-keys',
+  'reseal',
+  'mark-resealed',
 ] as const satisfies CommandBody['kind'][];
+
+/** Bytes of a SHA-256. */
+const digestBytes = 32;
 
 /** The kind u8, then what the kind carries. */
 export function writeBody(writer: ByteWriter, body: CommandBody): void {
@@ -82,6 +102,31 @@ export function writeBody(writer: ByteWriter, body: CommandBody): void {
     case 'clear-alarm':
       writer.u8(codeOfAlarm(body.alarm)).u32(body.member);
       return;
+    case 'found-keyring':
+      writer.bytes(body.masterKey);
+      writeWrappedKey(writer, body.hashKey);
+      writeWrappedKey(writer, body.dataKey);
+      return;
+    case 'add-data-key':
+      writer.varint(body.id);
+      writeWrappedKey(writer, body.key);
+      return;
+    case 'take-seals':
+      writer.varint(body.id).varint(body.count);
+      return;
+    case 'rewrap-keys':
+      writer.varint(body.version).bytes(body.masterKey);
+      writeWrappedKey(writer, body.hashKey);
+      writer.varint(body.dataKeys.length);
+      for (const key of body.dataKeys) writeWrappedKey(writer, key);
+      return;
+    case 'mark-resealed':
+      writer.varint(body.id);
+      return;
+    case 'reseal':
+      writer.varint(body.values.length);
+      for (const value of body.values) writeResealed(writer, value);
+      return;
     case 'raise-level':
       writer.varint(body.featureLevel);
       return;
@@ -94,6 +139,12 @@ export function writeBody(writer: ByteWriter, body: CommandBody): void {
       encodeMembers(writer, body.members);
       writer.raw(body.hashKey).varint(body.featureLevel);
       writeLimits(writer, body.limits);
+      return;
+    case 'restore':
+      assert(body.clusterId.length === idBytes && body.backupDigest.length === digestBytes, 'ids have 16 bytes, digests 32');
+      writer.raw(body.clusterId).u32(body.epoch);
+      encodeMembers(writer, body.members);
+      writer.raw(body.backupDigest);
       return;
     default:
       unreachable(body);
@@ -144,6 +195,18 @@ export function readBody(reader: ByteReader): CommandBody {
       return { kind, alarm: alarmOfCode(reader.u8()), member: reader.u32(), index: reader.varint() };
     case 'clear-alarm':
       return { kind, alarm: alarmOfCode(reader.u8()), member: reader.u32() };
+    case 'found-keyring':
+      return { kind, masterKey: reader.bytes(), hashKey: readWrappedKey(reader), dataKey: readWrappedKey(reader) };
+    case 'add-data-key':
+      return { kind, id: reader.varint(), key: readWrappedKey(reader) };
+    case 'take-seals':
+      return { kind, id: reader.varint(), count: reader.varint() };
+    case 'rewrap-keys':
+      return readRewrapped(reader);
+    case 'mark-resealed':
+      return { kind, id: reader.varint() };
+    case 'reseal':
+      return readReseal(reader);
     case 'raise-level':
       return { kind, featureLevel: reader.varint() };
     case 'set-limits':
@@ -156,6 +219,14 @@ export function readBody(reader: ByteReader): CommandBody {
         hashKey: reader.raw(hashKeyBytes),
         featureLevel: reader.varint(),
         limits: readLimits(reader),
+      };
+    case 'restore':
+      return {
+        kind,
+        clusterId: reader.raw(idBytes),
+        epoch: reader.u32(),
+        members: decodeMembers(reader),
+        backupDigest: reader.raw(digestBytes),
       };
     default:
       return unreachable(kind);
@@ -182,4 +253,30 @@ function readReport(reader: ByteReader): DeliveryReport {
     enqueuedIndex: reader.varint(),
     term: reader.varint(),
   };
+}
+
+function readRewrapped(reader: ByteReader): CommandBody {
+  const head = { version: reader.varint(), masterKey: reader.bytes(), hashKey: readWrappedKey(reader) };
+  const dataKeys: WrappedKey[] = [];
+  for (let left = reader.varint(); left > 0; left--) dataKeys.push(readWrappedKey(reader));
+  return { kind: 'rewrap-keys', ...head, dataKeys };
+}
+
+/** Environment, variable, key id and nonce of before, hash, then the value as operations hold it. */
+function writeResealed(writer: ByteWriter, { environment, variable, keyId, nonce, hash, value }: ResealedValue): void {
+  assert(nonce.length === nonceBytes && hash.length === secretHashBytes, 'a nonce has 12 bytes, a hash 16');
+  writer.text(environment).text(variable).u32(keyId).raw(nonce).raw(hash);
+  writeValue(writer, value);
+}
+
+function readReseal(reader: ByteReader): ResealBody {
+  const values: ResealedValue[] = [];
+  for (let left = reader.varint(); left > 0; left--) {
+    const place = { environment: reader.text(), variable: reader.text() };
+    const before = { keyId: reader.u32(), nonce: reader.raw(nonceBytes), hash: reader.raw(secretHashBytes) };
+    const value = readValue(reader, true);
+    assert(value.kind === 'sealed', 'what is read as sealed is sealed');
+    values.push({ ...place, ...before, value });
+  }
+  return { kind: 'reseal', values };
 }

@@ -1,5 +1,5 @@
 import { encodeClusterIdentity, encodeMembersRow, type StateTransaction } from '@env-cli/keyspace';
-import { assert, unreachable } from '@env-cli/support';
+import { assert, equalBytes, unreachable } from '@env-cli/support';
 
 import { featureLevelMax } from './command-codec.ts';
 import type { CommandBody } from './command.ts';
@@ -9,7 +9,7 @@ import { refusalOfRevision } from './position.ts';
 import type { CommandResult } from './result.ts';
 import type { MachineCaches } from './machine-caches.ts';
 
-type Bodies = Extract<CommandBody, { readonly kind: 'compact' | 'raise-level' | 'set-limits' | 'bootstrap' }>;
+type Bodies = Extract<CommandBody, { readonly kind: 'compact' | 'raise-level' | 'set-limits' | 'bootstrap' | 'restore' }>;
 
 /** Carries out what concerns the cluster as a whole. */
 export class ClusterCommands {
@@ -40,6 +40,8 @@ export class ClusterCommands {
         return { kind: 'applied', revision };
       case 'bootstrap':
         return this.#bootstrap(body);
+      case 'restore':
+        return this.#restore(body);
       default:
         return unreachable(body);
     }
@@ -67,5 +69,18 @@ export class ClusterCommands {
     this.#transaction.putMeta('members', encodeMembersRow(members));
     this.#transaction.putMeta('limits', encodeLimitsRow(limits));
     return { kind: 'applied', revision: this.#transaction.progress.revision };
+  }
+
+  /** The rows of the backup are here already (`restored-state.ts`); this is what only the members together know of. */
+  #restore({ clusterId, epoch, members }: Extract<Bodies, { readonly kind: 'restore' }>): CommandResult {
+    const { identity } = this.#caches;
+    const { progress } = this.#transaction;
+    if (identity === null || progress.appliedIndex > 0) return { kind: 'refused', refusal: { code: 'already-bootstrapped' } };
+    assert(equalBytes(identity.clusterId, clusterId), 'members are restored from one backup: its cluster is theirs');
+    assert(epoch > identity.epoch, 'a restore raises the epoch');
+    this.#caches.identity = { ...identity, epoch };
+    this.#transaction.putMeta('cluster', encodeClusterIdentity(this.#caches.identity));
+    this.#transaction.putMeta('members', encodeMembersRow(members));
+    return { kind: 'applied', revision: progress.revision };
   }
 }

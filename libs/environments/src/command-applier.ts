@@ -5,9 +5,11 @@ import { assert, unreachable } from '@env-cli/support';
 import { ClusterCommands } from './cluster-commands.ts';
 import type { Command } from './command.ts';
 import { IntegrityCommands } from './integrity.ts';
+import { KeyringCommands } from './keyring.ts';
 import { MirrorCommands } from './mirror-commands.ts';
 import { keptOf, replayOf } from './result-codec.ts';
 import type { Refusal } from './refusal.ts';
+import { reseal } from './reseal.ts';
 import type { CommandResult } from './result.ts';
 import { SessionCommands } from './session-commands.ts';
 import type { MachineCaches } from './machine-caches.ts';
@@ -24,6 +26,7 @@ export class CommandApplier {
   readonly #sessionCommands: SessionCommands;
   readonly #clusterCommands: ClusterCommands;
   readonly #integrityCommands: IntegrityCommands;
+  readonly #keyringCommands: KeyringCommands;
 
   constructor(transaction: StateTransaction, mirrors: MirrorState, caches: MachineCaches) {
     this.#transaction = transaction;
@@ -33,6 +36,7 @@ export class CommandApplier {
     this.#sessionCommands = new SessionCommands(transaction);
     this.#clusterCommands = new ClusterCommands(transaction, caches);
     this.#integrityCommands = new IntegrityCommands(transaction);
+    this.#keyringCommands = new KeyringCommands(transaction, caches);
   }
 
   /** `bytes`: the length of the encoded command. `term`: of the entry that carries it. */
@@ -82,10 +86,10 @@ export class CommandApplier {
 
   #execute(command: Command, term: number, work: WorkMeter): CommandResult {
     const { body } = command;
-    const { identity, limits } = this.#caches;
+    const { identity, limits, seals } = this.#caches;
     if (body.kind === 'write') {
       assert(identity !== null, 'a write comes to a cluster that is founded');
-      return this.#writer.write(command, body, limits, work, identity.hashKey);
+      return this.#writer.write(command, body, { limits, seals, hashKey: identity.hashKey }, work);
     }
     work.spend(commandRows({ body, session: null }, 0));
     switch (body.kind) {
@@ -107,10 +111,19 @@ export class CommandApplier {
       case 'raise-alarm':
       case 'clear-alarm':
         return this.#integrityCommands.apply(body);
+      case 'found-keyring':
+      case 'add-data-key':
+      case 'take-seals':
+      case 'rewrap-keys':
+      case 'mark-resealed':
+        return this.#keyringCommands.apply(body);
+      case 'reseal':
+        return reseal(this.#transaction, command.namespace, body);
       case 'compact':
       case 'raise-level':
       case 'set-limits':
       case 'bootstrap':
+      case 'restore':
         return this.#clusterCommands.apply(body);
       default:
         return unreachable(body);

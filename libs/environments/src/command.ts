@@ -1,7 +1,8 @@
-import type { MemberIdentity, Revision } from '@env-cli/keyspace';
+import type { MemberIdentity, Revision, VariableValue } from '@env-cli/keyspace';
 import type { MirrorDefinition } from '@env-cli/mirroring';
 
 import type { AlarmKind } from './integrity-row.ts';
+import type { WrappedKey } from './keyring-row.ts';
 import type { Limits } from './limits.ts';
 import type { Condition, Operation } from './operation.ts';
 
@@ -63,6 +64,24 @@ export interface DeliveryReport {
   readonly term: number;
 }
 
+/** A value that was sealed anew: the same text under another data key. */
+export interface ResealedValue {
+  readonly environment: string;
+  readonly variable: string;
+  /** What it was made of, for what is something else by now stays: key and nonce (12 bytes), or of a secret in the clear 0 and the first 12 bytes of its hash. */
+  readonly keyId: number;
+  readonly nonce: Uint8Array;
+  /** The keyed hash of the text (16 bytes). */
+  readonly hash: Uint8Array;
+  readonly value: Extract<VariableValue, { readonly kind: 'sealed' }>;
+}
+
+/** Values of one namespace that were sealed anew; at most `resealedValuesMax`. */
+export interface ResealBody {
+  readonly kind: 'reseal';
+  readonly values: readonly ResealedValue[];
+}
+
 export type CommandBody =
   | WriteBody
   /** Opens a session. `session`: 16 random bytes, drawn before the proposal. Opening it again changes nothing. */
@@ -98,6 +117,28 @@ export type CommandBody =
   | { readonly kind: 'raise-alarm'; readonly alarm: AlarmKind; readonly member: number; readonly index: number }
   /** A person has seen to it. */
   | { readonly kind: 'clear-alarm'; readonly alarm: AlarmKind; readonly member: number }
+  /** Keys for the cluster's secrets, each wrapped by the master key (`Keyring`). Only the first such command counts. */
+  | {
+      readonly kind: 'found-keyring';
+      readonly masterKey: Uint8Array;
+      readonly hashKey: WrappedKey;
+      readonly dataKey: WrappedKey;
+    }
+  /** A new data key; `id`: that of the newest and one, or somebody else was first. */
+  | { readonly kind: 'add-data-key'; readonly id: number; readonly key: WrappedKey }
+  /** A member takes `count` seals by the data key for itself; not applied when it has not so many left. */
+  | { readonly kind: 'take-seals'; readonly id: number; readonly count: number }
+  /** The same keys wrapped by another master key, made of the keyring of `version`; all data keys in their order. */
+  | {
+      readonly kind: 'rewrap-keys';
+      readonly version: number;
+      readonly masterKey: Uint8Array;
+      readonly hashKey: WrappedKey;
+      readonly dataKeys: readonly WrappedKey[];
+    }
+  | ResealBody
+  /** A look at all environments found no secret that is not sealed by the data key `id` or a newer one. */
+  | { readonly kind: 'mark-resealed'; readonly id: number }
   /** Lets commands of a new feature level in. Proposed once every member has it. */
   | { readonly kind: 'raise-level'; readonly featureLevel: number }
   | { readonly kind: 'set-limits'; readonly limits: Limits }
@@ -111,4 +152,15 @@ export type CommandBody =
       readonly hashKey: Uint8Array;
       readonly featureLevel: number;
       readonly limits: Limits;
+    }
+  /** The first command of a cluster whose members were all restored from one backup, and only the first. */
+  | {
+      readonly kind: 'restore';
+      /** That of the backup. */
+      readonly clusterId: Uint8Array;
+      /** Above that of the backup. */
+      readonly epoch: number;
+      readonly members: readonly MemberIdentity[];
+      /** SHA-256 of the backup, 32 bytes: the members began with the same rows. */
+      readonly backupDigest: Uint8Array;
     };

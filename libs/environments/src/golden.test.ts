@@ -8,6 +8,7 @@ import { decodeCommand, encodeCommand } from './command-codec.ts';
 import type { CommandBody } from './command.ts';
 import { decodeEntryData, encodeEntryData } from './entry-data.ts';
 import { decodeIntegrity, encodeIntegrity, type Integrity } from './integrity-row.ts';
+import { decodeKeyring, encodeKeyring, type Keyring } from './keyring-row.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { encodeLimitsRow, limitsOf } from './limits-codec.ts';
 import { decodeResult, encodeResult } from './result-codec.ts';
@@ -101,9 +102,36 @@ const bodies: Record<string, CommandBody> = {
   'report-hashes': { kind: 'report-hashes', index: 1000, member: 3, hashes: fill(56, 8) },
   'raise-alarm': { kind: 'raise-alarm', alarm: 'state-rotten', member: 3, index: 1000 },
   'clear-alarm': { kind: 'clear-alarm', alarm: 'state-disagreed', member: 0 },
+  'found-keyring': {
+    kind: 'found-keyring',
+    masterKey: fill(8, 4),
+    hashKey: { wrapped: fill(60, 1), check: fill(16, 2) },
+    dataKey: { wrapped: fill(60, 3), check: fill(16, 4) },
+  },
+  'add-data-key': { kind: 'add-data-key', id: 300, key: { wrapped: fill(60, 1), check: fill(16, 2) } },
+  'take-seals': { kind: 'take-seals', id: 300, count: 2 ** 20 },
+  'rewrap-keys': {
+    kind: 'rewrap-keys',
+    version: 300,
+    masterKey: fill(0, 0),
+    hashKey: { wrapped: fill(200, 1), check: fill(16, 2) },
+    dataKeys: [{ wrapped: fill(200, 3), check: fill(16, 4) }],
+  },
+  reseal: {
+    kind: 'reseal',
+    values: [{ environment: 'a/b', variable: 'S', keyId: 1, nonce: fill(12, 1), hash: fill(16, 2), value: sealed }],
+  },
+  'mark-resealed': { kind: 'mark-resealed', id: 300 },
   'raise-level': { kind: 'raise-level', featureLevel: 1 },
   'set-limits': { kind: 'set-limits', limits },
   bootstrap: bootstrapOf(limits),
+  restore: {
+    kind: 'restore',
+    clusterId: fill(16, 1),
+    epoch: 1_790_000_000,
+    members: [{ memberId: 1, diskId: fill(16, 2), address: 'a:7381' }],
+    backupDigest: fill(32, 6),
+  },
 };
 const parts = {
   namespace: 'team',
@@ -121,6 +149,13 @@ const integrity: Integrity = {
   ],
   alarms: [{ kind: 'state-diverged', member: 2, index: 990, raisedAtMs: 1_700_000_000_000 }],
   agreedIndex: 990,
+};
+const keyring: Keyring = {
+  version: 300,
+  masterKey: fill(8, 4),
+  hashKey: { wrapped: fill(60, 1), check: fill(16, 2) },
+  dataKeys: [{ id: 1, createdAtMs: 1_700_000_000_000, sealsTaken: 2 ** 32, wrapped: fill(60, 3), check: fill(16, 4) }],
+  resealedId: 1,
 };
 const entryData = { stampMs: 1_700_000_000_000, deltaMs: 300, commands: [fill(3, 1), fill(0, 0), fill(200, 2)] };
 const current = {
@@ -149,6 +184,7 @@ const samples: Record<string, Uint8Array> = {};
 for (const [name, command] of Object.entries(commands)) samples[`command 1, ${name} (command-codec.ts)`] = encodeCommand(command);
 samples['entry data 1 (entry-data.ts)'] = encodeEntryData(entryData);
 samples['limits row (limits-codec.ts)'] = encodeLimitsRow(limits);
+samples['keyring row (keyring-row.ts)'] = encodeKeyring(keyring);
 samples['integrity row (integrity-row.ts)'] = encodeIntegrity(integrity);
 for (const [name, result] of Object.entries(results)) samples[`result, ${name} (result-codec.ts)`] = encodeResult(result);
 
@@ -180,6 +216,10 @@ describe('what was written by any version is read', () => {
 
   test.each(Object.entries(results))('result, %s', (name, result) => {
     expect(decodeResult(read(`result, ${name} (result-codec.ts)`))).toEqual(result);
+  });
+
+  test('keyring row', () => {
+    expect(decodeKeyring(read('keyring row (keyring-row.ts)'))).toEqual(keyring);
   });
 
   test('integrity row', () => {

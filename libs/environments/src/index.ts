@@ -1,5 +1,5 @@
 export { type ChangesAnswer, changesAfter } from './changes.ts';
-export type { Command, CommandBody, DeliveryReport, RequestId, SessionUse, WriteBody } from './command.ts';
+export type { Command, CommandBody, DeliveryReport, RequestId, ResealedValue, SessionUse, WriteBody } from './command.ts';
 export { commandLevel, decodeCommand, encodeCommand, featureLevelMax, lendCommand, requestIdOf } from './command-codec.ts';
 export { keyedHash, keyedHashBytes } from './keyed-hash.ts';
 export { diff, type DiffAnswer } from './diff.ts';
@@ -17,6 +17,17 @@ export { history, type HistoryAnswer, type HistoryRequest } from './history.ts';
 export { defaultLimits, entryLimits, type LimitName, type Limits } from './limits.ts';
 export { alarmToStopFor, readIntegrity } from './integrity.ts';
 export { type Alarm, type AlarmKind, alarmKinds, type HashMark, type Integrity } from './integrity-row.ts';
+export { readKeyring } from './keyring.ts';
+export {
+  type DataKey,
+  type Keyring,
+  keyCheckBytes,
+  masterKeyNameBytes,
+  sealsPerDataKeyMax,
+  sealsTakenAtOnceMax,
+  type WrappedKey,
+  wrappedKeyBytesMax,
+} from './keyring-row.ts';
 export { limitsOf } from './limits-codec.ts';
 export { list, type ListAnswer, type ListRequest } from './list.ts';
 export { NotUnderstood } from './not-understood.ts';
@@ -25,6 +36,7 @@ export { type Position, positionOf, refusalOfRevision } from './position.ts';
 export type { CurrentEnvironment, CurrentVariable, Refusal, RefusalCode } from './refusal.ts';
 export { refusalCodes } from './refusal-codec.ts';
 export type { CommandOutcome, CommandResult } from './result.ts';
+export { RestoredState, restoreRevisionStep } from './restored-state.ts';
 export { decodeResult, encodeResult } from './result-codec.ts';
 export { type Finished, MachineTransaction, StateMachine } from './state-machine.ts';
 export { refusalOfCommand } from './validate.ts';

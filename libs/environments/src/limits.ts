@@ -86,6 +86,8 @@ export const entryLimits = {
   backgroundRowsMax: 200,
   /** Rows of work that a `restore` counts: it reads about as many changes. */
   restoreRows: 100,
+  /** Values that one `reseal` puts in the place of others. */
+  resealedValuesMax: 100,
 } as const;
 
 export type LimitName = keyof Limits | keyof typeof entryLimits;

@@ -1,4 +1,4 @@
-import { type ClusterIdentity, readClusterIdentity, type ReadTables, type SessionCache } from '@env-cli/keyspace';
+import { type ClusterIdentity, metaKeys, readClusterIdentity, type ReadTables, type SessionCache } from '@env-cli/keyspace';
 import type { MirrorCache } from '@env-cli/mirroring';
 
 import type { Limits } from './limits.ts';
@@ -10,6 +10,8 @@ export interface MachineCaches {
   readonly mirrors: MirrorCache;
   identity: ClusterIdentity | null;
   limits: Limits;
+  /** The cluster has keys for secrets: none is let in that is not sealed. */
+  seals: boolean;
 }
 
 /** Caches of tables that nothing is known of yet. */
@@ -19,5 +21,6 @@ export function readCaches(tables: ReadTables): MachineCaches {
     mirrors: { rows: null },
     identity: readClusterIdentity(tables),
     limits: limitsOf(tables),
+    seals: tables.get('meta', metaKeys.keyring) !== undefined,
   };
 }

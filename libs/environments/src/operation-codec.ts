@@ -113,7 +113,11 @@ function writeVariableInput(writer: ByteWriter, { name, value, secret, hash, typ
     writer.raw(hash);
   }
   if (comment !== null) writer.bytes(comment);
-  if (value === null) return;
+  if (value !== null) writeValue(writer, value);
+}
+
+/** For a sealed value its key, nonce and the length of the text; then the bytes. */
+export function writeValue(writer: ByteWriter, value: VariableValue): void {
   if (value.kind === 'sealed') {
     assert(value.nonce.length === nonceBytes, 'a nonce has 12 bytes');
     writer.u32(value.keyId).raw(value.nonce).varint(value.plainLengthBytes);
@@ -146,7 +150,8 @@ function readType(reader: ByteReader): VariableType | 'none' {
   return type;
 }
 
-function readValue(reader: ByteReader, sealed: boolean): VariableValue {
+/** Reads what {@link writeValue} wrote. */
+export function readValue(reader: ByteReader, sealed: boolean): VariableValue {
   if (!sealed) return { kind: 'plain', bytes: reader.bytes() };
   const keyId = reader.u32();
   const nonce = reader.raw(nonceBytes);

@@ -52,9 +52,9 @@ export type Operation =
 /**
  * What must hold before a write, on the state before its first operation.
  *
- * `variable-equals` compares by `hash`, the keyed hash of a text; a plain variable is compared with `value` where that is given. Who
- * proposes gives the hash alone: whether the variable is a secret is known only when the condition is looked at, and the text of
- * a secret is not to stand in the log.
+ * `variable-equals` compares a secret by `hash`, the keyed hash of its text, and a plain variable with `value`. Who proposes has looked
+ * what the variable is, for the text of a secret is not to stand in the log: what became something else since equals nothing. (With the
+ * hash alone a plain variable is compared by the cluster's own key: so earlier versions proposed it.)
  * A deleted environment is absent.
  */
 export type Condition =

@@ -14,6 +14,8 @@ import type { WorkMeter } from './work-meter.ts';
 export interface OperationContext {
   readonly transaction: StateTransaction;
   readonly limits: Limits;
+  /** No secret is let in that is not sealed. */
+  readonly seals: boolean;
   readonly operation: Operation;
   readonly work: WorkMeter;
   /** As in `operations[2]`. */
@@ -96,7 +98,7 @@ function setVariables(
   for (let place = 0; place < variables.length; place++) {
     const input = variables[place]!;
     const before = befores === undefined ? draft.variable(input.name) : befores[place]!;
-    const refusal = setVariable(draft, input, before, () => `${context.field()}.variables[${place}]`);
+    const refusal = setVariable(draft, context, input, before, () => `${context.field()}.variables[${place}]`);
     if (refusal !== null) return refusal;
   }
   return null;
@@ -104,6 +106,7 @@ function setVariables(
 
 function setVariable(
   draft: EnvironmentDraft,
+  { seals }: OperationContext,
   input: VariableInput,
   before: VariableCursor | null,
   field: () => string,
@@ -119,6 +122,9 @@ function setVariable(
   if (value === null) return refusalAt(`${field()}.value`, flaw('must be given for a variable that does not exist yet'));
   // A value comes sealed and hashed, or neither, as the mark was when the write was prepared; a value that stays can do neither.
   if (input.value === null ? secret !== before!.secret : secret !== (input.hash !== null)) return markChanged;
+  if (seals && secret && input.value?.kind === 'plain') {
+    return { code: 'secret-not-sealed', environment: draft.name, variable: input.name };
+  }
   const type = input.type === null ? (before?.type ?? null) : input.type === 'none' ? null : input.type;
   // A sealed value was looked at before it was sealed.
   if (type !== null && value.kind === 'plain' && !(input.value === null && input.type === null)) {

@@ -1,4 +1,4 @@
-import { readClusterIdentity, readProgress, type ReadTables, type Revision } from '@env-cli/keyspace';
+import { readClusterIdentity, readProgress, type ReadTables, type Revision, type RevisionGap } from '@env-cli/keyspace';
 
 import type { Refusal } from './refusal.ts';
 
@@ -10,6 +10,8 @@ export interface Position {
   readonly revision: Revision;
   /** The oldest revision that can be read. */
   readonly floor: Revision;
+  /** Revisions between the two that cannot be read: those that restores passed over. */
+  readonly gaps: readonly RevisionGap[];
   /** The cluster's time for people, milliseconds since 1970. Never goes back. */
   readonly peopleTimeMs: number;
   /** The time by which sessions expire: milliseconds since the cluster began, without its pauses. */
@@ -24,13 +26,14 @@ export interface Position {
 
 /** Where the state stands that `tables` show. */
 export function positionOf(tables: ReadTables): Position {
-  const { appliedIndex, appliedTerm, revision, floor, peopleTimeMs, clusterTimeMs } = readProgress(tables);
+  const { appliedIndex, appliedTerm, revision, floor, gaps, peopleTimeMs, clusterTimeMs } = readProgress(tables);
   const identity = readClusterIdentity(tables);
   return {
     appliedIndex,
     appliedTerm,
     revision,
     floor,
+    gaps,
     peopleTimeMs,
     clusterTimeMs,
     clusterId: identity?.clusterId ?? null,
@@ -40,8 +43,12 @@ export function positionOf(tables: ReadTables): Position {
 }
 
 /** Why a revision cannot be read, or null when it can. */
-export function refusalOfRevision(asked: Revision, { revision, floor }: Pick<Position, 'revision' | 'floor'>): Refusal | null {
+export function refusalOfRevision(
+  asked: Revision,
+  { revision, floor, gaps }: Pick<Position, 'revision' | 'floor' | 'gaps'>,
+): Refusal | null {
   if (asked < floor) return { code: 'compacted', asked, oldest: floor };
   if (asked > revision) return { code: 'future-revision', asked, newest: revision };
-  return null;
+  const gap = gaps.find(({ below, above }) => asked > below && asked < above);
+  return gap === undefined ? null : { code: 'compacted', asked, oldest: gap.above };
 }

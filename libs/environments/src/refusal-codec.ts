@@ -36,6 +36,8 @@ const fieldsByCode = {
   'target-key-fixed': { mirror: 'text', targetKey: 'text' },
   'stale-term': { term: 'integer', current: 'integer' },
   'entry-full': {},
+  'secret-not-sealed': { environment: 'text', variable: 'text' },
+  'too-many-data-keys': { max: 'integer' },
 } as const satisfies { readonly [Code in RefusalCode]: FieldsOf<Code> };
 
 /** Every reason by which the cluster refuses a command. */

@@ -76,6 +76,9 @@ export type Refusal =
   /** A worker's report of an earlier reign. */
   | { readonly code: 'stale-term'; readonly term: number; readonly current: number }
   /** The entry had no room left for the rows that this write needs. Not executed; may be sent again at once. */
-  | { readonly code: 'entry-full' };
+  | { readonly code: 'entry-full' }
+  /** The cluster seals its secrets, and the member that took this one in does not. */
+  | { readonly code: 'secret-not-sealed'; readonly environment: string; readonly variable: string }
+  | { readonly code: 'too-many-data-keys'; readonly max: number };
 
 export type RefusalCode = Refusal['code'];

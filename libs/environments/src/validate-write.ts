@@ -26,7 +26,7 @@ export function refusalOfWrite(body: WriteBody, bytes: number, limits: Limits): 
 }
 
 /** Bytes that sealing may add to a value. */
-const sealBytesMax = 64;
+export const sealBytesMax = 64;
 
 /** A place in a request, spelt out only when something is wrong there. */
 type Field = () => string;

@@ -2,9 +2,10 @@ import { hashKeyBytes, idBytes, sessionIdBytes } from '@env-cli/keyspace';
 import { mirrorsCeiling, type MirrorDefinition } from '@env-cli/mirroring';
 import { encodeUtf8, unreachable } from '@env-cli/support';
 
-import type { Command, CommandBody, SessionUse } from './command.ts';
+import type { Command, CommandBody, ResealBody, SessionUse } from './command.ts';
 import { flaw, type Flaw, refusalAt, tooLarge } from './flaw.ts';
-import { defaultLimits, type Limits } from './limits.ts';
+import { keyCheckBytes, masterKeyNameBytes, sealsTakenAtOnceMax, type WrappedKey, wrappedKeyBytesMax } from './keyring-row.ts';
+import { defaultLimits, entryLimits, type Limits } from './limits.ts';
 import {
   flawOfEnvironmentName,
   flawOfLabelKey,
@@ -12,10 +13,11 @@ import {
   flawOfMirrorName,
   flawOfNamespace,
   flawOfPrefix,
+  flawOfVariableName,
 } from './names.ts';
 import type { Refusal } from './refusal.ts';
 import { flawOfText } from './text-rules.ts';
-import { refusalOfWrite } from './validate-write.ts';
+import { refusalOfWrite, sealBytesMax } from './validate-write.ts';
 
 /**
  * What is wrong with a command, whatever the state is; null when nothing is. The API asks before it proposes, and apply asks
@@ -85,10 +87,37 @@ function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusa
         at('members', body.members.length > 0 ? null : flaw('must hold at least one member')) ??
         at('limits', flawOfLimits(body.limits))
       );
+    case 'restore':
+      return (
+        at('cluster_id', body.clusterId.length === idBytes ? null : flaw(`must be ${idBytes} bytes`)) ??
+        at('members', body.members.length > 0 ? null : flaw('must hold at least one member'))
+      );
     case 'report-hashes':
       return at('hashes', body.hashes.length <= hashesBytesMax ? null : flaw(`must be at most ${hashesBytesMax} bytes`));
+    case 'found-keyring':
+      return (
+        at('master_key', flawOfMasterKey(body.masterKey)) ??
+        at('hash_key', flawOfWrappedKey(body.hashKey)) ??
+        at('data_key', flawOfWrappedKey(body.dataKey))
+      );
+    case 'add-data-key':
+      return at('key', flawOfWrappedKey(body.key));
+    case 'take-seals':
+      return at(
+        'count',
+        body.count >= 1 && body.count <= sealsTakenAtOnceMax ? null : flaw(`must be 1 to ${sealsTakenAtOnceMax}`),
+      );
+    case 'rewrap-keys':
+      return (
+        at('master_key', flawOfMasterKey(body.masterKey)) ??
+        at('hash_key', flawOfWrappedKey(body.hashKey)) ??
+        at('data_keys', body.dataKeys.map(flawOfWrappedKey).find((found) => found !== null) ?? null)
+      );
+    case 'reseal':
+      return refusalOfReseal(body, bytes, limits);
     case 'compact':
     case 'mark-hashes':
+    case 'mark-resealed':
     case 'raise-alarm':
     case 'clear-alarm':
     case 'raise-level':
@@ -100,6 +129,33 @@ function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusa
 
 /** Bytes of a member's state hashes: more than any version keeps. */
 const hashesBytesMax = 256;
+
+function flawOfMasterKey({ length }: Uint8Array): Flaw | null {
+  return length === 0 || length === masterKeyNameBytes ? null : flaw(`must be named by ${masterKeyNameBytes} bytes, or by none`);
+}
+
+function flawOfWrappedKey({ wrapped, check }: WrappedKey): Flaw | null {
+  if (check.length !== keyCheckBytes) return flaw(`must come with ${keyCheckBytes} bytes to check it by`);
+  return wrapped.length >= 1 && wrapped.length <= wrappedKeyBytesMax
+    ? null
+    : flaw(`must be 1 to ${wrappedKeyBytesMax} bytes when it is wrapped`);
+}
+
+function refusalOfReseal({ values }: ResealBody, bytes: number, limits: Limits): Refusal | null {
+  const { resealedValuesMax } = entryLimits;
+  if (values.length > resealedValuesMax) return refusalAt('values', tooLarge('resealedValuesMax', limits, values.length));
+  // The values of one environment fit into it, whatever the limit on several.
+  const bytesMax = 2 * limits.environmentBytesMax;
+  if (bytes > bytesMax) return { code: 'too-large', field: 'values', limit: 'environmentBytesMax', max: bytesMax, actual: bytes };
+  for (const [place, { environment, variable, value }] of values.entries()) {
+    const found =
+      flawOfEnvironmentName(environment, limits) ??
+      flawOfVariableName(variable, limits) ??
+      (value.bytes.length > value.plainLengthBytes + sealBytesMax ? flaw('must be sealed in few bytes more than it has') : null);
+    if (found !== null) return refusalAt(`values[${place}]`, found);
+  }
+  return null;
+}
 
 function at(field: string, found: Flaw | null): Refusal | null {
   return found === null ? null : refusalAt(field, found);

@@ -2,9 +2,13 @@ import type { Command } from './command.ts';
 import { refusalAt, tooLarge } from './flaw.ts';
 import { defaultLimits, entryLimits } from './limits.ts';
 import type { Refusal } from './refusal.ts';
+import { environmentsOf } from './reseal.ts';
 
 /** Bytes of a record that count as one row more: a hundred environments of 2 MiB are not rewritten by one entry. */
 const bytesPerRow = 64 * 1024;
+
+/** Rows of an environment that is read and written with other values: as many as its size can make of it by default. */
+const resealedRows = 2 * (1 + (2 * 1024 * 1024) / bytesPerRow);
 
 /** Rows of work that reading or writing a record counts. */
 export function rowsOfBytes(bytes: number): number {
@@ -56,6 +60,8 @@ export function commandRows({ body, session }: Pick<Command, 'body' | 'session'>
     const restores = operations.filter(({ kind }) => kind === 'restore').length;
     return sessionRows + body.conditions.length + restores * entryLimits.restoreRows + environments * (2 + mirrors);
   }
+  // Each environment is read and written, at up to `environmentBytesMax` a side.
+  if (body.kind === 'reseal') return sessionRows + environmentsOf(body.values) * resealedRows;
   const isReport = 'mirror' in body && body.kind !== 'delete-mirror';
   // The delivery, the outbox row, and the mirror's count of them.
   return sessionRows + (isReport ? 3 : 1);

@@ -16,6 +16,15 @@ interface Changed {
   readonly net: NetChange;
 }
 
+/** What the cluster as a whole demands of writes. */
+export interface WriteRules {
+  readonly limits: Limits;
+  /** No secret is let in that is not sealed. */
+  readonly seals: boolean;
+  /** The cluster's, by which conditions compare texts. */
+  readonly hashKey: Uint8Array;
+}
+
 /** Carries writes out: wholly or not at all, one revision each. */
 export class Writer {
   readonly #transaction: StateTransaction;
@@ -28,12 +37,11 @@ export class Writer {
     this.#mirrors = mirrors;
   }
 
-  /** `hashKey`: the cluster's, by which conditions compare texts. */
-  write(command: Command, body: WriteBody, limits: Limits, work: WorkMeter, hashKey: Uint8Array): CommandResult {
+  write(command: Command, body: WriteBody, rules: WriteRules, work: WorkMeter): CommandResult {
     const { progress } = this.#transaction;
     const refusedBy =
-      failedCondition(this.#transaction, command.namespace, body.conditions, work, hashKey) ??
-      this.#carryOut(command, body, limits, work);
+      failedCondition(this.#transaction, command.namespace, body.conditions, work, rules.hashKey) ??
+      this.#carryOut(command, body, rules, work);
     if (refusedBy !== null) return { kind: 'refused', refusal: refusedBy };
     const changed: Changed[] = [];
     for (const draft of this.#drafts.values()) {
@@ -42,7 +50,7 @@ export class Writer {
     }
     if (changed.length === 0) return { kind: 'unchanged', revision: progress.revision };
     const due = changed.map(({ net }) => this.#dueOf(net));
-    const refusal = refusalOfGrowth(body, changed, limits) ?? work.charge(rowsOf(changed, due));
+    const refusal = refusalOfGrowth(body, changed, rules.limits) ?? work.charge(rowsOf(changed, due));
     if (refusal !== null) return { kind: 'refused', refusal };
     this.#transaction.commit(changed);
     for (const enqueued of due) this.#mirrors.enqueueAll(enqueued, progress.revision);
@@ -50,7 +58,7 @@ export class Writer {
   }
 
   /** Carries the operations out on drafts. */
-  #carryOut(command: Command, body: WriteBody, limits: Limits, work: WorkMeter): Refusal | null {
+  #carryOut(command: Command, body: WriteBody, rules: WriteRules, work: WorkMeter): Refusal | null {
     const { progress } = this.#transaction;
     const stamp = {
       revision: (progress.revision + 1) as Revision,
@@ -69,7 +77,7 @@ export class Writer {
         this.#drafts.set(operation.environment, draft);
       }
       const field = (): string => `operations[${place}]`;
-      const refusal = carryOut(draft, { transaction: this.#transaction, limits, operation, work, field });
+      const refusal = carryOut(draft, { transaction: this.#transaction, ...rules, operation, work, field });
       if (refusal !== null) return refusal;
     }
     return null;

@@ -66,6 +66,11 @@ export function readLive(namespace: string, name: string, bytes: Uint8Array): En
   return new EnvironmentReader(namespace, name, bytes.subarray(reader.position));
 }
 
+/** Whether a row of `environments` is one that is not deleted. */
+export function isLiveRow(bytes: Uint8Array): boolean {
+  return readKind(new ByteReader(bytes)) === liveKind;
+}
+
 function readKind(reader: ByteReader): number {
   if (reader.u8() !== format) throw new MalformedBytes('an environment of an unknown format');
   const kind = reader.u8();

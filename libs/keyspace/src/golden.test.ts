@@ -122,7 +122,13 @@ const progress: Progress = {
   mirrorsVersion: 9,
   chainLow: -1,
   chainHigh: 0x1234_5678,
+  gaps: [],
 };
+
+const gaps = [
+  { below: at(10), above: at(2 ** 32 + 10) },
+  { below: at(2 ** 32 + 10), above: at(2 ** 33 + 10) },
+];
 
 function session(): Uint8Array {
   const results = new KeptResults();
@@ -144,6 +150,7 @@ const samples = {
   'change key (keys.ts)': changeKey(2 ** 40 + 5, 258),
   'session row 1 (session-row.ts)': session(),
   'progress row 1 (progress.ts)': encodeProgress(new ByteWriter(), progress),
+  'progress row 1, restored (progress.ts)': encodeProgress(new ByteWriter(), { ...progress, gaps }),
   'cluster row 1 (meta.ts)': encodeClusterIdentity({ clusterId: fill(16, 1), epoch: 2, featureLevel: 1, hashKey: fill(32, 9) }),
   'members row 1 (meta.ts)': encodeMembersRow([
     { memberId: 2, diskId: fill(16, 2), address: 'b:7381' },
@@ -202,5 +209,6 @@ describe('rows of every format that was ever written are read', () => {
 
   test('the progress', () => {
     expect(decodeProgress(read('progress row 1 (progress.ts)'))).toEqual(progress);
+    expect(decodeProgress(read('progress row 1, restored (progress.ts)'))).toEqual({ ...progress, gaps });
   });
 });

@@ -55,10 +55,7 @@ export class HashScrub {
   }
 
   #broken(tables: ReadTables): TableName[] {
-    const kept = readHashes(tables);
-    return hashedTableNames.filter(
-      (name) => kept.low(name) !== this.#hashes.low(name) || kept.high(name) !== this.#hashes.high(name),
-    );
+    return this.#hashes.differences(readHashes(tables));
   }
 }
 

@@ -2,6 +2,7 @@ import { ByteReader, ByteWriter } from '@env-cli/support';
 
 import { bytesOfBinaryText } from './binary-text.ts';
 import type { Revision } from './revision.ts';
+import { asciiText } from './variable-bytes.ts';
 
 /** Where a change stands in the log of changes: its revision, and its place among the changes of that revision (u16). */
 export interface ChangePosition {
@@ -35,6 +36,11 @@ export function nameOfKey(key: Uint8Array): string {
   let name = '';
   for (let i = key.indexOf(0) + 1; i < key.length; i++) name += String.fromCharCode(key[i]!);
   return name;
+}
+
+/** The namespace in the key of an environment's row. */
+export function namespaceOfKey(key: Uint8Array): string {
+  return asciiText(key, 0, key.indexOf(0));
 }
 
 /** Key of a row of `changes`: revision u64, ordinal u16, both big-endian, so that rows sort by them. */

@@ -10,10 +10,10 @@ import type { ReadTables, Tables } from './tables.ts';
  * - `progress`: how far apply has come, the clocks, the counters, the chain (`progress.ts`);
  * - `hashes`: the additive hash of each other table;
  * - `cluster`: cluster id, epoch, feature level, hash key; there is none before `bootstrap`;
- * - `members`: ids, disks and addresses; `membership`: raft's configuration, opaque here; `limits` and `integrity`: opaque here.
+ * - `members`: ids, disks and addresses; `membership`: raft's configuration, opaque here; `limits`, `integrity` and `keyring`: opaque here.
  *
  * `meta` itself is not summed up row by row. The chain takes in, after every entry, what of it changes with entries (index,
- * term, revision, floor, both clocks, the hash of `changes`), and each of the five other rows whenever it is written.
+ * term, revision, floor, both clocks, the hash of `changes`), and each of the six other rows whenever it is written.
  */
 export const metaKeys = {
   progress: encodeUtf8('progress'),
@@ -23,6 +23,7 @@ export const metaKeys = {
   membership: encodeUtf8('membership'),
   limits: encodeUtf8('limits'),
   integrity: encodeUtf8('integrity'),
+  keyring: encodeUtf8('keyring'),
 } as const;
 
 /** What a cluster is told apart by, and what it speaks. */
@@ -33,7 +34,10 @@ export interface ClusterIdentity {
   readonly epoch: number;
   /** The level of commands that are let in. */
   readonly featureLevel: number;
-  /** The key of the hashes of secrets, 32 bytes. Never shown, in no log and no answer. */
+  /**
+   * The key of the hashes of secrets, 32 bytes, of a cluster that seals nothing: one that does has another in its keyring, wrapped.
+   * Never shown, in no log and no answer.
+   */
   readonly hashKey: Uint8Array;
 }
 
@@ -60,22 +64,35 @@ export function readProgress(tables: ReadTables): Progress {
 
 export function readHashes(tables: ReadTables): TableHashes {
   const bytes = tables.get('meta', metaKeys.hashes);
-  if (bytes === undefined) return new TableHashes();
+  return bytes === undefined ? new TableHashes() : decodeHashesRow(bytes);
+}
+
+/** Reads the row `hashes`. */
+export function decodeHashesRow(bytes: Uint8Array): TableHashes {
   const reader = new ByteReader(bytes);
   checkFormat(reader, 'hashes');
   return TableHashes.decode(reader);
 }
 
-export function writeHashes(tables: Tables, hashes: TableHashes): void {
+/** The row `hashes`. */
+export function encodeHashesRow(hashes: TableHashes): Uint8Array {
   const writer = new ByteWriter(64).u8(format);
   hashes.encode(writer);
-  tables.put('meta', metaKeys.hashes, writer.take());
+  return writer.take();
+}
+
+export function writeHashes(tables: Tables, hashes: TableHashes): void {
+  tables.put('meta', metaKeys.hashes, encodeHashesRow(hashes));
 }
 
 /** The cluster's identity, or null before `bootstrap` was applied. */
 export function readClusterIdentity(tables: ReadTables): ClusterIdentity | null {
   const bytes = tables.get('meta', metaKeys.cluster);
-  if (bytes === undefined) return null;
+  return bytes === undefined ? null : decodeClusterIdentity(bytes);
+}
+
+/** Reads the row `cluster`. */
+export function decodeClusterIdentity(bytes: Uint8Array): ClusterIdentity {
   const reader = new ByteReader(bytes);
   checkFormat(reader, 'cluster');
   const identity = {

@@ -4,6 +4,18 @@ import type { Revision } from './revision.ts';
 
 const format = 1;
 
+/**
+ * Revisions that nobody may read, both ends excluded: a restore leaves them between the newest revision of the backup and the one
+ * that the restored cluster begins with. The cluster that the backup was taken of may have given them to other changes.
+ */
+export interface RevisionGap {
+  readonly below: Revision;
+  readonly above: Revision;
+}
+
+/** The most gaps that a state keeps. A restore that would leave more forgets the history behind the oldest. */
+export const revisionGapsMax = 64;
+
 /** The most that one entry's delta adds to the cluster's time: a longer silence does not make sessions expire. */
 export const deltaMsMax = 5000;
 
@@ -34,6 +46,8 @@ export interface Progress {
   /** The chain over all entries, two lanes of 32 bits. */
   chainLow: number;
   chainHigh: number;
+  /** In their order; none overlaps another. At most {@link revisionGapsMax}. */
+  gaps: readonly RevisionGap[];
 }
 
 /** Before the first entry. */
@@ -53,6 +67,7 @@ export function initialProgress(): Progress {
     mirrorsVersion: 0,
     chainLow: 0,
     chainHigh: 0,
+    gaps: [],
   };
 }
 
@@ -64,7 +79,8 @@ export function passTime(progress: Progress, stampMs: number, deltaMs: number): 
 
 export function encodeProgress(writer: ByteWriter, progress: Progress): Uint8Array {
   assert(progress.floor <= progress.revision, 'the floor is at most the newest revision');
-  return writer
+  assert(progress.gaps.length <= revisionGapsMax, 'a state keeps few gaps');
+  writer
     .u8(format)
     .varint(progress.appliedIndex)
     .varint(progress.appliedTerm)
@@ -79,8 +95,10 @@ export function encodeProgress(writer: ByteWriter, progress: Progress): Uint8Arr
     .varint(progress.mirrorIdLast)
     .varint(progress.mirrorsVersion)
     .u32(progress.chainLow >>> 0)
-    .u32(progress.chainHigh >>> 0)
-    .take();
+    .u32(progress.chainHigh >>> 0);
+  // A state that was never restored ends here.
+  for (const { below, above } of progress.gaps) writer.varint(below).varint(above);
+  return writer.take();
 }
 
 export function decodeProgress(bytes: Uint8Array): Progress {
@@ -101,7 +119,16 @@ export function decodeProgress(bytes: Uint8Array): Progress {
     mirrorsVersion: reader.varint(),
     chainLow: reader.u32() | 0,
     chainHigh: reader.u32() | 0,
+    gaps: reader.remaining === 0 ? noGaps : readGaps(reader),
   };
   reader.end();
   return progress;
+}
+
+const noGaps: readonly RevisionGap[] = [];
+
+function readGaps(reader: ByteReader): RevisionGap[] {
+  const gaps: RevisionGap[] = [];
+  while (reader.remaining > 0) gaps.push({ below: reader.varint() as Revision, above: reader.varint() as Revision });
+  return gaps;
 }

@@ -31,6 +31,16 @@ export class TableHashes {
     this.#lanes[at + 1] = (this.#lanes[at + 1]! - high) | 0;
   }
 
+  /** The tables of which the other has another hash. */
+  differences(other: TableHashes): TableName[] {
+    return hashedTableNames.filter((name) => this.low(name) !== other.low(name) || this.high(name) !== other.high(name));
+  }
+
+  /** Both sums together, as one over the rows of both. */
+  plus(other: TableHashes): TableHashes {
+    return new TableHashes(this.#lanes.map((lane, at) => (lane + other.#lanes[at]!) | 0));
+  }
+
   low(table: TableName): number {
     return this.#lanes[laneOf[table]]!;
   }

@@ -14,6 +14,7 @@ export { type MirrorCache, mirrorsCeiling, readMirror, readMirrors } from './mir
 export { type MirrorStanding, standingOf, standingOfEnvironment } from './mirror-standing.ts';
 export { type Enqueued, MirrorState, type MirrorVerdict, type Report } from './mirror-state.ts';
 export { type DueEnvironment, type OutboxKind, type OutboxRow, readOutbox, readOutboxRow } from './outbox-rows.ts';
+export { mirrorRowAfterRestore } from './restored-mirror.ts';
 export { selects } from './selection.ts';
 export type { ObservedKey, ObservedTarget } from './observed.ts';
 export {

@@ -82,7 +82,8 @@ export function readMirror(tables: ReadTables, namespace: string, name: string):
   return bytes === undefined ? null : decodeMirror(namespace, bytes);
 }
 
-function namespaceOfKey(key: Uint8Array): string {
+/** The namespace in the key of a mirror's row. */
+export function namespaceOfKey(key: Uint8Array): string {
   let namespace = '';
   for (let i = 0; key[i] !== 0 && i < key.length; i++) namespace += String.fromCharCode(key[i]!);
   return namespace;

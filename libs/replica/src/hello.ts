@@ -11,6 +11,8 @@ export interface Hello {
   readonly formingId: Uint8Array;
   /** 16 random bytes that stand in the cluster's first entry. Null while this member does not have that: it is not formed. */
   readonly clusterId: Uint8Array | null;
+  /** The epoch that the cluster was founded with: above 1, it was restored from a backup. 0 while this member is not formed. */
+  readonly epoch: number;
   readonly memberId: number;
   /** 16 bytes. */
   readonly diskId: Uint8Array;
@@ -57,6 +59,8 @@ export interface HelloExpectation {
   readonly formingId: Uint8Array;
   /** Null while this one is not formed. */
   readonly clusterId: Uint8Array | null;
+  /** 0 while this one is not formed. */
+  readonly epoch: number;
   readonly memberId: number;
   /** The disk of each member by the configuration, or null while this one is not formed. */
   readonly diskIds: ReadonlyMap<number, Uint8Array> | null;
@@ -107,7 +111,15 @@ export function refuseHello(own: HelloExpectation, hello: Hello): HelloRefusal |
 
 function refuseForeign(own: HelloExpectation, hello: Hello): HelloRefusal | null {
   if (own.clusterId !== null && hello.clusterId !== null) {
-    if (equalBytes(own.clusterId, hello.clusterId)) return null;
+    const sameCluster = equalBytes(own.clusterId, hello.clusterId);
+    if (sameCluster && own.epoch === hello.epoch) return null;
+    if (sameCluster) {
+      // A restored cluster keeps the id of the one that its backup was taken of. The two may run at the same time.
+      const before =
+        `member ${hello.memberId} is of epoch ${hello.epoch} of cluster ${hexOf(hello.clusterId)}, this is epoch ${own.epoch}: one of the two was restored from a backup of the other. ` +
+        'Stop the members of the one that is not wanted any more, and check the peer addresses.';
+      return { code: 'other-cluster', message: before };
+    }
     const message =
       `member ${hello.memberId} is of cluster ${hexOf(hello.clusterId)}, this is cluster ${hexOf(own.clusterId)}. ` +
       'Check the peer addresses, and that each member has the data directory of this cluster.';
@@ -115,7 +127,7 @@ function refuseForeign(own: HelloExpectation, hello: Hello): HelloRefusal | null
   }
   if (equalBytes(own.formingId, hello.formingId)) return null;
   const message =
-    `member ${hello.memberId} is of another cluster: it was founded, or is to be, with another list of members or another bootstrap token. ` +
+    `member ${hello.memberId} is of another cluster: it was founded, or is to be, with another list of members, another bootstrap token or from another backup. ` +
     'Check the peer addresses; at a first start, also that all members have the same bootstrap token and the same list of members.';
   return { code: 'other-cluster', message };
 }

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readPositionBytes, type StorePosition, writePosition } from '@env-cli/snapshot-file';
 import { type ByteReader, equalBytes, MalformedBytes } from '@env-cli/support';
 
 import { isMissing, replaceFileAsync } from './durable-file.ts';
 import { type FoundedIdentity, idBytes } from './identity.ts';
 import { type MetaPages, parseMetaPages } from './meta-pages.ts';
-import { readPositionBytes, type StorePosition, writePosition } from './position.ts';
 import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
 import { seal, unseal } from './sealed-bytes.ts';
 

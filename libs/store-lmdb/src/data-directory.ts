@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { assert, equalBytes, hexOf } from '@env-cli/support';
 
@@ -24,6 +24,10 @@ const foundingFileName = 'founding';
 const promiseFileName = 'founder';
 const currentFileName = 'CURRENT';
 const logName = 'log';
+/** How the state was restored from a backup. Made last but for the identity. */
+export const restoredFileName = 'restored';
+/** There from the beginning of a restore to its end. */
+export const restoringFileName = 'restoring';
 
 /**
  * The directory that holds all of a member: `identity`, `founder`, `founding`, `log/`, `state-…/` named by `CURRENT`, `seen-disks`,
@@ -54,6 +58,7 @@ export class DataDirectory {
       return DirectoryLock.take(absolute);
     });
     try {
+      refuseUnfinishedRestore(absolute);
       const identity = usable(absolute, () => readIdentity(absolute));
       if (identity === null) refuseLostIdentity(absolute, options.bootstrapped);
       else usable(absolute, () => refuseLostParts(absolute, identity));
@@ -71,6 +76,11 @@ export class DataDirectory {
   /** Whose directory it is, or null before {@link claim}. */
   get identity(): Identity | null {
     return this.#identity;
+  }
+
+  /** Whether its state came from a backup. */
+  get restored(): boolean {
+    return existsSync(join(this.path, restoredFileName));
   }
 
   /** Writes whose directory it is, before anything else of the member is made in it. Durable when it returns. */
@@ -150,7 +160,7 @@ export function markFounded(path: string, clusterId: Uint8Array): void {
   else assert(equalBytes(found.clusterId, clusterId), 'a data directory is founded once');
 }
 
-function makeIfMissing(path: string): void {
+export function makeIfMissing(path: string): void {
   if (statOf(path) !== null) return;
   // Not with mkdir's own `recursive`: where a directory is there and nothing can be made in it (/proc), that never ends.
   makeIfMissing(dirname(path));
@@ -164,7 +174,7 @@ function makeIfMissing(path: string): void {
   syncDirectory(dirname(path));
 }
 
-function refuseWideRights(path: string): void {
+export function refuseWideRights(path: string): void {
   const stats = statOf(path);
   if (stats === null || !stats.isDirectory()) {
     throw new DataDirectoryRefused(
@@ -221,7 +231,10 @@ function refuseLostParts(path: string, { clusterId }: Identity): void {
   const states = parts.filter((name) => name.startsWith('state-'));
   if (clusterId === null) {
     const made = parts.filter((name) => name === logName || name === currentFileName || states.includes(name));
-    if (made.length === 0 || parts.includes(foundingFileName)) return;
+    if (parts.includes(foundingFileName)) return;
+    // A restored state waits for the first entry of its cluster, which makes the log.
+    if (existsSync(join(path, restoredFileName))) return refuseLostRestore(path, parts, states);
+    if (made.length === 0) return;
     const what = `there are ${made.join(', ')}, but ${foundingFileName} is gone and ${identityFileName} is from before the founding`;
     throw new DataDirectoryRefused('directory-incomplete', path, what, repairByCopy);
   }
@@ -232,6 +245,23 @@ function refuseLostParts(path: string, { clusterId }: Identity): void {
   if (missing.length === 0) return;
   const what = `it has been part of cluster ${hexOf(clusterId)}, and lost ${missing.join(', ')}`;
   throw new DataDirectoryRefused('directory-incomplete', path, what, nextWithout(missing, states));
+}
+
+function refuseLostRestore(path: string, parts: readonly string[], states: readonly string[]): void {
+  if (!parts.includes(logName) && parts.includes(currentFileName) && states.length > 0) return;
+  const what = 'its state was restored from a backup, and is no longer what it was then';
+  throw new DataDirectoryRefused(
+    'directory-incomplete',
+    path,
+    what,
+    'Remove the directory, and restore the backup into it again.',
+  );
+}
+
+function refuseUnfinishedRestore(path: string): void {
+  if (!existsSync(join(path, restoringFileName))) return;
+  const what = 'a restore into it did not come to its end';
+  throw new DataDirectoryRefused('restore-unfinished', path, what, 'Run env-cli-server restore again: it begins anew there.');
 }
 
 function nextWithout(missing: readonly string[], states: readonly string[]): string {
@@ -256,7 +286,7 @@ function refuseFullDisk(path: string, reserveBytes: number, reserve: Reserve): n
 }
 
 /** Turns what the file system says into a refusal that names the directory. */
-function usable<T>(path: string, work: () => T): T {
+export function usable<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {

@@ -33,7 +33,7 @@ async function spoolSource(): Promise<string> {
   const path = newSpoolPath(leader);
   const pin = source.pin();
   try {
-    await spool(path, pin.tables, { clusterId: owner.clusterId, position: readPosition(pin.tables) });
+    await spool(path, pin.tables, { clusterId: owner.clusterId, position: readPosition(pin.tables), backup: null });
   } finally {
     pin.release();
   }
@@ -46,7 +46,7 @@ describe('a snapshot brings the state of one member to another', () => {
     apply(target, 1, 10);
     const path = newSpoolPath(leader);
     const pin = source.pin();
-    const spooling = spool(path, pin.tables, { clusterId: owner.clusterId, position: readPosition(pin.tables) });
+    const spooling = spool(path, pin.tables, { clusterId: owner.clusterId, position: readPosition(pin.tables), backup: null });
     apply(source, 4_001, 5_000);
     const { rows, bytes } = await spooling;
     pin.release();
@@ -82,7 +82,11 @@ describe('a snapshot brings the state of one member to another', () => {
   test('not when the store is closed while it is spooled', async () => {
     apply(source, 1, 4_000);
     const pin = source.pin();
-    const spooling = spool(newSpoolPath(leader), pin.tables, { clusterId: owner.clusterId, position: readPosition(pin.tables) });
+    const spooling = spool(newSpoolPath(leader), pin.tables, {
+      clusterId: owner.clusterId,
+      position: readPosition(pin.tables),
+      backup: null,
+    });
     await Promise.all([expect(spooling).rejects.toThrow('the pin was released, or its store closed'), source.abandon()]);
     pin.release();
     expect(source.checkpointDue(1e6)).toBe(false);

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { type ReadTables, type Row, type RowRange, type TableName, tableNames } from '@env-cli/keyspace';
 import { compareBytes } from '@env-cli/support';
 
-import { keyBytesMax } from './environment.ts';
+import { keyBytesMax } from '@env-cli/snapshot-file';
 import type { Store } from './store.ts';
 import { openTestState } from './testing/fixture.ts';
 import { temporaryDirectory } from './testing/temporary.ts';

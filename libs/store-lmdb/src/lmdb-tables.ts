@@ -1,8 +1,9 @@
 import type { RangeOptions, Transaction } from 'lmdb';
 import type { ReadTables, Row, RowRange, TableName, Tables } from '@env-cli/keyspace';
+import { keyBytesMax, valueBytesMax } from '@env-cli/snapshot-file';
 import { assert, ByteWriter } from '@env-cli/support';
 
-import { keyBytesMax, type TableHandle, valueBytesMax } from './environment.ts';
+import type { TableHandle } from './environment.ts';
 
 type Handles = Record<TableName, TableHandle>;
 

@@ -28,6 +28,10 @@ export type RefusalCode =
   | 'other-disk'
   /** The log begins after what the state holds: one of the two is from another day. */
   | 'log-starts-later'
+  /** It holds something already: a restore makes a member in a new directory. */
+  | 'directory-used'
+  /** A restore into it did not come to its end. */
+  | 'restore-unfinished'
   /** `CURRENT` is missing or names nothing. */
   | 'current-missing'
   /** A state without its `CHECKPOINT`. */

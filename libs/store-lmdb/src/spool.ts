@@ -3,10 +3,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { type ReadTables, type TableName, tableNames } from '@env-cli/keyspace';
+import { blockBytesTarget, frame, headerPayload, RowsPayload, type SnapshotHeader, trailerPayload } from '@env-cli/snapshot-file';
 import { assert } from '@env-cli/support';
 
 import { isDiskError, StoreFailed } from './failure.ts';
-import { blockBytesTarget, frame, headerPayload, RowsPayload, type SnapshotHeader, trailerPayload } from './snapshot-block.ts';
 
 /** Spool files begin with this; what a crash left of them goes when the data directory is opened. */
 export const spoolPrefix = 'spool-';

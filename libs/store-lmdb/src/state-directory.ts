@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, fstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { ReadPosition, StorePosition } from '@env-cli/snapshot-file';
 import { assert } from '@env-cli/support';
 
 import { readCheckpoint, type StateOwner, writeCheckpoint } from './checkpoint.ts';
@@ -9,7 +10,6 @@ import { dataFileName, Environment, lockFileName, mapBytesDefault } from './envi
 import { isDiskError, StoreFailed } from './failure.ts';
 import { WriteTables } from './lmdb-tables.ts';
 import { metaHeaderBytes, type MetaPages, pageBytesOf, parseMetaPages } from './meta-pages.ts';
-import type { ReadPosition, StorePosition } from './position.ts';
 import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
 import { Store, type StoreOptions } from './store.ts';
 
@@ -78,9 +78,10 @@ export async function buildState(
     syncDirectory(dataDirectory);
     return { path, position };
   } catch (error) {
+    // Before the room is free again: that the disk is full is seen from what it has left.
+    const failure = isDiskError(error) ? new StoreFailed('Building a state', path, error) : error;
     rmSync(path, { recursive: true, force: true });
-    if (!isDiskError(error)) throw error;
-    throw new StoreFailed('Building a state', path, error);
+    throw failure;
   }
 }
 

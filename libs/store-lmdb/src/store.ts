@@ -2,6 +2,7 @@ import { fdatasync, fstatSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ReadTables, Tables } from '@env-cli/keyspace';
 import type { StateStore } from '@env-cli/replica';
+import { positionText, type ReadPosition, samePosition, type StorePosition } from '@env-cli/snapshot-file';
 import { assert } from '@env-cli/support';
 
 import { type Checkpoint, checkpointFileName, type StateOwner, writeCheckpoint } from './checkpoint.ts';
@@ -10,7 +11,6 @@ import { isDiskError, isLmdbError, StoreFailed } from './failure.ts';
 import { CurrentTables, WriteTables } from './lmdb-tables.ts';
 import { parseMetaPages } from './meta-pages.ts';
 import { Pin } from './pin.ts';
-import { positionText, type ReadPosition, samePosition, type StorePosition } from './position.ts';
 import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
 import { closeParts, openParts, type StoreParts } from './store-parts.ts';
 

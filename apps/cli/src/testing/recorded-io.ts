@@ -34,7 +34,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
       columns: options.columns ?? 60,
       ...(options.rows === undefined ? {} : { rows: options.rows }),
       write: (text, done) => {
-        stdout += text;
+        stdout += typeof text === 'string' ? text : Buffer.from(text).toString('latin1');
         try {
           options.onOutput?.(stdout);
           done(null);

@@ -20,6 +20,7 @@ import {
   status,
   type sendUnaryData,
   type ServerDuplexStream,
+  type ServerWritableStream,
   type ServerUnaryCall,
 } from '@grpc/grpc-js';
 
@@ -76,6 +77,8 @@ export class Twin {
     const twin = new Twin(answers);
     for (const service of [Environments, Sessions, Mirrors, Cluster]) {
       const unary = Object.fromEntries(service.methods.map((method) => [method.name, twin.#unary(method)]));
+      for (const method of service.methods)
+        if (method.methodKind === 'server_streaming') unary[method.name] = twin.#serverStream(method) as never;
       const streams = { Pipeline: twin.#pipeline, Watch: twin.#watch };
       twin.#server.addService(grpcService(service), { ...unary, ...(service === Environments ? streams : {}) });
     }
@@ -120,6 +123,23 @@ export class Twin {
       } else {
         callback(null, { header, ...answer });
       }
+    };
+  }
+
+  /** Answers with `responses`, one after another. */
+  #serverStream(method: DescMethod) {
+    const name = `${method.parent.typeName.split('.').at(-1)}.${method.name}`;
+    return (call: ServerWritableStream<any, object>): void => {
+      const answer = this.#answer(name, method.input, call.request);
+      if (answer instanceof TwinRefusal) {
+        const metadata = new Metadata();
+        metadata.set('grpc-status-details-bin', Buffer.from(toBinary(StatusSchema, answer.status())));
+        call.emit('error', { code: answer.code, details: answer.message, metadata });
+        return;
+      }
+      const { responses = [] } = answer as { readonly responses?: readonly object[] };
+      responses.forEach((response, place) => call.write(place === 0 ? { header, ...response } : response));
+      call.end();
     };
   }
 

@@ -1,7 +1,8 @@
 import type { ChangeKind as RecordedKind, ChangeReader, VariableChange } from '@env-cli/keyspace';
 import { ChangeKind } from '@env-cli/wire';
 
-import { type ShownView, writeLabels, writeVariable } from './environment.ts';
+import type { Secrets } from '../secrets/secrets.ts';
+import { type Shown, type ShownView, writeLabels, writeVariable } from './environment.ts';
 import type { ProtoWriter } from './proto-writer.ts';
 
 /** Field numbers of `envcli.v1.Change`. */
@@ -38,8 +39,15 @@ const kinds: Readonly<Record<RecordedKind, ChangeKind>> = {
   recreated: ChangeKind.CREATED,
 };
 
-/** Writes the fields of an `envcli.v1.Change`. `left` says that the environment no longer belongs to what is followed. */
-export function writeChange(writer: ProtoWriter, change: ChangeReader, view: ShownView, left: boolean): void {
+/** How a change is shown. `left` says that the environment no longer belongs to what is followed. */
+export interface ShownChange {
+  readonly view: ShownView;
+  readonly secrets: Secrets;
+  readonly left: boolean;
+}
+
+/** Writes the fields of an `envcli.v1.Change`. */
+export function writeChange(writer: ProtoWriter, change: ChangeReader, { view, secrets, left }: ShownChange): void {
   writer.uint(field.revision, change.revision);
   writer.text(field.namespace, change.namespace);
   writer.text(field.environment, change.name);
@@ -48,7 +56,12 @@ export function writeChange(writer: ProtoWriter, change: ChangeReader, view: Sho
   for (const { name, before, after } of change.variableChanges()) {
     const start = writer.begin(field.variables);
     writer.text(variableField.name, name);
-    const shown = viewOfPair(view, before, after);
+    const shown: Shown = {
+      view: viewOfPair(view, before, after),
+      secrets,
+      namespace: change.namespace,
+      environment: change.name,
+    };
     if (before !== null && (isWhole || after === null))
       writeSide(writer, variableField.before, () => writeVariable(writer, before, shown));
     if (after !== null) writeSide(writer, variableField.after, () => writeVariable(writer, after, shown));
@@ -71,12 +84,12 @@ export function writeChange(writer: ProtoWriter, change: ChangeReader, view: Sho
 export function writeVariableChange(
   writer: ProtoWriter,
   { name, before, after }: VariableChange,
-  viewBefore: ShownView,
-  viewAfter: ShownView,
+  shownBefore: Shown,
+  shownAfter: Shown,
 ): void {
   writer.text(variableField.name, name);
-  const left = viewOfPair(viewBefore, before, after);
-  const right = viewOfPair(viewAfter, before, after);
+  const left = { ...shownBefore, view: viewOfPair(shownBefore.view, before, after) };
+  const right = { ...shownAfter, view: viewOfPair(shownAfter.view, before, after) };
   if (before !== null) writeSide(writer, variableField.before, () => writeVariable(writer, before, left));
   if (after !== null) writeSide(writer, variableField.after, () => writeVariable(writer, after, right));
 }

@@ -2,7 +2,16 @@ import { type EnvironmentReader, type Label, type VariableCursor, type VariableT
 import { View } from '@env-cli/wire';
 
 import { invalid } from '../errors/refused.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import type { ProtoWriter } from './proto-writer.ts';
+
+/** Whose variable is shown, and how. */
+export interface Shown {
+  readonly view: ShownView;
+  readonly secrets: Secrets;
+  readonly namespace: string;
+  readonly environment: string;
+}
 
 /** Which values are shown: those that are no secrets, all, or (where an answer would be too large) none. */
 export type ShownView = 'masked' | 'full' | 'withheld';
@@ -46,6 +55,7 @@ const typeNumbers = new Map<VariableType | null, number>([
 /** What of an environment is written. */
 export interface EnvironmentShape {
   readonly view: ShownView;
+  readonly secrets: Secrets;
   /** Only these variables. Null: all. */
   readonly variables: readonly string[] | null;
 }
@@ -54,17 +64,18 @@ export interface EnvironmentShape {
 export function writeEnvironment(
   writer: ProtoWriter,
   environment: EnvironmentReader,
-  { view, variables }: EnvironmentShape,
+  { view, secrets, variables }: EnvironmentShape,
 ): void {
   writer.text(environmentField.namespace, environment.namespace);
   writer.text(environmentField.name, environment.name);
   if (variables === null || variables.length > 0) {
     const wanted = variables === null ? null : new Set(variables);
+    const shown: Shown = { view, secrets, namespace: environment.namespace, environment: environment.name };
     const cursor = environment.variables();
     while (cursor.next()) {
       if (wanted !== null && !wanted.has(cursor.name)) continue;
       const start = writer.begin(environmentField.variables);
-      writeVariable(writer, cursor, view);
+      writeVariable(writer, cursor, shown);
       writer.end(start);
     }
   }
@@ -76,12 +87,16 @@ export function writeEnvironment(
 }
 
 /** Writes the fields of an `envcli.v1.Variable`: the one on which the cursor stands. */
-export function writeVariable(writer: ProtoWriter, cursor: VariableCursor, view: ShownView): void {
+export function writeVariable(
+  writer: ProtoWriter,
+  cursor: VariableCursor,
+  { view, secrets, namespace, environment }: Shown,
+): void {
   writer.bytes(variableField.name, cursor.nameBytes);
   const { secret } = cursor;
-  // What is sealed was encrypted before it came here, and is shown by nobody who lacks the key.
-  if ((view === 'full' || (view === 'masked' && !secret)) && !cursor.sealed)
-    writer.presentBytes(variableField.value, cursor.valueBytes);
+  if (!secret && view !== 'withheld') writer.presentBytes(variableField.value, cursor.valueBytes);
+  if (secret && view === 'full')
+    writer.presentBytes(variableField.value, secrets.open({ namespace, environment, variable: cursor.name }, cursor));
   writer.bool(variableField.secret, secret);
   writer.uint(variableField.valueBytes, cursor.plainLengthBytes);
   if (secret) writer.hex(variableField.valueHash, cursor.hash!);

@@ -13,3 +13,8 @@ export function answerOf<Desc extends DescMessage>(schema: Desc, header: Header,
   writer.raw(toBinary(schema, create(schema, fields)));
   return writer.take();
 }
+
+/** A message of a stream that needs no header. */
+export function bareAnswerOf<Desc extends DescMessage>(schema: Desc, fields: MessageInitShape<Desc>): Encoded {
+  return toBinary(schema, create(schema, fields));
+}

@@ -6,10 +6,17 @@ import {
   AlarmKind as WireAlarmKind,
   type ClusterAlarmsRequest,
   ClusterAlarmsResponseSchema,
+  type ClusterBackupRequest,
   type ClusterCompactRequest,
   ClusterCompactResponseSchema,
+  type ClusterKeysRequest,
+  ClusterKeysResponseSchema,
   type ClusterMembersRequest,
   ClusterMembersResponseSchema,
+  type ClusterRotateDataKeyRequest,
+  ClusterRotateDataKeyResponseSchema,
+  type ClusterRotateMasterKeyRequest,
+  ClusterRotateMasterKeyResponseSchema,
   type ClusterStatusRequest,
   ClusterStatusResponseSchema,
   MemberRole,
@@ -28,6 +35,7 @@ import type { CallContext, GrpcCall } from '../rpc/call-context.ts';
 import type { Encoded } from '../rpc/service-definition.ts';
 import { API, type ApiServices } from '../services.ts';
 import { softwareVersion } from '../version.ts';
+import { keysAnswer, rotateDataKey, rotateMasterKey } from './keys.ts';
 
 const service = 'envcli.v1.Cluster';
 
@@ -129,6 +137,33 @@ export class ClusterController {
       const { alarms } = readIntegrity(snapshot.tables);
       return answerOf(ClusterAlarmsResponseSchema, snapshot.header, { alarms: alarms.map(wireAlarm) });
     });
+  }
+
+  @GrpcMethod(service, 'Backup')
+  backup(request: ClusterBackupRequest, _metadata: Metadata, call: GrpcCall): AsyncIterable<Encoded> {
+    return this.#api.backups.stream(request, this.#api.contexts.of(call));
+  }
+
+  @GrpcMethod(service, 'Keys')
+  async keys(_request: ClusterKeysRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const { header } = await this.#here(this.#api.contexts.of(call), (snapshot) => snapshot);
+    return answerOf(ClusterKeysResponseSchema, header, keysAnswer(this.#api.keyring));
+  }
+
+  @GrpcMethod(service, 'RotateDataKey')
+  async rotateDataKey(_request: ClusterRotateDataKeyRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const context = this.#api.contexts.of(call);
+    const dataKeyId = await rotateDataKey(this.#api.keyring);
+    const { header } = await this.#here(context, (snapshot) => snapshot);
+    return answerOf(ClusterRotateDataKeyResponseSchema, header, { dataKeyId: BigInt(dataKeyId) });
+  }
+
+  @GrpcMethod(service, 'RotateMasterKey')
+  async rotateMasterKey({ force }: ClusterRotateMasterKeyRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const context = this.#api.contexts.of(call);
+    const masterKey = await rotateMasterKey(this.#api, context, force);
+    const { header } = await this.#here(context, (snapshot) => snapshot);
+    return answerOf(ClusterRotateMasterKeyResponseSchema, header, { masterKey });
   }
 
   /** What this member has, however far that is: it must answer without a leader too. */

@@ -54,6 +54,7 @@ export function answerGet(snapshot: Snapshot, demand: ReadDemand, request: GetRe
   const start = writer.begin(getField.environment);
   writeEnvironment(writer, answer.environment, {
     view: demand.view,
+    secrets: snapshot.secrets,
     variables: request.variables.length === 0 ? null : request.variables,
   });
   writer.end(start);
@@ -80,7 +81,7 @@ export function answerBatchGet(snapshot: Snapshot, demand: ReadDemand, request: 
     const fits = writePart(at === 0, () => {
       if (environment === null) return writer.text(batchField.missing, names[at]!);
       const start = writer.begin(batchField.environments);
-      writeEnvironment(writer, environment, { view: demand.view, variables: null });
+      writeEnvironment(writer, environment, { view: demand.view, secrets: snapshot.secrets, variables: null });
       return writer.end(start);
     });
     if (!fits) break;
@@ -116,7 +117,11 @@ export function answerList(snapshot: Snapshot, demand: ReadDemand, request: List
   for (const [at, environment] of answer.environments.entries()) {
     const fits = writePart(at === 0, () => {
       const start = writer.begin(listField.environments);
-      writeEnvironment(writer, environment, { view: demand.view, variables: request.namesOnly ? [] : null });
+      writeEnvironment(writer, environment, {
+        view: demand.view,
+        secrets: snapshot.secrets,
+        variables: request.namesOnly ? [] : null,
+      });
       writer.end(start);
     });
     if (fits) continue;
@@ -144,7 +149,7 @@ export function answerHistory(snapshot: Snapshot, demand: ReadDemand, request: H
   for (const [at, change] of answer.changes.entries()) {
     const fits = writePart(at === 0, () => {
       const start = writer.begin(historyField.changes);
-      writeChange(writer, change, demand.view, false);
+      writeChange(writer, change, { view: demand.view, secrets: snapshot.secrets, left: false });
       writer.end(start);
     });
     if (fits) continue;
@@ -174,7 +179,8 @@ export function answerDiff(snapshot: Snapshot, demand: ReadDemand, request: Diff
     // Both sides of two very large environments would not fit into an answer: values beyond it are left out.
     const view = writer.length < answerBytesMax - valueBytesSpare ? demand.view : 'withheld';
     const start = writer.begin(diffField.variables);
-    writeVariableChange(writer, variable, view, view);
+    const shown = { view, secrets: snapshot.secrets, namespace };
+    writeVariableChange(writer, variable, { ...shown, environment: name }, { ...shown, environment: otherName });
     writer.end(start);
   }
   if (answer.left !== null) writeLabels(writer, diffField.labelsBefore, answer.left.labels());

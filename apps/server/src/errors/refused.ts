@@ -29,6 +29,25 @@ export type EdgeRefusal =
   /** Mirrors are looked after by the leader, and its worker is not at work yet (or any more). */
   | { readonly code: 'mirror-worker-away'; readonly mirror: string }
   | { readonly code: 'mirror-target-unreadable'; readonly mirror: string; readonly problem: string }
+  /** Each backup is a second copy of the state on the member's disk. */
+  | { readonly code: 'too-many-backups'; readonly max: number }
+  | { readonly code: 'backup-no-room'; readonly neededBytes: number; readonly freeBytes: number }
+  | { readonly code: 'backup-failed'; readonly problem: string }
+  | { readonly code: 'backup-stalled'; readonly seconds: number }
+  /** The member has no master key. Both are empty where no variable is meant. */
+  | { readonly code: 'secrets-locked'; readonly environment: string; readonly variable: string }
+  /** The member has not opened that data key yet. */
+  | { readonly code: 'data-key-away'; readonly environment: string; readonly variable: string; readonly keyId: number }
+  /** What is sealed there was not sealed for that place by that key. */
+  | { readonly code: 'secret-broken'; readonly environment: string; readonly variable: string; readonly keyId: number }
+  | { readonly code: 'keyring-changed' }
+  /** The cluster has no keys for secrets. */
+  | { readonly code: 'nothing-sealed' }
+  /** The newest master key here is the one that is in use. */
+  | { readonly code: 'master-key-same'; readonly masterKey: string; readonly where: string }
+  /** Members that could not start any more after the rotation. */
+  | { readonly code: 'master-key-missing'; readonly masterKey: string; readonly members: readonly number[] }
+  | { readonly code: 'master-key-unusable'; readonly problem: string }
   | { readonly code: 'internal' };
 
 /** What the member itself could not do. */

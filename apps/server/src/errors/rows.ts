@@ -160,6 +160,88 @@ export const refusalRows: Rows = {
     meaning: 'The cluster exists already.',
     message: () => 'the cluster exists already; start its members without --bootstrap',
   },
+  'secrets-locked': {
+    reason: 'SECRETS_LOCKED',
+    status: status.FAILED_PRECONDITION,
+    meaning:
+      'The member has no master key, so it neither takes nor shows secrets. Start it with `--master-key-file` or `--master-key-command` (docs/security.md), or ask another member.',
+    message: ({ environment, variable }) =>
+      `${environment === '' ? '' : `${environment} ${variable}: `}this member has no master key, and neither takes nor shows secrets; start it with --master-key-file (docs/security.md), or ask another member`,
+    facts: ({ environment, variable }) => (environment === '' ? {} : { environment, variable }),
+  },
+  'data-key-away': {
+    reason: 'DATA_KEY_AWAY',
+    status: status.UNAVAILABLE,
+    meaning:
+      'The member has not opened the data key yet by which the value is sealed. Try again, or ask another member; if it stays so, look into the member’s log.',
+    message: ({ environment, variable, keyId }) =>
+      `${environment} ${variable} is sealed by data key ${keyId}, which this member has not opened yet; try again, or ask another member`,
+    facts: ({ environment, variable, keyId }) => ({ environment, variable, data_key: keyId }),
+    retryAfterMs: 200,
+  },
+  'secret-broken': {
+    reason: 'SECRET_BROKEN',
+    status: status.DATA_LOSS,
+    meaning:
+      'What is stored for the secret was not sealed for that place by that key: the disk changed it, or somebody moved it. Set the secret again, and check the disks.',
+    message: ({ environment, variable, keyId }) =>
+      `${environment} ${variable} cannot be opened: what is stored there was not sealed for it by data key ${keyId}; set it again, and check the disks of the members`,
+    facts: ({ environment, variable, keyId }) => ({ environment, variable, data_key: keyId }),
+  },
+  'keyring-changed': {
+    reason: 'KEYRING_CHANGED',
+    status: status.ABORTED,
+    meaning: 'Somebody else changed the keys at the same time. Look at them, and try again if it is still needed.',
+    message: () =>
+      'somebody else changed the keys at the same time; look at them (env-cli cluster keys), and try again if it is still needed',
+  },
+  'nothing-sealed': {
+    reason: 'NOTHING_SEALED',
+    status: status.FAILED_PRECONDITION,
+    meaning:
+      'The cluster or the member has no keys for secrets, so there are none to show or to rotate. Start its members with a master key.',
+    message: () => 'this member seals nothing; start it with --master-key-file or --master-key-command (docs/security.md)',
+  },
+  'master-key-same': {
+    reason: 'MASTER_KEY_SAME',
+    status: status.FAILED_PRECONDITION,
+    meaning: 'The newest master key of the member is the one in use already. Add the new one behind it, on all members, first.',
+    message: ({ masterKey, where }) =>
+      `the last key in ${where} is ${masterKey}, which is in use already; add the new one as its last line, on every member, and ask again`,
+    facts: ({ masterKey }) => ({ master_key: masterKey }),
+  },
+  'master-key-missing': {
+    reason: 'MASTER_KEY_MISSING',
+    status: status.FAILED_PRECONDITION,
+    meaning:
+      'Members do not have the new master key, or do not answer: they could not start any more afterwards. Bring the key to them, or force the rotation.',
+    message: ({ masterKey, members }) =>
+      `members ${members.join(', ')} do not have the master key ${masterKey} or do not answer, and could not start any more afterwards; bring it to them, or add --force`,
+    facts: ({ masterKey, members }) => ({ master_key: masterKey, members: members.join(',') }),
+  },
+  'master-key-unusable': {
+    reason: 'MASTER_KEY_UNUSABLE',
+    status: status.FAILED_PRECONDITION,
+    meaning: 'The master key cannot be used at the member that was asked. The message says why.',
+    message: inOwnWords,
+  },
+  'secret-not-sealed': {
+    reason: 'SECRET_NOT_SEALED',
+    status: status.FAILED_PRECONDITION,
+    meaning:
+      'The cluster seals its secrets, and the member that was asked runs with `--plain-secrets`, which it must not. Ask another member, and start this one with the master key.',
+    message: ({ environment, variable }) =>
+      `${environment} ${variable} came unsealed, and this cluster seals its secrets; ask another member, and start this one with the master key`,
+    facts: ({ environment, variable }) => ({ environment, variable }),
+  },
+  'too-many-data-keys': {
+    reason: 'TOO_MANY_DATA_KEYS',
+    status: status.RESOURCE_EXHAUSTED,
+    meaning: 'The cluster has as many data keys as it may. Rotate them less often.',
+    message: ({ max }) =>
+      `the cluster has ${max} data keys, which is all it may; no further one can be added, and the newest goes on sealing`,
+    facts: ({ max }) => ({ max }),
+  },
   'mirror-not-found': {
     reason: 'MIRROR_NOT_FOUND',
     status: status.NOT_FOUND,
@@ -351,6 +433,39 @@ export const refusalRows: Rows = {
     meaning: 'The mirror’s target could not be read, so that nothing can be said of it. The message says why.',
     message: ({ mirror, problem }) => `the target of mirror ${mirror} cannot be read: ${problem}`,
     facts: ({ mirror }) => ({ mirror }),
+  },
+  'too-many-backups': {
+    reason: 'TOO_MANY_BACKUPS',
+    status: status.UNAVAILABLE,
+    meaning:
+      'The member sends as many backups as it may: each is a second copy of the state on its disk. Ask another member, or later.',
+    message: ({ max }) => `this member sends ${max} backups already; ask another member, or try again later`,
+    facts: ({ max }) => ({ max }),
+    retryAfterMs: 1_000,
+  },
+  'backup-no-room': {
+    reason: 'BACKUP_NO_ROOM',
+    status: status.RESOURCE_EXHAUSTED,
+    meaning:
+      'A backup is copied on the member’s disk before it is sent, and the disk has too little room for that. Make room there, or ask another member.',
+    message: ({ neededBytes, freeBytes }) =>
+      `the member's disk has ${freeBytes} bytes free, and a copy of the state needs ${neededBytes}; make room there, or ask another member with --endpoint`,
+    facts: ({ neededBytes, freeBytes }) => ({ needed_bytes: neededBytes, free_bytes: freeBytes }),
+  },
+  'backup-failed': {
+    reason: 'BACKUP_FAILED',
+    status: status.UNAVAILABLE,
+    meaning: 'The member could not copy its state for the backup. The message says why; ask another member.',
+    message: ({ problem }) => `the state could not be copied: ${problem.replace(/\.$/, '')}; ask another member`,
+    retryAfterMs: 1_000,
+  },
+  'backup-stalled': {
+    reason: 'BACKUP_STALLED',
+    status: status.DEADLINE_EXCEEDED,
+    meaning:
+      'The client took nothing of the backup for too long, so that its copy was removed. Begin a new one, and read it faster.',
+    message: ({ seconds }) => `nothing of the backup was taken for ${seconds} s, and its copy was removed; begin a new one`,
+    facts: ({ seconds }) => ({ seconds }),
   },
   'replayed-refusal': {
     reason: 'REPLAYED_REFUSAL',

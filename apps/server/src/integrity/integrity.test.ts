@@ -44,6 +44,7 @@ function counted(member: Member): Member {
     onLeadership: (listener) => member.onLeadership(listener),
     onHashes: (listener) => member.onHashes(listener),
     onScrubbed: (listener) => member.onScrubbed(listener),
+    backUp: (path, options) => member.backUp(path, options),
     metrics: () => member.metrics(),
     stop: (graceMs) => member.stop(graceMs),
   };

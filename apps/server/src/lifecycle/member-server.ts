@@ -6,6 +6,7 @@ import { BrokenInvariant } from '@env-cli/support';
 
 import { Api } from '../api.ts';
 import { addReflection, apiServices, HealthService } from '../health.ts';
+import { ScheduledBackups } from '../backup/scheduled-backups.ts';
 import { refuseAccusedMember } from '../integrity/accused-member.ts';
 import { IntegrityWatch } from '../integrity/integrity-watch.ts';
 import type { Member } from '../member/member.ts';
@@ -25,6 +26,7 @@ import { showAddress } from '../options/kinds.ts';
 import { StartRefused } from '../options/refusal.ts';
 import type { OptionValues } from '../options/table.ts';
 import { type FaultSink, framesOf } from '../rpc/faults.ts';
+import { type OpenedSecrets, openSecrets } from '../secrets/open-secrets.ts';
 import { addressRefused } from './addresses.ts';
 import { stateBytes } from './storage.ts';
 
@@ -52,6 +54,8 @@ export class MemberServer {
   #member: Member | null = null;
   #worker = noWorker;
   #integrity: IntegrityWatch | null = null;
+  #schedule: ScheduledBackups | null = null;
+  #secrets: OpenedSecrets | null = null;
   #api: Api | null = null;
   #listening: ListeningApi | null = null;
   #readinessTimer: NodeJS.Timeout | undefined;
@@ -87,6 +91,9 @@ export class MemberServer {
       else this.#fail(error instanceof Error ? error.message : String(error));
     });
     await refuseAccusedMember(member);
+    const opened = await openSecrets(member, options, this.#log, this.#startAbort.signal);
+    this.#secrets = opened;
+    const { secrets } = opened;
     this.#integrity = new IntegrityWatch(member, {
       markIntervalMs: options['storage.hash_check_interval'],
       log: this.#log,
@@ -96,7 +103,8 @@ export class MemberServer {
     const faults = this.#faultSink();
     const broken = (error: unknown): void =>
       this.#fail(error instanceof BrokenInvariant ? error.message : `a fault in the mirror worker: ${framesOf(error)}`);
-    if (options['mirrors.enabled']) this.#worker = await MemberOutbox.on(member, workerOptionsOf(options), this.#log, broken);
+    if (options['mirrors.enabled'])
+      this.#worker = await MemberOutbox.on(member, { ...workerOptionsOf(options), secrets }, this.#log, broken);
     this.#api = new Api(member, this.#worker, {
       defaultDeadlineMs: options['server.default_deadline'],
       defaultConsistency: options['distributed.consistency_level'],
@@ -104,8 +112,12 @@ export class MemberServer {
       awsDefaults: awsDefaultsOf(options),
       storageBytes: () => stateBytes(options['server.data_dir']),
       folderProblem: forbiddenFolders(options['server.data_dir']),
+      dataDir: options['server.data_dir'],
       faults,
+      secrets,
+      keyring: opened.keyring,
     });
+    if (options['backup.directory'] !== '') this.#schedule = this.#scheduleBackups(member, this.#api);
     const metrics = this.#makeMetrics(member, this.#api);
     this.#metrics = metrics;
     this.#listening = await this.#listenApi(this.#api, faults, metrics);
@@ -134,7 +146,9 @@ export class MemberServer {
     this.#api?.drain();
     await this.#listening?.close();
     await this.#worker.stop();
+    await this.#schedule?.stop();
     this.#integrity?.stop();
+    this.#secrets?.stop();
     this.#api?.close();
     try {
       await this.#member?.stop(this.#options['server.drain_timeout']);
@@ -229,6 +243,23 @@ export class MemberServer {
     }
   }
 
+  #scheduleBackups(member: Member, api: Api): ScheduledBackups {
+    const options = this.#options;
+    return new ScheduledBackups(member, {
+      folder: options['backup.directory'],
+      intervalMs: options['backup.interval'],
+      keepCount: options['backup.keep_count'],
+      keepMs: options['backup.keep_time'],
+      storageBytes: api.storageBytes,
+      log: this.#log,
+      nowMs: () => Date.now(),
+      after: (milliseconds, run) => {
+        const timer = setTimeout(run, milliseconds);
+        return () => clearTimeout(timer);
+      },
+    });
+  }
+
   #makeMetrics(member: Member, api: Api): Metrics {
     const methods = apiServices.flatMap((service) => service.methods.map((method) => `/${service.typeName}/${method.name}`));
     const watches: FigureSource = {
@@ -237,8 +268,8 @@ export class MemberServer {
     const storage: FigureSource = {
       figures: () => Promise.resolve({ storage_usage_bytes: api.storageBytes() }),
     };
-    const checks = this.#integrity === null ? [] : [this.#integrity];
-    return new Metrics(member, methods, [watches, storage, this.#worker, ...checks]);
+    const checks = [this.#integrity, this.#schedule].filter((source) => source !== null);
+    return new Metrics(member, methods, [watches, storage, api.backups, this.#worker, ...checks]);
   }
 
   #readiness(): Verdict {
@@ -273,7 +304,7 @@ export class MemberServer {
   }
 }
 
-function workerOptionsOf(options: OptionValues): OutboxOptions {
+function workerOptionsOf(options: OptionValues): Omit<OutboxOptions, 'secrets'> {
   const aws = {
     accessKeyIdEnv: options['cloud.providers.aws.access_key_id_env'],
     secretAccessKeyEnv: options['cloud.providers.aws.secret_access_key_env'],

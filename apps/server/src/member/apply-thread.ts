@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import { positionOf, StateMachine } from '@env-cli/environments';
-import { metaKeys, readMembers, readMembership, readProgress, type ReadTables } from '@env-cli/keyspace';
+import { readMembers, readMembership, type ReadTables } from '@env-cli/keyspace';
 import { type AppliedBatch, ApplyLoop } from '@env-cli/replica';
 import {
   DataDirectoryRefused,
@@ -11,11 +11,11 @@ import {
   spool,
   type Store,
   type StoreOptions,
-  type StorePosition,
 } from '@env-cli/store-lmdb';
 
 import { entriesOf, flattenResults } from './flat.ts';
 import { LoopDelay } from './loop-delay.ts';
+import { positionOfTables } from './position-of-tables.ts';
 import { processMs } from './process-clock.ts';
 import { Scrubber } from './scrubber.ts';
 import type { ApplyStart, ApplyToApi, ApplyToConsensus, ConsensusToApply, StateReport } from './thread-messages.ts';
@@ -98,7 +98,7 @@ export class ApplyThread implements ThreadService<StateReport> {
   static async open(start: ApplyStart, host: ThreadHost): Promise<ApplyThread> {
     const options: StoreOptions = {
       owner: { clusterId: start.clusterId, memberId: start.memberId },
-      readPosition,
+      readPosition: positionOfTables,
       onFailure: (failure) => host.fail(failure),
       ...(start.mapBytes === null ? {} : { mapBytes: start.mapBytes }),
     };
@@ -181,8 +181,8 @@ export class ApplyThread implements ThreadService<StateReport> {
     const pin = this.#store.pin();
     const path = newSpoolPath(this.#start.dataDir);
     try {
-      const position = readPosition(pin.tables);
-      await spool(path, pin.tables, { clusterId: this.#start.clusterId, position });
+      const position = positionOfTables(pin.tables);
+      await spool(path, pin.tables, { clusterId: this.#start.clusterId, position, backup: null });
       this.#toConsensus({ kind: 'spooled', id, path, index: position.appliedIndex, term: position.appliedTerm });
     } catch (error) {
       // A disk too full for a second copy of the state is no reason to stop: the other member asks again.
@@ -241,11 +241,6 @@ export class ApplyThread implements ThreadService<StateReport> {
   #toConsensus(message: ApplyToConsensus): void {
     this.#start.consensus.postMessage(message);
   }
-}
-
-function readPosition(tables: ReadTables): StorePosition {
-  const { appliedIndex, appliedTerm, revision } = readProgress(tables);
-  return { appliedIndex, appliedTerm, revision, stateHashes: tables.get('meta', metaKeys.hashes) ?? new Uint8Array() };
 }
 
 function reportOf(path: string, tables: ReadTables): StateReport {

@@ -2,9 +2,10 @@ import { featureLevelMax } from '@env-cli/environments';
 import { GrpcPeers, type PeersHost, type SnapshotSink } from '@env-cli/peers-grpc';
 import { Formation, type Hello, type HelloAnswer, type HelloRefusal, noStanding, type Standing } from '@env-cli/replica';
 
-import { composeFounding, type FoundingFiles, readFounding } from './founding.ts';
+import { composeFounding, composeRestoring, type FoundingFiles, readFounding } from './founding.ts';
 import { MemberRefused } from './member-refused.ts';
 import { processMs } from './process-clock.ts';
+import type { RestoredMark } from './restored-file.ts';
 import type { ThreadLog } from './thread-messages.ts';
 
 /** Milliseconds between two rounds of asking, and the longest that one is waited for. */
@@ -20,6 +21,8 @@ export interface FormingOptions {
   readonly apiAddress: string;
   readonly startNonce: number;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Set when this member's state came from a backup. */
+  readonly restored: RestoredMark | null;
   /** The members that the cluster begins with; empty when this member was not told to found one. */
   readonly initialMembers: readonly { readonly memberId: number; readonly address: string }[];
   readonly files: FoundingFiles;
@@ -35,7 +38,7 @@ export interface FormingOptions {
  * Rejects when it is ended, and when another member says that this one's disk is not the one that the cluster was founded with.
  */
 export async function formCluster(options: FormingOptions): Promise<Uint8Array> {
-  const { memberId, initialMembers, files, log } = options;
+  const { memberId, initialMembers, files, log, restored, startNonce } = options;
   if (!initialMembers.some((member) => member.memberId === memberId)) {
     const message =
       `member ${memberId} has not been part of a cluster yet, and is not among the members that found one ` +
@@ -46,7 +49,10 @@ export async function formCluster(options: FormingOptions): Promise<Uint8Array> 
     {
       ...options,
       featureLevel: featureLevelMax,
-      compose: (members) => composeFounding({ memberId, startNonce: options.startNonce, wallMs: Date.now() }, members),
+      compose: (members) => {
+        const founder = { memberId, startNonce, wallMs: Date.now() };
+        return restored === null ? composeFounding(founder, members) : composeRestoring(restored, founder, members);
+      },
       read: readFounding,
     },
     files,

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  type CommandBody,
   decodeCommand,
   decodeEntryData,
   defaultLimits,
@@ -13,6 +14,8 @@ import type { MemberIdentity } from '@env-cli/keyspace';
 import type { FormationStore, Founding } from '@env-cli/replica';
 import { replaceFile } from '@env-cli/store-lmdb';
 import { ByteWriter, MalformedBytes } from '@env-cli/support';
+
+import type { RestoredMark } from './restored-file.ts';
 
 /** What the founder decided: the data of the cluster's first entry. */
 const foundingFile = 'founding';
@@ -39,6 +42,20 @@ export function composeFounding(
   founder: { readonly memberId: number; readonly startNonce: number; readonly wallMs: number },
   members: readonly MemberIdentity[],
 ): Uint8Array {
+  return firstEntry(founder, {
+    kind: 'bootstrap',
+    clusterId: new Uint8Array(randomBytes(idBytes)),
+    members,
+    hashKey: new Uint8Array(randomBytes(32)),
+    featureLevel: featureLevelMax,
+    limits: defaultLimits,
+  });
+}
+
+function firstEntry(
+  founder: { readonly memberId: number; readonly startNonce: number; readonly wallMs: number },
+  body: CommandBody,
+): Uint8Array {
   const command = encodeCommand({
     level: 1,
     group: 1,
@@ -49,26 +66,33 @@ export function composeFounding(
     requestId: { member: founder.memberId, startNonce: founder.startNonce, counter: 0 },
     session: null,
     reason: new Uint8Array(),
-    body: {
-      kind: 'bootstrap',
-      clusterId: new Uint8Array(randomBytes(idBytes)),
-      members,
-      hashKey: new Uint8Array(randomBytes(32)),
-      featureLevel: featureLevelMax,
-      limits: defaultLimits,
-    },
+    body,
   });
   return encodeEntryData({ stampMs: founder.wallMs, deltaMs: 0, commands: [command] });
 }
 
-/** Reads what {@link composeFounding} made. Throws {@link MalformedBytes} on anything else. */
+/**
+ * The first entry's data of a cluster whose members were restored from one backup. The epoch is the second in which it is founded, or one
+ * above that of the backup if that is higher: so two restores of one backup have two epochs, and the later one outranks the earlier.
+ */
+export function composeRestoring(
+  { clusterId, epoch, backupDigest }: RestoredMark,
+  founder: { readonly memberId: number; readonly startNonce: number; readonly wallMs: number },
+  members: readonly MemberIdentity[],
+): Uint8Array {
+  const raised = Math.max(epoch + 1, Math.floor(founder.wallMs / 1_000));
+  return firstEntry(founder, { kind: 'restore', clusterId, epoch: raised, members, backupDigest });
+}
+
+/** Reads what {@link composeFounding} or {@link composeRestoring} made. Throws {@link MalformedBytes} on anything else. */
 export function readFounding(bytes: Uint8Array): Founding {
   const { commands } = decodeEntryData(bytes);
   const [first, ...others] = commands;
   if (first === undefined || others.length > 0) throw new MalformedBytes('a first entry that does not hold one command');
   const { body } = decodeCommand(first);
+  if (body.kind === 'restore') return { clusterId: body.clusterId, epoch: body.epoch, members: body.members };
   if (body.kind !== 'bootstrap') throw new MalformedBytes(`a first entry that holds ${body.kind}`);
-  return { clusterId: body.clusterId, members: body.members };
+  return { clusterId: body.clusterId, epoch: 1, members: body.members };
 }
 
 /** What a member keeps of its forming, in its data directory. */

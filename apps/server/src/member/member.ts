@@ -1,6 +1,7 @@
 import type { Command, CommandResult, StateHashes } from '@env-cli/environments';
 import type { ReadTables } from '@env-cli/keyspace';
 
+import type { BackupCopied } from './backup-copy.ts';
 import type { Scrubbed } from './scrubber.ts';
 
 /** A command as the API thread makes it: the member adds the request id under which it waits for the result. */
@@ -116,6 +117,14 @@ export interface Member {
 
   /** Calls `listener` when the whole state was read again; `index`: the last entry in it. Returns what ends it. */
   onScrubbed(listener: (scrubbed: Scrubbed, index: number) => void): () => void;
+
+  /**
+   * Copies the newest state that is applied here into a new file, as a backup (libs/snapshot-file). Reads and writes go on meanwhile.
+   *
+   * `checked`: the file is synced, and then read again and checked in full. Rejects with a reason for people, also when `signal` aborts;
+   * what the file holds then is worth nothing, and the caller's to remove.
+   */
+  backUp(path: string, options: { readonly checked: boolean; readonly signal?: AbortSignal }): Promise<BackupCopied>;
 
   /** Figures of the other threads for /metrics: names without the `env_cli_` prefix, values in base units. */
   metrics(): Promise<Readonly<Record<string, number>>>;

@@ -9,6 +9,7 @@ import { formCluster } from './forming.ts';
 import { FoundingFiles, formingIdOf, readFounding } from './founding.ts';
 import type { Member } from './member.ts';
 import { MemberRefused } from './member-refused.ts';
+import { readRestored } from './restored-file.ts';
 import { ThreadedMember } from './threaded-member.ts';
 import type { ApplyStart, ConsensusStart, StateReport, ThreadLog } from './thread-messages.ts';
 import { WorkerHandle } from './worker-handle.ts';
@@ -91,7 +92,8 @@ function claim(directory: DataDirectory, { memberId, found }: MemberOptions): vo
   if (formingId !== null) {
     if (directory.identity === null)
       directory.claim({ formingId, clusterId: null, memberId, diskId: new Uint8Array(randomBytes(16)) });
-    else if (directory.identity.clusterId === null) directory.formAs(formingId);
+    // One that was restored forms its cluster by what it was restored with.
+    else if (directory.identity.clusterId === null && !directory.restored) directory.formAs(formingId);
   }
   directory.expect({ memberId });
 }
@@ -106,6 +108,7 @@ async function foundingOf(
 ): Promise<Uint8Array> {
   const files = new FoundingFiles(directory.path);
   if (files.founding !== null) return files.founding;
+  const restored = readRestored(directory.path);
   const { formingId, diskId, memberId } = directory.identity!;
   return formCluster({
     formingId,
@@ -114,7 +117,8 @@ async function foundingOf(
     startNonce,
     apiAddress: options.apiAddress,
     listen: options.peerListen,
-    initialMembers: options.found?.members ?? [],
+    restored,
+    initialMembers: restored?.members ?? options.found?.members ?? [],
     files,
     log,
     onBegun: (peers) => {
@@ -147,7 +151,7 @@ interface StartParts {
 
 async function startThreads({ directory, options, founding, startNonce, log, started }: StartParts): Promise<Member> {
   const isFounded = directory.identity!.clusterId !== null;
-  const { clusterId } = foundingIn(directory, founding);
+  const { clusterId, epoch } = foundingIn(directory, founding);
   // A founding that another cluster's directory was given is not this member's.
   if (isFounded) directory.expect({ clusterId });
   const identity: FoundedIdentity = { ...directory.identity!, clusterId };
@@ -185,6 +189,13 @@ async function startThreads({ directory, options, founding, startNonce, log, sta
   });
   started.push(apply);
   const state = await apply.opened;
+  if (directory.restored && state.epoch === 0) {
+    const next = 'Remove the directory, and restore the backup into it again.';
+    throw new MemberRefused(
+      'restored-state-lost',
+      `${directory.path}: its state is not the one that was restored from a backup. ${next}`,
+    );
+  }
 
   const consensusStart: ConsensusStart = {
     ...common,
@@ -213,6 +224,7 @@ async function startThreads({ directory, options, founding, startNonce, log, sta
 
   return ThreadedMember.create({
     identity,
+    epoch,
     startNonce,
     state,
     directory,

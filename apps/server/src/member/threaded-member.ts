@@ -3,6 +3,7 @@ import { commandRows, lendCommand, type StateHashes } from '@env-cli/environment
 import { readProgress, type ReadTables } from '@env-cli/keyspace';
 import { type DataDirectory, type FoundedIdentity, StoreReader } from '@env-cli/store-lmdb';
 
+import { type BackupCopied, BackupCopy } from './backup-copy.ts';
 import { BatchBuilder } from './batch-builder.ts';
 import type { ConsensusReport } from './consensus-thread.ts';
 import { forEachResult } from './flat.ts';
@@ -25,9 +26,12 @@ import type { Scrubbed } from './scrubber.ts';
 import type { ApiToConsensus, ApplyToApi, ConsensusToApi, StateReport, ThreadLog } from './thread-messages.ts';
 import { Turns } from './turns.ts';
 import type { WorkerHandle } from './worker-handle.ts';
+import { softwareVersion } from '../version.ts';
 
 export interface MemberParts {
   readonly identity: FoundedIdentity;
+  /** As the cluster was founded with: the state has it once it has applied the first entry. */
+  readonly epoch: number;
   readonly startNonce: number;
   readonly state: StateReport;
   readonly directory: DataDirectory;
@@ -67,6 +71,8 @@ export class ThreadedMember implements Member {
   readonly #scrubbedListeners = new Listeners<{ readonly scrubbed: Scrubbed; readonly index: number }>();
   readonly #leadershipListeners = new Listeners<{ readonly term: number } | null>();
   readonly #ended = Promise.withResolvers<void>();
+  /** Copies of the state that are under way. */
+  readonly #copies = new Set<BackupCopy>();
   #reader: StoreReader;
   #reads: { id: number; deadlineMs: number }[] = [];
   #view: MemberView;
@@ -102,7 +108,7 @@ export class ThreadedMember implements Member {
   /** Resolves once the consensus thread has said how things stand. */
   static async create(parts: MemberParts): Promise<ThreadedMember> {
     const first = await Promise.race([firstView(parts.consensusPort), parts.failed]);
-    return new ThreadedMember(parts, first, Math.max(1, parts.state.epoch));
+    return new ThreadedMember(parts, first, Math.max(parts.epoch, parts.state.epoch));
   }
 
   view(): MemberView {
@@ -152,6 +158,22 @@ export class ThreadedMember implements Member {
     return this.#scrubbedListeners.add(({ scrubbed, index }) => listener(scrubbed, index));
   }
 
+  async backUp(path: string, options: { readonly checked: boolean; readonly signal?: AbortSignal }): Promise<BackupCopied> {
+    if (this.#state !== 'running') throw stopping();
+    const { mapBytes } = this.#parts;
+    const mark = { takenAtMs: Date.now(), memberId: this.identity.memberId, version: softwareVersion };
+    const copy = new BackupCopy({ statePath: this.#reader.path, path, mapBytes, mark, checked: options.checked });
+    const stop = (): void => void copy.stop();
+    this.#copies.add(copy);
+    options.signal?.addEventListener('abort', stop);
+    try {
+      return await copy.copied();
+    } finally {
+      options.signal?.removeEventListener('abort', stop);
+      this.#copies.delete(copy);
+    }
+  }
+
   async metrics(): Promise<Readonly<Record<string, number>>> {
     const [consensus, apply] = await Promise.all([this.#parts.consensus.metrics(), this.#parts.apply.metrics()]);
     return {
@@ -171,6 +193,7 @@ export class ThreadedMember implements Member {
     this.#state = 'stopping';
     if (this.#pending.size > 0) await this.#drain(graceMs);
     this.#setEnded();
+    await this.#stopCopies();
     try {
       // Consensus first: then nothing more is handed to apply, which ends with a checkpoint of all that it got.
       await this.#parts.consensus.close();
@@ -295,6 +318,7 @@ export class ThreadedMember implements Member {
     } catch (error) {
       if (this.#state === 'ended') return;
       this.#setEnded();
+      await this.#stopCopies();
       await this.#giveUp(error);
     }
   }
@@ -314,6 +338,11 @@ export class ThreadedMember implements Member {
     this.#gate.rejectAll(stopping());
     if (this.#leadingTerm !== null) this.#leadershipListeners.tell(null);
     this.#leadingTerm = null;
+  }
+
+  /** The store is opened first and closed last. */
+  async #stopCopies(): Promise<void> {
+    await Promise.all([...this.#copies].map((copy) => copy.stop()));
   }
 
   #closePorts(): void {

@@ -4,6 +4,7 @@ import { encodeUtf8 } from '@env-cli/support';
 import { Environments, Mirrors, View } from '@env-cli/wire';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
+import { lockedSecrets, plainSecrets, type Secrets } from '../secrets/secrets.ts';
 import { setting } from '../testing/operations.ts';
 import { Serving, TestClient } from '../testing/serving.ts';
 import { TwinMember } from '../testing/twin-member.ts';
@@ -31,9 +32,9 @@ afterEach(async () => {
   assert.deepEqual(serving.faults, []);
 });
 
-function imported(modifyRevision: number, values: Readonly<Record<string, string>>) {
+function imported(modifyRevision: number, values: Readonly<Record<string, string>>, secrets: Secrets = plainSecrets) {
   const variables = Object.entries(values).map(([name, value]) => ({ name, value: encodeUtf8(value) }));
-  return new MemberImportSink(member).import({ mirror: 1, environment: 'shop', modifyRevision, variables });
+  return new MemberImportSink(member, secrets).import({ mirror: 1, environment: 'shop', modifyRevision, variables });
 }
 
 async function kept(): Promise<string[]> {
@@ -47,6 +48,21 @@ describe('what somebody else changed at a target', () => {
     expect(await kept()).toEqual(['NEW=n (secret)', 'OTHER=o', 'PLAIN=p2', 'SECRET=s2 (secret)']);
     const { changes } = await client.call(Environments, 'history', { name: 'shop' });
     expect(changes[0]).toMatchObject({ principal: 'mirror worker', reason: 'imported from the target of mirror files' });
+  });
+
+  test('has its secrets sealed before they are proposed, and nothing else', async () => {
+    const sealed: string[] = [];
+    const seal: Secrets['seal'] = ({ namespace, environment, variable }, bytes) => {
+      sealed.push(`${namespace}/${environment}/${variable}`);
+      return plainSecrets.seal({ namespace, environment, variable }, bytes);
+    };
+    expect(await imported(2, { PLAIN: 'p2', SECRET: 's2', NEW: 'n' }, { ...plainSecrets, seal })).toEqual({ kind: 'written' });
+    expect(sealed.toSorted()).toEqual(['default/shop/NEW', 'default/shop/SECRET']);
+  });
+
+  test('is refused by a member that has no key for secrets', async () => {
+    expect(await imported(2, { SECRET: 's2' }, lockedSecrets)).toMatchObject({ kind: 'refused' });
+    expect(await kept()).toContain('SECRET=s (secret)');
   });
 
   test('is no write when it says what the cluster holds, secrets by their hash', async () => {

@@ -20,6 +20,7 @@ import { setting } from '../testing/operations.ts';
 import { CallFailed, Serving, TestClient } from '../testing/serving.ts';
 import { TwinMember } from '../testing/twin-member.ts';
 import type { MirrorWorker } from './mirror-worker.ts';
+import { plainSecrets } from '../secrets/secrets.ts';
 import { MemberReportSink } from './report-sink.ts';
 
 let member: TwinMember;
@@ -81,7 +82,7 @@ async function write(environment: string, value = 'x'): Promise<number> {
 /** Reports, as the worker would, that a mirror's target holds what is due. */
 async function deliver(environment: string, revision: number, kind: 'delivered' | 'failed' = 'delivered'): Promise<void> {
   const { due } = await import('./outbox-source.ts').then(({ MemberOutboxSource }) =>
-    new MemberOutboxSource(member).snapshot(1, environment),
+    new MemberOutboxSource(member, plainSecrets).snapshot(1, environment),
   );
   await new MemberReportSink(member).propose(1, [
     {

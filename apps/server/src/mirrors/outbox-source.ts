@@ -19,7 +19,9 @@ import type {
   PlainVariable,
 } from '@env-cli/outbox';
 
+import { Refused } from '../errors/refused.ts';
 import type { Member } from '../member/member.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 
 /** How long a read for the worker may wait for the cluster. Then the worker asks again, a little later. */
 const readTimeoutMs = 5_000;
@@ -29,9 +31,11 @@ type KeptDelivery = NonNullable<ReturnType<typeof readDelivery>>;
 /** The cluster's state as the outbox worker needs it: strong reads, which on the leader cost a shared round. */
 export class MemberOutboxSource implements OutboxSource {
   readonly #member: Member;
+  readonly #secrets: Secrets;
 
-  constructor(member: Member) {
+  constructor(member: Member, secrets: Secrets) {
     this.#member = member;
+    this.#secrets = secrets;
   }
 
   mirrors(): Promise<readonly MirrorInForce[]> {
@@ -55,7 +59,7 @@ export class MemberOutboxSource implements OutboxSource {
       const row = readMirrors(tables, null).find(({ id }) => id === mirror) ?? null;
       const due = readOutboxRow(tables, mirror, environment);
       const delivery = readDelivery(tables, mirror, environment);
-      const { revision, content } = contentOf(tables, row, environment);
+      const { revision, content } = contentOf(tables, row, environment, this.#secrets);
       return {
         revision,
         due: due === null ? null : { environment, ...due },
@@ -81,21 +85,29 @@ function contentOf(
   tables: ReadTables,
   mirror: MirrorRow | null,
   name: string,
+  secrets: Secrets,
 ): { readonly revision: Revision; readonly content: EnvironmentContent } {
   const revision = readProgress(tables).revision;
   const absent = { revision, content: { kind: 'absent' } } as const;
   if (mirror === null) return absent;
   const answer = getEnvironment(tables, { namespace: mirror.namespace, name, revision: null });
   if (answer.kind !== 'found' || !selects(mirror, name, answer.environment.labels())) return absent;
-  return { revision, content: presentOf(answer.environment) };
+  return { revision, content: presentOf(answer.environment, secrets) };
 }
 
-function presentOf(environment: EnvironmentReader): EnvironmentContent {
+function presentOf(environment: EnvironmentReader, secrets: Secrets): EnvironmentContent {
   const variables: PlainVariable[] = [];
   const cursor = environment.variables();
   while (cursor.next()) {
-    if (cursor.sealed) return { kind: 'failed', problem: 'a sealed value cannot be opened by this version', refusals: [] };
-    variables.push({ name: cursor.name, value: cursor.valueBytes, secret: cursor.secret });
+    const { name, secret } = cursor;
+    const place = { namespace: environment.namespace, environment: environment.name, variable: name };
+    // What this member cannot open yet it asks for again; what nobody can open is told where people look.
+    try {
+      variables.push({ name, value: secret ? secrets.open(place, cursor) : cursor.valueBytes, secret });
+    } catch (error) {
+      if (!(error instanceof Refused) || error.refusal.code !== 'secret-broken') throw error;
+      return { kind: 'failed', problem: `the secret ${name} cannot be opened: set it again`, refusals: [] };
+    }
   }
   return { kind: 'present', variables, modifyRevision: environment.modifyRevision };
 }

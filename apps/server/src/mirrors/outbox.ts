@@ -22,6 +22,7 @@ import type { Member } from '../member/member.ts';
 import type { Log } from '../observability/log.ts';
 import type { FigureSource } from '../observability/metrics.ts';
 import { framesOf } from '../rpc/faults.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import type { MirrorWorker } from './mirror-worker.ts';
 import { MemberImportSink } from './import-sink.ts';
 import { MemberOutboxSource } from './outbox-source.ts';
@@ -34,6 +35,7 @@ export interface OutboxOptions {
   readonly folderProblem: FolderProblem;
   /** Null: mirrors to cloud stores rest. */
   readonly aws: AwsSettings | null;
+  readonly secrets: Secrets;
 }
 
 /** How long deliveries that are under way may take to end when the member stops. */
@@ -51,7 +53,7 @@ export class MemberOutbox implements MirrorWorker, FigureSource {
 
   /** Begins to work whenever the member leads. `broken` is told of a fault after which the member must stop. */
   static async on(member: Member, options: OutboxOptions, log: Log, broken: (error: unknown) => void): Promise<MemberOutbox> {
-    const hashKey = await hashKeyOf(member);
+    const hashKey = await hashKeyOf(member, options.secrets);
     return new MemberOutbox(member, options, hashKey, log, broken);
   }
 
@@ -61,9 +63,9 @@ export class MemberOutbox implements MirrorWorker, FigureSource {
     const stampKey = createHmac('sha256', hashKey).update('stamps of mirrors').digest();
     this.#worker = new OutboxWorker({
       cluster: { clusterId: hexOf(member.identity.clusterId), epoch: member.identity.epoch },
-      source: new MemberOutboxSource(member),
+      source: new MemberOutboxSource(member, options.secrets),
       reports: new MemberReportSink(member),
-      imports: new MemberImportSink(member),
+      imports: new MemberImportSink(member, options.secrets),
       open: (definition, context) => openProvider(definition, context, options),
       hash: (bytes) => createHmac('sha256', stampKey).update(bytes).digest('hex'),
       host: processHost,
@@ -155,7 +157,7 @@ export class MemberOutbox implements MirrorWorker, FigureSource {
 }
 
 /** The cluster's key, as soon as this member has applied what founded the cluster. */
-async function hashKeyOf(member: Member): Promise<Uint8Array> {
+async function hashKeyOf(member: Member, secrets: Secrets): Promise<Uint8Array> {
   for (;;) {
     const applied = new Promise<void>((resolve) => {
       const stop = member.onApplied(() => {
@@ -164,8 +166,10 @@ async function hashKeyOf(member: Member): Promise<Uint8Array> {
       });
     });
     const deadline = performance.now() + figuresTimeoutMs;
-    const identity = await member.read({ freshness: { kind: 'any' }, appliedIndex: 0, deadline }, readClusterIdentity);
-    if (identity !== null) return identity.hashKey.slice();
+    const hashKey = await member.read({ freshness: { kind: 'any' }, appliedIndex: 0, deadline }, (tables) =>
+      readClusterIdentity(tables) === null ? null : secrets.hashKeyIn(tables).slice(),
+    );
+    if (hashKey !== null) return hashKey;
     await applied;
   }
 }

@@ -90,6 +90,16 @@ export const metricCatalogue: Readonly<Record<string, MetricEntry>> = {
   integrity_scrubbed_rows: gauge('Rows that the last scrub read.'),
   integrity_scrub_seconds: gauge('How long the last scrub took.'),
 
+  backup_streams: gauge('Backups that this member makes or sends to clients at this moment.'),
+  backup_streams_total: counter('Backups for clients that ended, by outcome.', { outcome: '`sent`, `failed`' }),
+  backup_scheduled_total: counter('Scheduled backups that this member took or failed to take while it led.', {
+    outcome: '`taken`, `failed`',
+  }),
+  backup_last_timestamp_seconds: gauge(
+    'When this member took its last scheduled backup, in seconds since 1970; 0 when it has taken none since it started.',
+  ),
+  backup_last_bytes: gauge('The size of the last scheduled backup that this member took.'),
+
   event_loop_delay_seconds: gauge(
     'How late the event loop of a thread ran what was due, since the figures were last asked for.',
     {

@@ -47,7 +47,7 @@ export function oneOf<const Word extends string>(...words: readonly Word[]): Opt
 /** A folder or file of this machine. */
 export const path: OptionKind<string> = kind('a path', z.string().min(1).max(4_096), (value) => JSON.stringify(value));
 
-/** A folder of this machine, or the empty text for none. */
+/** A file or folder of this machine, or the empty text for none. */
 export const optionalPath: OptionKind<string> = kind('a path, or nothing', z.string().max(4_096), (value) =>
   JSON.stringify(value),
 );

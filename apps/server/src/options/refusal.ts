@@ -13,6 +13,10 @@ export const exitCodes = {
     code: 4,
     text: 'The data directory was refused, by this member or by others: not writable, in use, of another cluster or member, wiped, incomplete, an older copy, or damaged.',
   },
+  keys: {
+    code: 5,
+    text: 'The master key or a certificate cannot be used: missing, open to others, or not the one of this cluster.',
+  },
 } as const;
 
 export type ExitReason = keyof typeof exitCodes;

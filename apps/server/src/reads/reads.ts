@@ -5,6 +5,7 @@ import { type Member, MemberUnavailable, type ReadNeed } from '../member/member.
 import type { CallContext } from '../rpc/call-context.ts';
 import type { ForwardedCall, LeaderCalls } from '../rpc/leader-calls.ts';
 import type { Encoded } from '../rpc/service-definition.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import { type DefaultConsistency, demandOf, type ReadDemand } from './demand.ts';
 import { issuerOf, Snapshot } from './snapshot.ts';
 
@@ -23,8 +24,10 @@ export class Reads {
   readonly #member: Member;
   readonly #leader: LeaderCalls;
   readonly #defaultLevel: DefaultConsistency;
+  readonly #secrets: Secrets;
 
-  constructor(member: Member, leader: LeaderCalls, defaultLevel: DefaultConsistency) {
+  constructor(member: Member, leader: LeaderCalls, defaultLevel: DefaultConsistency, secrets: Secrets) {
+    this.#secrets = secrets;
     this.#member = member;
     this.#leader = leader;
     this.#defaultLevel = defaultLevel;
@@ -61,7 +64,7 @@ export class Reads {
     const now = performance.now();
     const deadline = this.#leader.addressFor(context) === null ? context.deadline : now + (context.deadline - now) * localShare;
     const need: ReadNeed = { freshness: demand.freshness, appliedIndex: demand.appliedIndex, deadline };
-    return this.#member.read(need, (tables) => work(new Snapshot(this.#member, tables)));
+    return this.#member.read(need, (tables) => work(new Snapshot(this.#member, tables, this.#secrets)));
   }
 
   /** The error that the client is told. */

@@ -2,6 +2,7 @@ import { type Progress, readProgress, type ReadTables } from '@env-cli/keyspace'
 
 import type { Header } from '../answers/header.ts';
 import type { Member } from '../member/member.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import type { TokenIssuer } from '../tokens/opaque.ts';
 import { readTokenOf } from '../tokens/read-token.ts';
 
@@ -9,11 +10,14 @@ import { readTokenOf } from '../tokens/read-token.ts';
 export class Snapshot {
   readonly tables: ReadTables;
   readonly progress: Progress;
+  /** The way to the texts of secrets in it. */
+  readonly secrets: Secrets;
   readonly #member: Member;
   #header: Header | undefined;
 
-  constructor(member: Member, tables: ReadTables) {
+  constructor(member: Member, tables: ReadTables, secrets: Secrets) {
     this.#member = member;
+    this.secrets = secrets;
     this.tables = tables;
     this.progress = readProgress(tables);
   }

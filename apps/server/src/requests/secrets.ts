@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { keyedHashBytes } from '@env-cli/environments';
+import type { VariableType } from '@env-cli/keyspace';
 
 /**
  * The keyed hash of a text: equal for equal texts in one cluster, and useless to whoever lacks the key. What `keyedHash` of
@@ -9,17 +10,26 @@ export function keyedHash(key: Uint8Array, text: Uint8Array): Uint8Array {
   return createHmac('sha256', key).update(text).digest().subarray(0, keyedHashBytes);
 }
 
-/** What is there before a write, as far as marks of secrets go. */
-export interface SecretMarks {
-  /** Whether a variable is a secret; false also when there is none of that name. */
-  isSecret(environment: string, variable: string): boolean;
+/** What must be known of a variable before it is set: apply sees no text of a secret any more. */
+export interface VariableMark {
+  readonly secret: boolean;
+  readonly type: VariableType | null;
 }
+
+/** What is there before a write, as far as secrets go. */
+export interface SecretMarks {
+  /** The mark of a variable; that of a plain one without a type when there is none of that name. */
+  of(environment: string, variable: string): VariableMark;
+}
+
+/** The mark of a variable that is not there. */
+export const unmarked: VariableMark = { secret: false, type: null };
 
 /** Marks of secrets as the operations of a write leave them, one after the other. */
 export class MarksInWrite implements SecretMarks {
   readonly #before: SecretMarks;
   readonly #isOne: boolean;
-  #marks: Map<string, Map<string, boolean>> | null = null;
+  #marks: Map<string, Map<string, VariableMark>> | null = null;
   /** Environments of which nothing is left from before. */
   #emptied: Set<string> | null = null;
   /** Environments that went back to what the marks from before say nothing of. */
@@ -31,10 +41,10 @@ export class MarksInWrite implements SecretMarks {
     this.#isOne = operations === 1;
   }
 
-  isSecret(environment: string, variable: string): boolean {
+  of(environment: string, variable: string): VariableMark {
     return (
       this.#marks?.get(environment)?.get(variable) ??
-      (this.#emptied?.has(environment) !== true && this.#before.isSecret(environment, variable))
+      (this.#emptied?.has(environment) === true ? unmarked : this.#before.of(environment, variable))
     );
   }
 
@@ -43,11 +53,11 @@ export class MarksInWrite implements SecretMarks {
     return this.#restored?.has(environment) === true && this.#marks?.get(environment)?.get(variable) === undefined;
   }
 
-  mark(environment: string, variable: string, secret: boolean): void {
+  mark(environment: string, variable: string, mark: VariableMark): void {
     if (this.#isOne) return;
     this.#marks ??= new Map();
-    const marks = this.#marks.get(environment) ?? new Map<string, boolean>();
-    this.#marks.set(environment, marks.set(variable, secret));
+    const marks = this.#marks.get(environment) ?? new Map<string, VariableMark>();
+    this.#marks.set(environment, marks.set(variable, mark));
   }
 
   /** The environment was deleted. */

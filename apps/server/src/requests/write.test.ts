@@ -4,13 +4,16 @@ import { encodeCommand, keyedHash as pureKeyedHash, type VariableInput } from '@
 import { WriteRequestSchema } from '@env-cli/wire';
 
 import { Refused } from '../errors/refused.ts';
-import { keyedHash } from './secrets.ts';
+import { keyedHash, unmarked } from './secrets.ts';
 import { needsMarks, writeBodyOf } from './write.ts';
 
 const hashKey = new Uint8Array(32).fill(1);
 const surroundings = {
   hashKey,
-  marks: { isSecret: (environment: string, variable: string) => `${environment} ${variable}` === 'a KEY' },
+  marks: {
+    of: (environment: string, variable: string) =>
+      environment === 'none' ? unmarked : { secret: `${environment} ${variable}` === 'a KEY', type: 'number' as const },
+  },
 };
 
 function bodyOf(init: MessageInitShape<typeof WriteRequestSchema>) {
@@ -22,6 +25,9 @@ const set = (environment: string, name: string, secret?: boolean) =>
     environment,
     action: { case: 'set', value: { variables: [{ name, value: 'v', ...(secret === undefined ? {} : { secret }) }] } },
   }) as const;
+
+const setTyped = (environment: string, name: string) =>
+  ({ environment, action: { case: 'set', value: { variables: [{ name, value: 'v', secret: true, type: 1 }] } } }) as const;
 
 function hashesOf(init: MessageInitShape<typeof WriteRequestSchema>): (boolean | string)[] {
   return bodyOf(init).operations.flatMap((operation) => {
@@ -55,7 +61,7 @@ describe('a value is hashed exactly when its variable is a secret as the operati
     ],
     [
       'given after a restore',
-      [{ environment: 'a', action: { case: 'restore', value: { revision: 1n } } }, set('a', 'KEY', true), set('a', 'KEY')],
+      [{ environment: 'a', action: { case: 'restore', value: { revision: 1n } } }, setTyped('a', 'KEY'), set('a', 'KEY')],
       [true, true],
     ],
   ] as const;
@@ -72,6 +78,19 @@ test('the mark of a variable of a restored environment must be said', () => {
 test('a hash is the first half of HMAC-SHA256 of the text (RFC 4231, case 1)', () => {
   const hash = keyedHash(new Uint8Array(20).fill(0x0b), new TextEncoder().encode('Hi There'));
   expect(Buffer.from(hash).toString('hex')).toBe('b0344c61d8db38535ca8afceaf0bf12b');
+});
+
+const equals = (environment: string, name: string) =>
+  ({ environment, demand: { case: 'variable', value: { name, demand: { case: 'value', value: 'v' } } } }) as const;
+
+test('a text that is compared stands in the log only where the variable is there and no secret', () => {
+  const { conditions } = bodyOf({ conditions: [equals('a', 'KEY'), equals('a', 'PLAIN'), equals('none', 'X')] });
+  const value = new TextEncoder().encode('v');
+  expect(conditions).toMatchObject([
+    { value: null, hash: keyedHash(hashKey, value) },
+    { value, hash: null },
+    { value: null, hash: null },
+  ]);
 });
 
 test('revision 0 in a condition says that nothing is there', () => {

@@ -10,8 +10,9 @@ import type {
 } from '@env-cli/wire';
 
 import { invalid } from '../errors/refused.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import { natural } from './integers.ts';
-import { keyedHash, MarksInWrite, type SecretMarks } from './secrets.ts';
+import { keyedHash, MarksInWrite, type SecretMarks, unmarked } from './secrets.ts';
 
 /** What a write is made with besides the request itself. */
 export interface WriteSurroundings {
@@ -20,13 +21,55 @@ export interface WriteSurroundings {
   readonly hashKey: Uint8Array;
 }
 
-/** Whether what is there must be looked at to prepare a write: whether a variable is a secret is left to how it was. */
+/**
+ * Whether what is there must be looked at to prepare a write: whether a variable is a secret, or the type of one, is left to how it
+ * was, or a text is compared with what may be a secret.
+ */
 export function needsMarks(request: WriteRequest): boolean {
-  return request.operations.some(({ action }) =>
-    action.case === 'set' || action.case === 'replace' || action.case === 'create'
-      ? action.value.variables.some(({ secret }) => secret === undefined)
-      : false,
-  );
+  for (const { action } of request.operations) {
+    if (action.case !== 'set' && action.case !== 'replace' && action.case !== 'create') continue;
+    for (const { secret, type } of action.value.variables) {
+      if (secret === undefined || (secret && type === undefined)) return true;
+    }
+  }
+  return comparesText(request);
+}
+
+/** Whether a condition compares a text: the newest state tells with what, or a condition that holds would be taken for one that does not. */
+export function comparesText({ conditions }: WriteRequest): boolean {
+  return conditions.some(({ demand }) => demand.case === 'variable' && demand.value.demand.case === 'value');
+}
+
+/** How many secrets writes may hold at most, as far as the requests alone tell. */
+export function secretsAtMost(requests: readonly WriteRequest[]): number {
+  let count = 0;
+  for (const { operations } of requests) {
+    for (const { action } of operations) {
+      if (action.case !== 'set' && action.case !== 'replace' && action.case !== 'create') continue;
+      for (const { secret } of action.value.variables) if (secret !== false) count++;
+    }
+  }
+  return count;
+}
+
+/** The body with its secrets sealed. What is wrong with their texts was looked at before: nobody sees it any more. */
+export function sealedBody(body: WriteBody, namespace: string, secrets: Secrets): WriteBody {
+  if (!body.operations.some(holdsSecrets)) return body;
+  return { ...body, operations: body.operations.map((operation) => sealedOperation(operation, namespace, secrets)) };
+}
+
+function holdsSecrets(operation: Operation): boolean {
+  return 'variables' in operation && operation.kind !== 'unset' && operation.variables.some(({ hash }) => hash !== null);
+}
+
+function sealedOperation(operation: Operation, namespace: string, secrets: Secrets): Operation {
+  if (!('variables' in operation) || operation.kind === 'unset') return operation;
+  const { environment } = operation;
+  const variables = operation.variables.map((input) => {
+    if (input.hash === null || input.value?.kind !== 'plain') return input;
+    return { ...input, value: secrets.seal({ namespace, environment, variable: input.name }, input.value.bytes) };
+  });
+  return { ...operation, variables };
 }
 
 /** A request as the body of a command. Rules on names, values and sizes are looked at afterwards, by the library that knows them. */
@@ -34,7 +77,7 @@ export function writeBodyOf(request: WriteRequest, { marks, hashKey }: WriteSurr
   const inWrite = new MarksInWrite(marks, request.operations.length);
   return {
     kind: 'write',
-    conditions: request.conditions.map((condition, at) => conditionOf(condition, `conditions[${at}]`, hashKey)),
+    conditions: request.conditions.map((condition, at) => conditionOf(condition, `conditions[${at}]`, marks, hashKey)),
     operations: request.operations.map((operation, at) => operationOf(operation, `operations[${at}]`, inWrite, hashKey)),
   };
 }
@@ -73,13 +116,14 @@ function operationOf({ environment, action }: WireOperation, field: string, mark
       };
     case 'replace': {
       const inputs = variables(action.value.variables);
-      const secrets = inputs.filter(({ hash }) => hash !== null);
+      // The named ones are kept as they stand now, everything else is gone.
+      const named = inputs.map(({ name }) => ({ name, mark: marks.of(environment, name) }));
       marks.empty(environment);
-      for (const { name } of secrets) marks.mark(environment, name, true);
+      for (const { name, mark } of named) marks.mark(environment, name, mark);
       return { kind: 'replace', environment, createIfAbsent: action.value.createIfAbsent, variables: inputs };
     }
     case 'unset':
-      for (const name of action.value.names) marks.mark(environment, name, false);
+      for (const name of action.value.names) marks.mark(environment, name, unmarked);
       return { kind: 'unset', environment, variables: action.value.names };
     case 'label':
       return { kind: 'label', environment, set: labelsOf(action.value.set), remove: action.value.remove };
@@ -106,17 +150,25 @@ function variableInputOf(
   hashKey: Uint8Array,
 ): VariableInput {
   const value = pooledUtf8(update.value);
-  if (update.secret === undefined && marks.isUnknown(environment, update.name)) {
+  const isUnknown = marks.isUnknown(environment, update.name);
+  if (update.secret === undefined && isUnknown) {
     throw invalid(`${field}.secret`, 'must be given for a variable of an environment that an operation before restores');
   }
-  const secret = update.secret ?? marks.isSecret(environment, update.name);
-  marks.mark(environment, update.name, secret);
+  const before = isUnknown ? unmarked : marks.of(environment, update.name);
+  const secret = update.secret ?? before.secret;
+  // A secret is held against its type here, where its text is: so the type that it is held against goes with it.
+  if (secret && update.type === undefined && isUnknown) {
+    throw invalid(`${field}.type`, 'must be given for a secret of an environment that an operation before restores');
+  }
+  const given = variableTypeOf(update.type, `${field}.type`);
+  const type = secret ? (given ?? before.type ?? 'none') : given;
+  marks.mark(environment, update.name, { secret, type: type === null ? before.type : type === 'none' ? null : type });
   return {
     name: update.name,
     value: { kind: 'plain', bytes: value },
     secret: update.secret ?? null,
     hash: secret ? keyedHash(hashKey, value) : null,
-    type: variableTypeOf(update.type, `${field}.type`),
+    type,
     comment: update.comment === undefined ? null : encodeUtf8(update.comment),
   };
 }
@@ -135,7 +187,7 @@ function variableTypeOf(type: number | undefined, field: string): VariableInput[
   return known;
 }
 
-function conditionOf({ environment, demand }: WireCondition, field: string, hashKey: Uint8Array): Condition {
+function conditionOf({ environment, demand }: WireCondition, field: string, marks: SecretMarks, hashKey: Uint8Array): Condition {
   switch (demand.case) {
     case 'exists':
       return { kind: demand.value ? 'environment-exists' : 'environment-absent', environment };
@@ -150,9 +202,17 @@ function conditionOf({ environment, demand }: WireCondition, field: string, hash
     case 'variable': {
       const { name: variable, demand: asked } = demand.value;
       if (asked.case === 'value') {
-        // Never its text: whether it is a secret is known when the condition is looked at, and by then it stands in the log.
-        const hash = keyedHash(hashKey, encodeUtf8(asked.value));
-        return { kind: 'variable-equals', environment, variable, value: null, hash };
+        const value = encodeUtf8(asked.value);
+        const mark = marks.of(environment, variable);
+        // What stands in the log: of a secret its hash alone, of what is not there nothing. If the mark changes before the condition is looked
+        // at, it does not hold, and the writer looks again.
+        return {
+          kind: 'variable-equals',
+          environment,
+          variable,
+          value: mark === unmarked || mark.secret ? null : value,
+          hash: mark.secret ? keyedHash(hashKey, value) : null,
+        };
       }
       if (asked.case === undefined) throw invalid(`${field}.variable`, 'must hold a demand: modify_revision or value');
       return asked.value === 0n

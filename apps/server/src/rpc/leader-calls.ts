@@ -43,6 +43,25 @@ export class LeaderCalls {
 
   /** What the leader answers, still encoded. Rejects with the leader's own status. */
   forward(address: string, call: ForwardedCall, context: CallContext): Promise<Encoded> {
+    return this.#call(this.#clientOf(address), address, call, context);
+  }
+
+  /** What some member answers, asked once on a connection of its own. Rejects with its status. */
+  async ask(address: string, call: ForwardedCall, context: CallContext): Promise<Encoded> {
+    const client = clientTo(address);
+    try {
+      return await this.#call(client, address, call, context);
+    } finally {
+      client.close();
+    }
+  }
+
+  close(): void {
+    this.#client?.client.close();
+    this.#client = null;
+  }
+
+  #call(client: Client, address: string, call: ForwardedCall, context: CallContext): Promise<Encoded> {
     const { memberId } = this.#member.identity;
     const { principal } = context;
     const proof = this.#proofs.prove({ memberId, principal, path: call.path });
@@ -54,7 +73,7 @@ export class LeaderCalls {
     metadata.set(forwardProofKey, Buffer.from(proof));
     const deadline = Date.now() + Math.max(0, context.deadline - performance.now());
     return new Promise((resolve, reject) => {
-      const started = this.#clientOf(address).makeUnaryRequest<Uint8Array, Encoded>(
+      const started = client.makeUnaryRequest<Uint8Array, Encoded>(
         call.path,
         (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
         (bytes) => bytes,
@@ -71,18 +90,17 @@ export class LeaderCalls {
     });
   }
 
-  close(): void {
-    this.#client?.client.close();
-    this.#client = null;
-  }
-
   #clientOf(address: string): Client {
     if (this.#client?.address === address) return this.#client.client;
     this.close();
-    const client = new Client(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
+    const client = clientTo(address);
     this.#client = { address, client };
     return client;
   }
+}
+
+function clientTo(address: string): Client {
+  return new Client(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
 }
 
 function asRejection(error: ServiceError, address: string): Error {

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import {
   create,
   type DescMessage,
@@ -17,6 +18,7 @@ import type { Member } from '../member/member.ts';
 import type { MirrorWorker } from '../mirrors/mirror-worker.ts';
 import { type ListeningApi, listen } from '../nest-app.ts';
 import type { FaultSink } from '../rpc/faults.ts';
+import { plainSecrets } from '../secrets/secrets.ts';
 import { testAwsDefaults } from './aws-defaults.ts';
 
 /** A fault of ours, as a test sees it. */
@@ -62,7 +64,9 @@ export class Serving {
       awsDefaults: testAwsDefaults,
       storageBytes: () => 1_000,
       folderProblem: () => null,
+      dataDir: tmpdir(),
       faults: sink,
+      secrets: plainSecrets,
       ...options,
     });
     const health = new HealthService();

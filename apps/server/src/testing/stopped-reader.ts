@@ -1,9 +1,11 @@
+import { tmpdir } from 'node:os';
 import { Environments } from '@env-cli/wire';
 import { Server, ServerCredentials, type ServerDuplexStream, type UntypedHandleCall } from '@grpc/grpc-js';
 
 import { Api } from '../api.ts';
 import { Inbox, pull } from '../rpc/pull.ts';
 import { serviceDefinition } from '../rpc/service-definition.ts';
+import { plainSecrets } from '../secrets/secrets.ts';
 import { WatchStream } from '../watch/watch-stream.ts';
 import { TwinMember } from './twin-member.ts';
 import { testAwsDefaults } from './aws-defaults.ts';
@@ -37,6 +39,8 @@ const api = new Api(member, idle, {
   awsDefaults: testAwsDefaults,
   storageBytes: () => 0,
   folderProblem: () => null,
+  dataDir: tmpdir(),
+  secrets: plainSecrets,
   faults,
 });
 

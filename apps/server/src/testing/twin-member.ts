@@ -9,8 +9,11 @@ import {
   StateMachine,
 } from '@env-cli/environments';
 import { MemoryTables, readProgress, type ReadTables } from '@env-cli/keyspace';
+import { spool } from '@env-cli/store-lmdb';
 
+import type { BackupCopied } from '../member/backup-copy.ts';
 import { type Applied, type Member, MemberUnavailable, type MemberView, type Proposal, type ReadNeed } from '../member/member.ts';
+import { positionOfTables } from '../member/position-of-tables.ts';
 
 /** The log of a cluster without a network: what is in it is committed. */
 class TwinLog {
@@ -39,6 +42,8 @@ export class TwinMember implements Member {
   leaderless = false;
   /** What a proposal meets, while it is set. */
   proposalsFailWith: MemberUnavailable['code'] | null = null;
+  /** What becomes of a proposal on its way into the log, while it is set. */
+  tamper: ((proposal: Proposal) => Proposal) | null = null;
   /** Reads that were answered. */
   readCount = 0;
   /** Where clients find the leader. */
@@ -153,7 +158,7 @@ export class TwinMember implements Member {
     }
     if (this.leaderless) return Promise.reject(new MemberUnavailable('no-leader', 'nobody leads. Try again.'));
     return new Promise((resolve) => {
-      this.#pending.push({ proposal, resolve });
+      this.#pending.push({ proposal: this.tamper?.(proposal) ?? proposal, resolve });
       if (this.#isBusy) return;
       this.#isBusy = true;
       setImmediate(() => this.#commit());
@@ -208,12 +213,24 @@ export class TwinMember implements Member {
     return () => undefined;
   }
 
+  async backUp(path: string): Promise<BackupCopied> {
+    const position = positionOfTables(this.tables);
+    const backup = { takenAtMs: this.#nowMs, memberId: this.identity.memberId, version: '0' };
+    const { bytes } = await spool(path, this.tables.clone(), { clusterId, position, backup });
+    return { epoch: this.identity.epoch, revision: position.revision, appliedIndex: position.appliedIndex, bytes };
+  }
+
   metrics(): Promise<Record<string, number>> {
     return Promise.resolve({ event_loop_delay_p99_seconds_apply: 0.001, twin_applied_total: this.#appliedIndex });
   }
 
   stop(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** The data of every entry of the log. */
+  get logEntries(): readonly Uint8Array[] {
+    return this.#log.entries;
   }
 
   /** The newest revision of this member's state. */

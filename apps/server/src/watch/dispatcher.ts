@@ -3,6 +3,7 @@ import { toRevision } from '@env-cli/keyspace';
 
 import { Refused } from '../errors/refused.ts';
 import { type Member, MemberUnavailable } from '../member/member.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import { ScopeIndex } from './scope-index.ts';
 import { SharedChange } from './shared-change.ts';
 import type { Feed, Watch } from './watch.ts';
@@ -25,6 +26,7 @@ export type WatchEnd = (watch: Watch, why: unknown) => void;
  */
 export class Dispatcher implements Feed {
   readonly #member: Member;
+  readonly #secrets: Secrets;
   readonly #index = new ScopeIndex();
   /** Every watch, live or late, with who hears of its end. */
   readonly #watches = new Map<Watch, WatchEnd>();
@@ -35,8 +37,9 @@ export class Dispatcher implements Feed {
   readonly #onFault: (error: unknown) => void;
   readonly #endListening: readonly (() => void)[];
 
-  constructor(member: Member, onFault: (error: unknown) => void) {
+  constructor(member: Member, secrets: Secrets, onFault: (error: unknown) => void) {
     this.#member = member;
+    this.#secrets = secrets;
     this.#onFault = onFault;
     this.#endListening = [
       member.onApplied((revision) => {
@@ -94,7 +97,7 @@ export class Dispatcher implements Feed {
             : refusal,
         );
       }
-      for (const change of answer.changes) watch.offer(new SharedChange(change));
+      for (const change of answer.changes) watch.offer(new SharedChange(change, this.#secrets));
       watch.read(answer.upTo);
       if (!answer.more && (this.#live.size === 0 || answer.upTo >= this.#position)) this.#join(watch, answer.upTo);
     });
@@ -146,7 +149,7 @@ export class Dispatcher implements Feed {
           throw new Refused(answer.refusal);
         }
         this.#offer(
-          answer.changes.map((change) => new SharedChange(change)),
+          answer.changes.map((change) => new SharedChange(change, this.#secrets)),
           answer.upTo,
         );
         return answer.more;
@@ -160,8 +163,15 @@ export class Dispatcher implements Feed {
       for (const watch of this.#index.candidates(change)) {
         // One that joined from further on has seen it.
         if (change.change.revision <= watch.seen) continue;
-        watch.offer(change);
-        concerned.add(watch);
+        try {
+          watch.offer(change);
+          concerned.add(watch);
+        } catch (error) {
+          if (!(error instanceof Refused)) throw error;
+          // A secret that this member cannot open ends the one watch that is to show it.
+          concerned.delete(watch);
+          this.#endOne(watch, error);
+        }
       }
     }
     this.#position = upTo;
@@ -173,6 +183,11 @@ export class Dispatcher implements Feed {
 
   #read<T>(work: (tables: Parameters<Parameters<Member['read']>[1]>[0]) => T): Promise<T> {
     return this.#member.read({ freshness: { kind: 'any' }, appliedIndex: 0, deadline: performance.now() + readTimeoutMs }, work);
+  }
+
+  #endOne(watch: Watch, why: unknown): void {
+    // Who hears of it lets it go, and first asks how far its reader has come.
+    this.#watches.get(watch)?.(watch, why);
   }
 
   /** The state was replaced: what lies between the old one and the new one cannot be told. */

@@ -1,14 +1,14 @@
 import { type CommandBody, commandLevel, getEnvironment, type Limits, limitsOf, type SessionUse } from '@env-cli/environments';
-import { type EnvironmentReader, readClusterIdentity, type ReadTables } from '@env-cli/keyspace';
+import { type EnvironmentReader, type ReadTables } from '@env-cli/keyspace';
 import { encodeUtf8 } from '@env-cli/support';
 import type { WriteRequest } from '@env-cli/wire';
 
-import { Refused } from '../errors/refused.ts';
-import type { Applied, Member, Proposal } from '../member/member.ts';
+import type { Applied, Member, Proposal, ReadNeed } from '../member/member.ts';
 import { isEnvironmentName, namespaceOf } from '../requests/names.ts';
-import type { SecretMarks } from '../requests/secrets.ts';
-import { needsMarks, sessionUseOf, writeBodyOf } from '../requests/write.ts';
+import { type SecretMarks, unmarked, type VariableMark } from '../requests/secrets.ts';
+import { comparesText, needsMarks, sealedBody, secretsAtMost, sessionUseOf, writeBodyOf } from '../requests/write.ts';
 import type { CallContext } from '../rpc/call-context.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import { onlyGroup } from '../tokens/read-token.ts';
 import { type Done, doneOf } from './outcome.ts';
 import { checkProposal } from './rules.ts';
@@ -32,10 +32,12 @@ const attemptsMax = 8;
 /** Proposes commands, and tells what came of them. */
 export class Writes {
   readonly #member: Member;
+  readonly #secrets: Secrets;
   #rules: ClusterRules | undefined;
 
-  constructor(member: Member) {
+  constructor(member: Member, secrets: Secrets) {
     this.#member = member;
+    this.#secrets = secrets;
   }
 
   /** Does one write. */
@@ -50,6 +52,20 @@ export class Writes {
    * holds up no other. Told and not promised: a promise for each would be a good part of what a write costs this thread.
    */
   writeAll(context: CallContext, requests: readonly WriteRequest[], told: WritesTold): void {
+    const room = this.#secrets.seals ? this.#secrets.ready(secretsAtMost(requests)) : null;
+    if (room === null) {
+      this.#beginAll(context, requests, told);
+      return;
+    }
+    room.then(
+      () => this.#beginAll(context, requests, told),
+      (error: unknown) => {
+        for (let at = 0; at < requests.length; at++) told.failed(at, error);
+      },
+    );
+  }
+
+  #beginAll(context: CallContext, requests: readonly WriteRequest[], told: WritesTold): void {
     const rules = this.#rules;
     if (rules !== undefined && !requests.some(needsMarks)) {
       for (let at = 0; at < requests.length; at++) this.#begin(context, requests[at]!, nothingMarked, rules, told, at);
@@ -57,7 +73,8 @@ export class Writes {
     }
     // Looked at here, where the state may be a little behind: a mark that changed since is noticed when the write is applied.
     let begun = 0;
-    this.#read(context, (tables) => {
+    const freshness = { kind: requests.some(comparesText) ? 'strong' : 'any' } as const;
+    this.#read(context, freshness, (tables) => {
       const now = this.#rulesOf(tables);
       for (; begun < requests.length; begun++) {
         const request = requests[begun]!;
@@ -70,7 +87,7 @@ export class Writes {
 
   /** Does any other command. */
   async propose(context: CallContext, body: CommandBody, frame: CommandFrame): Promise<Done> {
-    const rules = this.#rules ?? (await this.#read(context, (tables) => this.#rulesOf(tables)));
+    const rules = this.#rules ?? (await this.#read(context, { kind: 'any' }, (tables) => this.#rulesOf(tables)));
     return this.#propose(context, proposalOf(context, body, frame), rules);
   }
 
@@ -85,8 +102,12 @@ export class Writes {
   ): void {
     try {
       const body = writeBodyOf(request, { marks, hashKey: rules.hashKey });
-      const frame = { namespace: namespaceOf(request), session: sessionUseOf(request.session), reason: request.reason };
-      this.#propose(context, proposalOf(context, body, frame), rules).then(
+      const namespace = namespaceOf(request);
+      const proposal = proposalOf(context, body, { namespace, session: sessionUseOf(request.session), reason: request.reason });
+      // What is wrong with a text can be seen as long as it is one.
+      checkProposal(proposal, rules.limits);
+      const sealed = sealedBody(body, namespace, this.#secrets);
+      this.#attempt(context, sealed === body ? proposal : { ...proposal, body: sealed }, 1).then(
         (done) => told.done(at, done),
         (error: unknown) => told.failed(at, error),
       );
@@ -108,14 +129,12 @@ export class Writes {
     });
   }
 
-  #read<T>(context: CallContext, work: (tables: ReadTables) => T): Promise<T> {
-    return this.#member.read({ freshness: { kind: 'any' }, appliedIndex: 0, deadline: context.deadline }, work);
+  #read<T>(context: CallContext, freshness: ReadNeed['freshness'], work: (tables: ReadTables) => T): Promise<T> {
+    return this.#member.read({ freshness, appliedIndex: 0, deadline: context.deadline }, work);
   }
 
   #rulesOf(tables: ReadTables): ClusterRules {
-    const identity = readClusterIdentity(tables);
-    if (identity === null) throw new Refused({ code: 'not-bootstrapped' });
-    return (this.#rules = { hashKey: identity.hashKey.slice(), limits: limitsOf(tables) });
+    return (this.#rules = { hashKey: this.#secrets.hashKeyIn(tables).slice(), limits: limitsOf(tables) });
   }
 }
 
@@ -145,7 +164,7 @@ function foundNoRoom({ result }: Applied): boolean {
   return result.kind === 'refused' && result.refusal.code === 'entry-full';
 }
 
-const nothingMarked: SecretMarks = { isSecret: () => false };
+const nothingMarked: SecretMarks = { of: () => unmarked };
 
 /** Marks of secrets as a state has them. Each environment is read once. */
 class MarksNow implements SecretMarks {
@@ -158,11 +177,11 @@ class MarksNow implements SecretMarks {
     this.#namespace = namespaceOf(request);
   }
 
-  isSecret(environment: string, variable: string): boolean {
-    return this.#of(environment)?.cursorAt(variable)?.secret ?? false;
+  of(environment: string, variable: string): VariableMark {
+    return this.#environment(environment)?.cursorAt(variable) ?? unmarked;
   }
 
-  #of(environment: string): EnvironmentReader | null {
+  #environment(environment: string): EnvironmentReader | null {
     // What is no name is refused later, with its place in the request.
     if (!isEnvironmentName(environment)) return null;
     const known = this.#read.get(environment);

@@ -1,8 +1,8 @@
 import type { ReadTables, Tables } from '@env-cli/keyspace';
+import type { StorePosition } from '@env-cli/snapshot-file';
 import { ByteReader, ByteWriter } from '@env-cli/support';
 
 import type { FoundedIdentity } from '../identity.ts';
-import type { StorePosition } from '../position.ts';
 import { openState } from '../state-directory.ts';
 import type { Store, StoreOptions } from '../store.ts';
 

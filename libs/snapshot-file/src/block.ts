@@ -1,13 +1,13 @@
 import { crc32 } from 'node:zlib';
-import { type TableName, tableNames } from '@env-cli/keyspace';
+import { idBytes, type TableName, tableNames } from '@env-cli/keyspace';
 import { ByteReader, ByteWriter, MalformedBytes } from '@env-cli/support';
 
-import { keyBytesMax, valueBytesMax } from './environment.ts';
-import { idBytes } from './identity.ts';
 import { readPositionBytes, type StorePosition, writePosition } from './position.ts';
+import { keyBytesMax, valueBytesMax } from './row-limits.ts';
 
 /**
- * A snapshot is a file of blocks: a header, rows in the order of the tables and their keys, a trailer.
+ * A snapshot is a file of blocks: a header, rows in the order of the tables and their keys, a trailer. A backup is a snapshot whose header
+ * says so, and how it was taken: neither is taken for the other.
  *
  * Each block is {length of the payload u32, CRC-32 of the payload u32, payload}; the payload's first byte is its kind.
  */
@@ -23,6 +23,18 @@ export const blockBytesMax = keyBytesMax + valueBytesMax + 64;
 export interface SnapshotHeader {
   readonly clusterId: Uint8Array;
   readonly position: StorePosition;
+  /** Null in a snapshot that one member sends to another. */
+  readonly backup: BackupMark | null;
+}
+
+/** How a backup was taken. */
+export interface BackupMark {
+  /** Milliseconds since 1970, by the clock of the member that took it. */
+  readonly takenAtMs: number;
+  /** The member that took it. */
+  readonly memberId: number;
+  /** Its software version. */
+  readonly version: string;
 }
 
 export interface SnapshotTrailer {
@@ -39,17 +51,20 @@ export interface SnapshotRow {
 }
 
 export type SnapshotBlock =
-  | { readonly kind: 'header'; readonly header: SnapshotHeader }
+  | { readonly kind: 'header'; readonly header: SnapshotHeader; readonly tables: readonly TableName[] }
   | { readonly kind: 'rows'; readonly rows: readonly SnapshotRow[] }
   | { readonly kind: 'trailer'; readonly trailer: SnapshotTrailer };
 
-const magic = 'envcliSN';
+const magics = { snapshot: 'envcliSN', backup: 'envcliBK' } as const;
 const format = 1;
 const kinds = { header: 1, rows: 2, trailer: 3 } as const;
 
-export function headerPayload({ clusterId, position }: SnapshotHeader): Uint8Array<ArrayBuffer> {
+export function headerPayload({ clusterId, position, backup }: SnapshotHeader): Uint8Array<ArrayBuffer> {
+  const magic = backup === null ? magics.snapshot : magics.backup;
   const writer = new ByteWriter().u8(kinds.header).text(magic).u16(format).raw(clusterId);
-  writePosition(writer, position).varint(tableNames.length);
+  writePosition(writer, position);
+  if (backup !== null) writer.u64(backup.takenAtMs).u32(backup.memberId).text(backup.version);
+  writer.varint(tableNames.length);
   for (const name of tableNames) writer.text(name);
   return writer.take();
 }
@@ -99,37 +114,43 @@ export function payloadLength(head: Uint8Array): number {
   return length;
 }
 
-/** Reads a payload after its checksum. Throws `MalformedBytes`. */
-export function readBlock(head: Uint8Array, payload: Uint8Array): SnapshotBlock {
+/** Reads a payload after its checksum. `tables` are those that the file's header names, in its order. Throws `MalformedBytes`. */
+export function readBlock(head: Uint8Array, payload: Uint8Array, tables: readonly TableName[]): SnapshotBlock {
   if (new ByteReader(head.subarray(4)).u32() !== crc32(payload)) throw new MalformedBytes('a block whose checksum is wrong');
   const reader = new ByteReader(payload);
   const kind = reader.u8();
-  if (kind === kinds.rows) return { kind: 'rows', rows: readRows(reader) };
-  if (kind === kinds.header) return { kind: 'header', header: readHeader(reader) };
+  if (kind === kinds.rows) return { kind: 'rows', rows: readRows(reader, tables) };
+  if (kind === kinds.header) return { kind: 'header', ...readHeader(reader) };
   if (kind !== kinds.trailer) throw new MalformedBytes(`a block of the unknown kind ${kind}`);
   const trailer = { rows: reader.u64(), sum: reader.u32() };
   reader.end();
   return { kind: 'trailer', trailer };
 }
 
-function readHeader(reader: ByteReader): SnapshotHeader {
-  if (reader.text() !== magic) throw new MalformedBytes('no snapshot of this program');
+function readHeader(reader: ByteReader): { readonly header: SnapshotHeader; readonly tables: readonly TableName[] } {
+  const magic = reader.text();
+  if (magic !== magics.snapshot && magic !== magics.backup) throw new MalformedBytes('no snapshot of this program');
   const found = reader.u16();
   if (found !== format) throw new MalformedBytes(`a snapshot of format ${found}, this program reads ${format}`);
   const clusterId = reader.raw(idBytes).slice();
   const position = readPositionBytes(reader);
-  const names = Array.from({ length: reader.varint() }, () => reader.text());
-  // Rows name their table by its place in this list.
-  if (names.join(' ') !== tableNames.join(' '))
-    throw new MalformedBytes(`tables that this program does not have: ${names.join(', ')}`);
+  const backup = magic === magics.backup ? { takenAtMs: reader.u64(), memberId: reader.u32(), version: reader.text() } : null;
+  // Rows name their table by its place in this list: an older version may have had fewer.
+  const tables: TableName[] = [];
+  for (let left = reader.varint(); left > 0; left--) {
+    const name = reader.text();
+    const table = tableNames.find((known) => known === name);
+    if (table === undefined) throw new MalformedBytes(`a table that this program does not have: ${name}`);
+    tables.push(table);
+  }
   reader.end();
-  return { clusterId, position };
+  return { header: { clusterId, position, backup }, tables };
 }
 
-function readRows(reader: ByteReader): SnapshotRow[] {
+function readRows(reader: ByteReader, tables: readonly TableName[]): SnapshotRow[] {
   const rows: SnapshotRow[] = [];
   while (reader.remaining > 0) {
-    const table = tableNames[reader.u8()];
+    const table = tables[reader.u8()];
     if (table === undefined) throw new MalformedBytes('a row of an unknown table');
     const key = reader.bytes();
     if (key.length === 0 || key.length > keyBytesMax) throw new MalformedBytes(`a key of ${key.length} bytes`);

@@ -1,0 +1,154 @@
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+
+import { type Client, connect } from '@env-cli/client';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+
+import { LocalCluster } from '../support/cluster.ts';
+import { hashDifferences, settled } from '../support/equality.ts';
+import { PlantedSecrets } from './planted.ts';
+
+const secretCount = 200;
+const environmentCount = 20;
+/** A log keeps 64 MiB for members that were away: so much more, a little above 1 MiB a write, makes a snapshot of what they missed. */
+const fillerWrites = 76;
+const fillerKeys = ['A', 'B', 'C', 'D', 'E'];
+const fillerValue = 'x'.repeat(220 * 1024);
+
+let cluster: LocalCluster;
+let client: Client;
+let targets: string;
+
+beforeEach(() => {
+  targets = mkdtempSync(join(tmpdir(), 'env-cli-targets-'));
+});
+afterEach(async () => {
+  await client?.close();
+  await cluster?.close();
+  rmSync(targets, { recursive: true, force: true });
+});
+
+/** Does everything with secrets that can be done with them, on a cluster that is killed, catches up and is sent a snapshot. */
+async function live(planted: PlantedSecrets, plainSecrets: boolean): Promise<void> {
+  cluster = await LocalCluster.start({ plainSecrets, flags: ['--log-segment-size=4MiB'] });
+  client = await connect(cluster.addresses, { timeoutMs: 60_000 });
+  mkdirSync(join(targets, 'mirror'), { mode: 0o700 });
+  await client.mirrors.create({
+    name: 'files',
+    target: { provider: 'file', directory: join(targets, 'mirror'), format: 'dotenv' },
+  });
+  const { leaderId } = await client.cluster.status();
+  const away = cluster.members.find(({ id }) => id !== leaderId)!;
+
+  const texts = [...planted.texts];
+  const take = (count: number): Record<string, { value: string; secret: true }> =>
+    Object.fromEntries(texts.splice(0, count).map((value, i) => [`KEY_${i}`, { value, secret: true }]));
+  const perWrite = secretCount / environmentCount / 2;
+  const names = Array.from({ length: environmentCount }, (_, i) => `shop/e${i}`);
+  for (const name of names) await client.environments.create(name, { variables: take(perWrite) });
+  await cluster.end(away.id, 'SIGKILL');
+  const stateBefore = readFileSync(join(away.dataDir, 'CURRENT'), 'utf8');
+  // Changed, made plain names for, compared with, removed, restored and deleted, half of it while a member is away.
+  for (const name of names) await client.environments.set(name, take(perWrite));
+  expect(texts).toEqual([]);
+  for (let i = 0; i < fillerWrites; i++)
+    await client.environments.set('filler', Object.fromEntries(fillerKeys.map((key) => [key, `${i}${fillerValue}`])), {
+      createIfAbsent: true,
+    });
+  const [compared, unset, deleted, restored] = names as [string, string, string, string];
+  const held = await client.environments.get(compared, { view: 'full', variables: ['KEY_0'] });
+  const value = held.environment.variables[0]!.value!;
+  expect(planted.texts).toContain(value);
+  await client.environments.write({
+    conditions: [{ kind: 'variable-equals', environment: compared, variable: 'KEY_0', value }],
+    operations: [{ kind: 'set', environment: compared, variables: { COMPARED: 'yes' } }],
+  });
+  await client.environments.unset(unset, ['KEY_0']);
+  await client.environments.delete(deleted);
+  const changes = await allOf(client.environments.history(restored));
+  await client.environments.write({
+    operations: [{ kind: 'restore', environment: restored, revision: changes.at(-1)!.revision }],
+  });
+  if (!plainSecrets) await client.cluster.rotateDataKey();
+  cluster.startMember(away.id);
+  await cluster.ready();
+  // What it missed came as a snapshot: it has another state directory.
+  await cluster.until(() => readFileSync(join(away.dataDir, 'CURRENT'), 'utf8') !== stateBefore, 60_000);
+  await cluster.end(leaderId, 'SIGKILL');
+  cluster.startMember(leaderId);
+  await cluster.ready();
+  expect((await client.mirrors.wait({ names: ['files'], timeoutMs: 60_000 })).behind).toEqual([]);
+  expect(hashDifferences(await settled(cluster))).toEqual([]);
+}
+
+async function allOf<T>(listing: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of listing) all.push(item);
+  return all;
+}
+
+/** On a connection of its own: one that is kept may have been closed while files were searched. */
+async function metricsAt(port: number): Promise<string> {
+  const [response] = (await once(get({ host: '127.0.0.1', port, path: '/metrics', agent: false }), 'response')) as [
+    IncomingMessage,
+  ];
+  return textOf(response);
+}
+
+/** Everything that the members left or show anywhere, but where they are told to put secrets. */
+async function leaks(planted: PlantedSecrets): Promise<string[]> {
+  const found = [...planted.inFolder(cluster.directory)].map(([path, texts]) => `${path}: ${texts.size}`);
+  for (const { id, log, metricsPort, process: running } of cluster.members) {
+    const metrics = await metricsAt(metricsPort);
+    const places = { log, metrics };
+    for (const [place, shown] of Object.entries(places))
+      if (planted.in(Buffer.from(shown)).size > 0) found.push(`${place} of member ${id}`);
+    if (planted.inProcess(running!.pid!).size > 0) found.push(`process of member ${id}`);
+  }
+  if (planted.inCommandLines().size > 0) found.push('command lines');
+  return found;
+}
+
+describe('200 planted secrets', () => {
+  test('are in no file, log, metric or command line of any member, in no form, and are all there for who asks', async () => {
+    const planted = new PlantedSecrets('sealed', secretCount);
+    await live(planted, false);
+    expect(await leaks(planted)).toEqual([]);
+    const shown = new Set<string>();
+    for (let i = 0; i < environmentCount; i++) {
+      const changes = await allOf(client.environments.history(`shop/e${i}`, { view: 'full' }));
+      for (const { variables } of changes)
+        for (const { before, after } of variables)
+          for (const side of [before, after]) if (side?.value != null) shown.add(side.value);
+    }
+    expect(planted.texts.filter((text) => !shown.has(text))).toEqual([]);
+    // They are where somebody wanted them: at the mirror's target.
+    expect(planted.inFolder(targets).size).toBeGreaterThan(0);
+  }, 240_000);
+
+  test('are found, each of them, where a cluster seals none: so the search finds', async () => {
+    const planted = new PlantedSecrets('plain', secretCount);
+    await live(planted, true);
+    const found = new Set<string>();
+    for (const texts of planted.inFolder(cluster.directory).values()) for (const text of texts) found.add(text);
+    expect(planted.texts.filter((text) => !found.has(text))).toEqual([]);
+    expect(await leaks(planted)).not.toEqual([]);
+  }, 240_000);
+});
+
+const around = (bytes: Buffer): Buffer => Buffer.concat([Buffer.alloc(1000, 'a'), bytes, Buffer.alloc(1000, 'b')]);
+
+test('a text is found in every form that it may have', () => {
+  const planted = new PlantedSecrets('forms', 3);
+  const text = Buffer.from(planted.texts[1]!);
+  const base64 = [0, 1, 2].map((offset) =>
+    Buffer.from(Buffer.concat([Buffer.alloc(offset, 'q'), text, Buffer.from('tail')]).toString('base64')),
+  );
+  for (const form of [text, Buffer.from(text.toString('hex')), Buffer.from(String(text), 'utf16le'), ...base64])
+    expect([...planted.in(around(form))]).toEqual([String(text)]);
+  expect(planted.in(around(Buffer.from('nothing'))).size).toBe(0);
+});
