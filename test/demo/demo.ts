@@ -5,6 +5,8 @@ import { promisify } from 'node:util';
 
 import { type Client, connect, type Consistency } from '@env-cli/client';
 
+import { emulator, RunningEmulator } from '../support/aws-emulators.ts';
+import { EmulatedStore } from '../support/aws-store.ts';
 import { LocalCluster } from '../support/cluster.ts';
 import { fileDifferences, hashDifferences, settled } from '../support/equality.ts';
 import { Ledger } from '../support/ledger.ts';
@@ -139,6 +141,62 @@ async function mirrors(cluster: LocalCluster, directory: string): Promise<void> 
   await client.close();
 }
 
+async function awsMirrors(cluster: LocalCluster, aws: RunningEmulator): Promise<void> {
+  chapter('Parameter Store and Secrets Manager (emulators) equal what is committed');
+  const account = ['--account', aws.account, '--region', 'eu-west-1'];
+  await cli(cluster, 'mirror', 'create', 'parameters', '--aws-ssm', ...account, '--prefix', 'shop/', '--empty-values', 'skip');
+  await cli(cluster, 'mirror', 'create', 'secrets', '--aws-secrets-manager', ...account, '--prefix', 'shop/', '--layout', 'blob');
+  const client = await connect(cluster.addresses, { timeoutMs: 90_000 });
+  const { behind } = await client.mirrors.wait({ names: ['parameters', 'secrets'] });
+  check('both mirrors hold the newest revision', behind.length === 0, behind.join(', '));
+  const store = new EmulatedStore(aws);
+  const { environment: kept } = await client.environments.get(environment, { view: 'full' });
+  const wanted = new Map(kept.variables.map(({ name, value }) => [name, value]));
+  const parameters = await store.parameters(`/env-cli/${environment}`);
+  const wrong = [...wanted].filter(([name, value]) => value !== '' && parameters.get(name) !== value).map(([name]) => name);
+  check(`every parameter says what its variable says (${parameters.size})`, wrong.length === 0, wrong.join(', '));
+  const secret = JSON.parse(await store.secret(`env-cli/${environment}`)) as Record<string, string>;
+  check('the secret holds them all in one', Object.keys(secret).length === wanted.size);
+
+  await store.putParameter('/env-cli/by-hand', 'theirs');
+  await cli(cluster, 'mirror', 'pause', 'parameters');
+  await cli(cluster, 'set', environment, 'GREETING=paused');
+  check('a paused mirror delivers nothing', (await store.parameters(`/env-cli/${environment}`)).get('GREETING') !== 'paused');
+  await cli(cluster, 'mirror', 'resume', 'parameters');
+  await cli(cluster, 'set', environment, 'GREETING=hello', '--wait', 'mirrored');
+  check(
+    'a write that waits is there when it is answered',
+    (await store.parameters(`/env-cli/${environment}`)).get('GREETING') === 'hello',
+  );
+  const { stderr } = await cli(
+    cluster,
+    'mirror',
+    'create',
+    'twice',
+    '--aws-ssm',
+    ...account,
+    '--target-prefix',
+    '/env-cli/shop',
+  ).catch((error: unknown) => error as { stderr: string });
+  check('a second mirror within the same prefix is refused', /overlap|same place|writes to/i.test(stderr), stderr);
+  await cli(cluster, 'mirror', 'update', 'parameters', '--delete-brake', '100');
+  await cli(cluster, 'mirror', 'delete', 'parameters');
+  await reachedAsync(
+    async () => !(await client.mirrors.list({ consistency: 'strong' })).mirrors.some(({ name }) => name === 'parameters'),
+  );
+  const left = [...(await store.parameters('/env-cli')).keys()];
+  check('a mirror that is deleted takes what it wrote, and nothing else', left.join() === 'by-hand', left.join(', '));
+  await client.close();
+}
+
+async function reachedAsync(isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error('nothing moves for 60 s');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 async function reached(isSo: () => boolean): Promise<void> {
   const deadline = performance.now() + 60_000;
   while (!isSo()) {
@@ -147,7 +205,10 @@ async function reached(isSo: () => boolean): Promise<void> {
   }
 }
 
-const cluster = await LocalCluster.create();
+const emulated = emulator('moto');
+const aws = 'missing' in emulated ? null : await RunningEmulator.start(emulated);
+// The SDK of the members finds the emulator as it would find a proxy of the user's.
+const cluster = await LocalCluster.create(aws === null ? {} : { env: aws.clientEnv });
 try {
   chapter('Three members start');
   for (const member of cluster.members) cluster.startMember(member.id);
@@ -163,10 +224,13 @@ try {
   await losesTheLeader(cluster, new Ledger());
   await wipesAFollower(cluster);
   await mirrors(cluster, directory);
+  if (aws !== null) await awsMirrors(cluster, aws);
+  else process.stdout.write(`\nThe part with AWS is skipped: ${'missing' in emulated ? emulated.missing : ''}\n`);
 } catch (error) {
   check('the demonstration comes to its end', false, error instanceof Error ? (error.stack ?? error.message) : String(error));
 } finally {
   await cluster.close();
+  await aws?.stop();
 }
 process.stdout.write(failed === 0 ? '\nEvery check held.\n' : `\n${failed} checks failed.\n`);
 process.exitCode = failed === 0 ? 0 : 1;

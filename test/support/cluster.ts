@@ -30,6 +30,8 @@ export interface ClusterOptions {
   readonly memberFlags?: (memberId: number) => readonly string[];
   /** Flags for Node itself, for one member: profiling. */
   readonly nodeFlags?: (memberId: number) => readonly string[];
+  /** Environment variables that every member gets besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Keeps secrets as they are, for a control. Defaults to false: a master key beside the data. */
   readonly plainSecrets?: boolean;
   /** Where the data lies. Defaults to a temporary folder that `close` removes. */
@@ -117,7 +119,7 @@ export class LocalCluster {
         ...(this.#options.flags ?? []),
         ...(this.#options.memberFlags?.(id) ?? []),
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } },
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.#options.env, NODE_OPTIONS: '' } },
     );
     member.process = child;
     const keep = (chunk: Buffer): void => {

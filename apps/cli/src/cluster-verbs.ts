@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import { alarm, type GivenAlarm } from './alarm-argument.ts';
 import { does, examples, givenRevision, outputOption, percent, readingOptions, revision, type Frame } from './verb.ts';
@@ -9,12 +9,16 @@ export function addMirrorVerbs(program: Command, frame: Frame): void {
   const mirror = program.command('mirror').description('Keep targets equal to chosen environments');
 
   const create = mirror.command('create <name>').description('Define a mirror');
-  outputOption(policyOptions(create))
-    .option('--file <directory>', 'write files into this directory, on the machine of the member that leads')
-    .addOption(new Option('--format <format>', 'form of the files').choices(['dotenv', 'json']));
+  awsOptions(
+    outputOption(policyOptions(create))
+      .option('--file <directory>', 'write files into this directory, on the machine of the member that leads')
+      .addOption(new Option('--format <format>', 'form of the files').choices(['dotenv', 'json'])),
+  );
   examples(create, [
     'env-cli mirror create files --file ./mirrored --prefix payments/',
     "env-cli mirror create eu --file /srv/env --format json -l 'region=eu'",
+    'env-cli mirror create ssm --aws-ssm --region eu-west-1 --account 123456789012 --prefix payments/',
+    'env-cli mirror create vault --aws-secrets-manager --role-arn arn:aws:iam::123456789012:role/env-cli --layout blob',
   ]);
   does<MirrorFlags>(create, frame, async (at, { one }, flags) => {
     await (await import('./verbs/mirror.ts')).create(at, one(0), flags);
@@ -71,12 +75,63 @@ export function addMirrorVerbs(program: Command, frame: Frame): void {
     await (await import('./verbs/mirror.ts')).remove(at, one(0));
   });
 
+  const retry = mirror.command('retry <name> [environment]').description('Deliver again what failed for good');
+  examples(outputOption(retry), ['env-cli mirror retry files', 'env-cli mirror retry files payments/prod']);
+  does(retry, frame, async (at, { one, maybe }) => {
+    await (await import('./verbs/mirror.ts')).retry(at, one(0), maybe(1));
+  });
+
+  const pause = mirror.command('pause <name>').description('Deliver nothing until it is resumed; what is due is kept');
+  examples(outputOption(pause), ['env-cli mirror pause files']);
+  does(pause, frame, async (at, { one }) => {
+    await (await import('./verbs/mirror.ts')).pause(at, one(0));
+  });
+
+  const resume = mirror.command('resume <name>').description('Deliver again');
+  examples(outputOption(resume), ['env-cli mirror resume files']);
+  does(resume, frame, async (at, { one }) => {
+    await (await import('./verbs/mirror.ts')).resume(at, one(0));
+  });
+
   const wait = mirror.command('wait [names...]').description('Wait until mirrors hold a revision; without names, all of them');
   outputOption(wait).option('--at-revision <number>', 'the revision; the newest unless given', revision);
   examples(wait, ['env-cli mirror wait', 'env-cli mirror wait files --at-revision 14 --timeout 1m']);
   does<{ atRevision?: number }>(wait, frame, async (at, { many }, flags) => {
     await (await import('./verbs/mirror.ts')).wait(at, many(0), flags);
   });
+}
+
+function awsOptions(command: Command): Command {
+  return command
+    .option('--aws-ssm', 'write parameters of AWS Systems Manager Parameter Store')
+    .option('--aws-secrets-manager', 'write secrets of AWS Secrets Manager')
+    .option('--account <digits>', 'AWS: the account; that of the role or of the configuration unless given')
+    .option('--region <region>', 'AWS: the region; that of the configuration unless given')
+    .option('--role-arn <arn>', 'AWS: assume this role')
+    .option('--external-id <id>', 'AWS: what the trust policy of the role asks for')
+    .option('--session-name <name>', "AWS: how the account's trail names the mirror")
+    .option('--target-prefix <prefix>', 'AWS: before every name; that of the configuration unless given')
+    .addOption(new Option('--layout <layout>', 'AWS: objects of an environment').choices(['per-variable', 'blob']))
+    .option('--name-template <template>', 'AWS: names, such as {environment}/{variable:kebab}')
+    .addOption(new Option('--empty-values <policy>', 'AWS: what is done about them').choices(['refuse', 'skip', 'replace']))
+    .option('--empty-replacement <text>', 'AWS: what replaces an empty value')
+    .addOption(
+      new Option('--unfit-values <policy>', 'AWS: what is done about other values that are not taken').choices([
+        'refuse',
+        'skip',
+      ]),
+    )
+    .option('--kms-key-id <key>', 'AWS: encrypt with this key')
+    .addOption(new Option('--tier <tier>', 'AWS SSM: the tier').choices(['auto', 'standard', 'advanced']))
+    .option('--encrypt-secrets-only', 'AWS SSM: what is no secret becomes a String')
+    .option('--high-throughput', 'AWS SSM: the account has higher throughput switched on')
+    .option('--recovery-days <days>', 'AWS Secrets Manager: for how long a deleted secret can be restored', days);
+}
+
+function days(text: string): number {
+  const value = Number(text);
+  if (/^\d{1,2}$/.test(text) && value >= 7 && value <= 30) return value;
+  throw new InvalidArgumentError('It is 7 to 30.');
 }
 
 function policyOptions(command: Command): Command {
@@ -86,7 +141,9 @@ function policyOptions(command: Command): Command {
     .addOption(
       new Option('--withdrawal <policy>', 'what happens to the files of an environment that leaves').choices(['delete', 'leave']),
     )
-    .addOption(new Option('--drift <policy>', 'what happens to what somebody else has changed').choices(['overwrite', 'report']))
+    .addOption(
+      new Option('--drift <policy>', 'what happens to what somebody else has changed').choices(['overwrite', 'report', 'import']),
+    )
     .option('--delete-brake <percent>', 'the greatest share that one delivery may delete', percent);
 }
 

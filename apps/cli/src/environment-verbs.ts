@@ -124,7 +124,9 @@ function addWrites(program: Command, frame: Frame): void {
     "NAME=@file takes the value from a file, NAME=- from standard input, NAME=@@x is the text @x: see 'env-cli help values'.";
 
   const set = program.command('set <environment> <assignments...>').description('Set variables and leave the others');
-  outputOption(writingOptions(valueOptions(set))).option('--create', 'create the environment if there is none');
+  outputOption(writingOptions(valueOptions(set)))
+    .option('--create', 'create the environment if there is none')
+    .addOption(new Option('--wait <for>', 'end only once all mirrors hold it, or after 30 s').choices(['mirrored']));
   examples(
     set,
     [
@@ -132,6 +134,7 @@ function addWrites(program: Command, frame: Frame): void {
       'env-cli set payments/prod --secret API_KEY=@key.txt',
       'pass show token | env-cli set payments/prod --secret TOKEN=-',
       'env-cli set payments/prod RETRIES=3 --if-revision 12',
+      'env-cli set payments/prod RETRIES=3 --wait mirrored',
     ],
     values,
   );

@@ -101,6 +101,9 @@ const healthy: Record<string, (request: any) => Answer> = {
   'Mirrors.Create': ({ mirror: asked }) => ({ mirror: asked }),
   'Mirrors.Update': ({ mirror: asked }) => ({ mirror: asked }),
   'Mirrors.Delete': () => ({}),
+  'Mirrors.Retry': () => ({ changed: true }),
+  'Mirrors.Pause': () => ({ mirror }),
+  'Mirrors.Resume': () => ({ mirror }),
   'Mirrors.List': () => ({ mirrors: [mirror] }),
   'Mirrors.Status': () => ({
     mirror,
@@ -316,6 +319,52 @@ describe('arguments become calls', () => {
         },
       },
     ],
+    [
+      'mirror create m --aws-ssm --region eu-west-1 --account 123456789012 --layout blob --empty-values skip --drift import',
+      'Mirrors.Create',
+      {
+        mirror: {
+          namespace: 'default',
+          name: 'm',
+          target: {
+            awsSsm: {
+              account: { accountId: '123456789012', region: 'eu-west-1' },
+              layout: 'MIRROR_LAYOUT_BLOB',
+              emptyValues: 'EMPTY_VALUE_POLICY_SKIP',
+              unfitValues: 'UNFIT_VALUE_POLICY_REFUSE',
+            },
+          },
+          withdrawal: 'WITHDRAWAL_POLICY_DELETE',
+          drift: 'DRIFT_POLICY_IMPORT',
+        },
+      },
+    ],
+    [
+      'mirror create m --aws-secrets-manager --role-arn arn:aws:iam::123456789012:role/x --target-prefix p --recovery-days 7',
+      'Mirrors.Create',
+      {
+        mirror: {
+          namespace: 'default',
+          name: 'm',
+          target: {
+            awsSecretsManager: {
+              account: { roleArn: 'arn:aws:iam::123456789012:role/x' },
+              prefix: 'p',
+              layout: 'MIRROR_LAYOUT_PER_VARIABLE',
+              emptyValues: 'EMPTY_VALUE_POLICY_REFUSE',
+              unfitValues: 'UNFIT_VALUE_POLICY_REFUSE',
+              recoveryDays: 7,
+            },
+          },
+          withdrawal: 'WITHDRAWAL_POLICY_DELETE',
+          drift: 'DRIFT_POLICY_OVERWRITE',
+        },
+      },
+    ],
+    ['mirror retry files', 'Mirrors.Retry', { namespace: 'default', name: 'files' }],
+    ['mirror retry files e', 'Mirrors.Retry', { namespace: 'default', name: 'files', environment: 'e' }],
+    ['mirror pause files', 'Mirrors.Pause', { namespace: 'default', name: 'files' }],
+    ['mirror resume files', 'Mirrors.Resume', { namespace: 'default', name: 'files' }],
     ['mirror delete files', 'Mirrors.Delete', { namespace: 'default', name: 'files' }],
     ['mirror status files', 'Mirrors.Status', { namespace: 'default', name: 'files' }],
     ['mirror plan files payments/prod', 'Mirrors.Plan', { namespace: 'default', name: 'files', environment: 'payments/prod' }],
@@ -334,6 +383,27 @@ describe('arguments become calls', () => {
     const ran = await run(line.split(' '));
     expect(ran).toMatchObject({ exitCode: 0 });
     expect(twin.calls.at(0)).toEqual({ method, request });
+  });
+
+  test.each([
+    ['mirror create m', 'a mirror needs a target: --file DIRECTORY, --aws-ssm or --aws-secrets-manager'],
+    ['mirror create m --aws-ssm --file /srv', 'a mirror has one target'],
+    ['mirror create m --file /srv --region eu-west-1', '--region does not go with --file'],
+    ['mirror create m --aws-ssm --recovery-days 7', '--recovery-days does not go with --aws-ssm'],
+    ['mirror create m --aws-secrets-manager --recovery-days 3', 'It is 7 to 30.'],
+  ])('%s: is refused before a call', async (line, problem) => {
+    const { exitCode, stderr } = await run(line.split(' '));
+    expect([exitCode, stderr.includes(problem)]).toEqual([2, true]);
+    expect(twin.calls).toEqual([]);
+  });
+
+  test('set --wait mirrored says which mirrors do not hold it, and that it is written', async () => {
+    twin.answers['Environments.Write'] = () => ({ revision: 15n, changed: true, mirrorsBehind: ['files'] });
+    const { exitCode, stderr } = await run(['set', 'e', 'A=1', '--wait', 'mirrored']);
+    expect(twin.calls.at(0)?.request).toMatchObject({ awaitMirrors: {} });
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain('e is at revision 15.');
+    expect(stderr).toContain("not every mirror holds it after 30 s. See 'env-cli mirror status files' for why.");
   });
 
   test('mirror update changes what its flags name and keeps the rest', async () => {

@@ -2,6 +2,7 @@ import type { FolderProblem } from '@env-cli/provider-file';
 
 import { Backups } from './backup/backups.ts';
 import type { Member } from './member/member.ts';
+import type { AwsDefaults } from './mirrors/aws-definition.ts';
 import type { MirrorWorker } from './mirrors/mirror-worker.ts';
 import type { DefaultConsistency } from './reads/demand.ts';
 import { Reads } from './reads/reads.ts';
@@ -20,6 +21,7 @@ export interface ApiOptions {
   readonly defaultDeadlineMs: number;
   readonly defaultConsistency: DefaultConsistency;
   readonly watchProgressIntervalMs: number;
+  readonly awsDefaults: AwsDefaults;
   readonly storageBytes: () => number;
   /** Why a folder of this machine may be no target of a mirror. */
   readonly folderProblem: FolderProblem;
@@ -47,6 +49,7 @@ export class Api implements ApiServices {
   readonly backups: Backups;
   readonly keyring: Keyring | null;
   readonly watchProgressIntervalMs: number;
+  readonly awsDefaults: AwsDefaults;
   readonly storageBytes: () => number;
   readonly folderProblem: FolderProblem;
   readonly #proofs: ForwardProofs;
@@ -54,8 +57,8 @@ export class Api implements ApiServices {
   readonly #faults: FaultSink;
 
   constructor(member: Member, mirrorWorker: MirrorWorker, options: ApiOptions) {
-    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, storageBytes, dataDir, faults, secrets, keyring } =
-      options;
+    const { defaultDeadlineMs, defaultConsistency, watchProgressIntervalMs, awsDefaults, storageBytes, dataDir } = options;
+    const { faults, secrets, keyring } = options;
     const tls = options.tls ?? null;
     this.#faults = faults;
     this.member = member;
@@ -75,6 +78,7 @@ export class Api implements ApiServices {
       ...(options.backupStallMs === undefined ? {} : { stallMs: options.backupStallMs }),
     });
     this.watchProgressIntervalMs = watchProgressIntervalMs;
+    this.awsDefaults = awsDefaults;
     this.storageBytes = storageBytes;
     this.folderProblem = options.folderProblem;
     this.keyring = keyring ?? null;

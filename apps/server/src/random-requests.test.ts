@@ -26,6 +26,7 @@ import { Dice, RandomMessages } from './testing/random-message.ts';
 import { idleWorker } from './testing/serving.ts';
 import { plainSecrets } from './secrets/secrets.ts';
 import { TwinMember } from './testing/twin-member.ts';
+import { testAwsDefaults } from './testing/aws-defaults.ts';
 
 const requests = 100_000;
 const atOnce = 1_000;
@@ -43,6 +44,7 @@ const api = new Api(member, idleWorker, {
   defaultDeadlineMs: deadlineMs,
   defaultConsistency: 'strong',
   watchProgressIntervalMs: 10,
+  awsDefaults: testAwsDefaults,
   storageBytes: () => 0,
   folderProblem: () => null,
   dataDir: tmpdir(),

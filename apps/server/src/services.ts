@@ -3,6 +3,7 @@ import type { Status } from '@env-cli/wire';
 
 import type { Backups } from './backup/backups.ts';
 import type { Member } from './member/member.ts';
+import type { AwsDefaults } from './mirrors/aws-definition.ts';
 import type { MirrorWorker } from './mirrors/mirror-worker.ts';
 import type { Reads } from './reads/reads.ts';
 import type { CallContexts } from './rpc/call-context.ts';
@@ -20,6 +21,8 @@ export interface ApiServices {
   readonly leader: LeaderCalls;
   readonly dispatcher: Dispatcher;
   readonly mirrorWorker: MirrorWorker;
+  /** What a mirror to AWS has where it does not say. */
+  readonly awsDefaults: AwsDefaults;
   /** Null where this member seals nothing. */
   readonly keyring: Keyring | null;
   readonly watchProgressIntervalMs: number;

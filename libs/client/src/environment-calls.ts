@@ -75,6 +75,8 @@ export interface WriteAnswer {
   readonly changed: boolean;
   /** It had been done by an earlier attempt, whose answer was lost on the way. */
   readonly replayed: boolean;
+  /** Of the mirrors that were to be waited for, those that did not hold the write at the end of the wait, sorted by name. */
+  readonly mirrorsBehind: readonly string[];
 }
 
 /** What a write to one environment takes. */

@@ -38,6 +38,9 @@ import { Watch, watchLimitsDefault, type WatchCarrier } from './watch.ts';
 /** Names of one `BatchGetRequest`. */
 const batchNamesMax = 1000;
 
+/** How long the cluster waits for mirrors when a write does not say, in milliseconds. */
+const mirrorsWaitMsDefault = 30_000;
+
 /** Reads, writes and watches environments. Every method rejects with {@link EnvCliError} alone. */
 export class Environments {
   readonly #calls: Calls;
@@ -189,11 +192,13 @@ export class Environments {
     request: { readonly operations: readonly Operation[]; readonly conditions?: readonly Condition[] },
     options: WriteOptions = {},
   ): Promise<WriteAnswer> {
-    const bounds = this.#calls.bounds(options);
-    const bytes = encodeWrite(this.#calls.namespace(options), request, options.reason ?? '');
+    const { awaitMirrors, timeoutMs = this.#calls.defaults.timeoutMs } = options;
+    const waitMs = awaitMirrors === undefined ? 0 : (awaitMirrors.timeoutMs ?? mirrorsWaitMsDefault);
+    const bounds = this.#calls.bounds({ ...options, timeoutMs: timeoutMs + waitMs });
+    const bytes = encodeWrite(this.#calls.namespace(options), request, options.reason ?? '', awaitMirrors);
     const { header, answer } = await this.#calls.pipelined('write', bytes, bounds, null);
-    const { revision, changed, replayed } = answer;
-    return { header: headerOf(header), revision: revisionOf(revision), changed, replayed };
+    const { revision, changed, replayed, mirrorsBehind } = answer;
+    return { header: headerOf(header), revision: revisionOf(revision), changed, replayed, mirrorsBehind };
   }
 
   /** Sets variables and leaves the others as they are. */

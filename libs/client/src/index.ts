@@ -1,7 +1,7 @@
 export { connect, type Client, type ClientOptions } from './client.ts';
 export { EnvCliError, type ErrorDetails } from './error.ts';
 export { reasonTable, type Reason, type StatusName } from './reasons.ts';
-export type { CallOptions, Consistency, ReadOptions, View, WriteOptions } from './options.ts';
+export type { AwaitMirrors, CallOptions, Consistency, ReadOptions, View, WriteOptions } from './options.ts';
 export type { Header } from './header.ts';
 export type { Environment, Variable, VariableType } from './environment.ts';
 export type { Change, ChangeKind, VariableChange } from './change.ts';
@@ -49,6 +49,7 @@ export type {
   PlanItem,
   WithdrawalPolicy,
 } from './mirror.ts';
+export type { AwsOptions, AwsSecretsManagerOptions, AwsSsmOptions, MirrorLayout } from './mirror-aws.ts';
 export type { MirrorAnswer, MirrorPlanAnswer, Mirrors, MirrorStatusPage, MirrorWaitOptions } from './mirrors.ts';
 export type { Backup } from './backup.ts';
 export { type Alarm, type AlarmKind, alarmKinds } from './cluster.ts';

@@ -1,10 +1,12 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import {
   DeliveryState as WireState,
   DriftPolicy as WireDrift,
   FileFormat as WireFormat,
   MirrorSchema,
+  type MirrorTarget as WireTarget,
+  type MirrorTargetSchema,
   PlanAction as WireAction,
   WithdrawalPolicy as WireWithdrawal,
   type EnvironmentDelivery as WireDelivery,
@@ -12,13 +14,21 @@ import {
   type PlanItem as WirePlanItem,
 } from '@env-cli/wire';
 
+import {
+  type AwsSecretsManagerOptions,
+  type AwsSsmOptions,
+  secretsManagerOf,
+  ssmOf,
+  wireSecretsManager,
+  wireSsm,
+} from './mirror-aws.ts';
 import { revisionOf } from './revision.ts';
 
 /** What happens to what a mirror wrote once the environment no longer belongs to it. */
 export type WithdrawalPolicy = 'delete' | 'leave';
 
 /** What happens to a key that the mirror owns and somebody else has changed. */
-export type DriftPolicy = 'overwrite' | 'report';
+export type DriftPolicy = 'overwrite' | 'report' | 'import';
 
 /** The form of files: `dotenv` is one `NAME.env` an environment, `json` one `NAME.json`. */
 export type FileFormat = 'dotenv' | 'json';
@@ -27,6 +37,10 @@ export type FileFormat = 'dotenv' | 'json';
 export type MirrorTarget =
   /** A folder of files on the machine of the member that leads: an absolute path. */
   | { readonly provider: 'file'; readonly directory: string; readonly format: FileFormat }
+  /** Parameters of AWS Systems Manager Parameter Store. */
+  | ({ readonly provider: 'aws-ssm' } & AwsSsmOptions)
+  /** Secrets of AWS Secrets Manager. */
+  | ({ readonly provider: 'aws-secrets-manager' } & AwsSecretsManagerOptions)
   /** A target of a kind that this client does not know. */
   | { readonly provider: 'unknown' };
 
@@ -54,6 +68,8 @@ export interface Mirror extends Required<MirrorDefinition> {
   readonly modifyRevision: number;
   /** It is being deleted: it selects nothing any more, and goes once what it wrote is withdrawn. */
   readonly deleting: boolean;
+  /** Nothing is delivered until somebody resumes it. */
+  readonly paused: boolean;
 }
 
 /** How far a delivery has come. */
@@ -92,6 +108,18 @@ export interface PlanItem {
   readonly note: string;
 }
 
+const wireDrifts = {
+  overwrite: WireDrift.OVERWRITE,
+  report: WireDrift.REPORT,
+  import: WireDrift.IMPORT,
+} as const satisfies Record<DriftPolicy, WireDrift>;
+
+const driftNames: Readonly<Record<number, DriftPolicy>> = {
+  [WireDrift.OVERWRITE]: 'overwrite',
+  [WireDrift.REPORT]: 'report',
+  [WireDrift.IMPORT]: 'import',
+};
+
 const stateNames: Readonly<Record<number, DeliveryState>> = {
   [WireState.PENDING]: 'pending',
   [WireState.SYNCED]: 'synced',
@@ -121,40 +149,50 @@ export function wireMirror(namespace: string, mirror: MirrorDefinition): WireMir
     selector,
     target: { provider: targetFor(target) },
     withdrawal: withdrawal === 'leave' ? WireWithdrawal.LEAVE : WireWithdrawal.DELETE,
-    drift: drift === 'report' ? WireDrift.REPORT : WireDrift.OVERWRITE,
+    drift: wireDrifts[drift],
     ...(deleteBrakePercent === undefined ? {} : { deleteBrakePercent }),
   });
 }
 
-function targetFor(
-  target: MirrorTarget,
-): { case: 'file'; value: { directory: string; format: WireFormat } } | { case: undefined } {
+function targetFor(target: MirrorTarget): NonNullable<MessageInitShape<typeof MirrorTargetSchema>['provider']> {
   if (target.provider === 'unknown') return { case: undefined };
+  if (target.provider === 'aws-ssm') return { case: 'awsSsm', value: wireSsm(target) };
+  if (target.provider === 'aws-secrets-manager') return { case: 'awsSecretsManager', value: wireSecretsManager(target) };
   const format = target.format === 'json' ? WireFormat.JSON : WireFormat.DOTENV;
   return { case: 'file', value: { directory: target.directory, format } };
 }
 
+function targetOf(target: WireTarget | undefined): MirrorTarget {
+  const provider = target?.provider;
+  switch (provider?.case) {
+    case 'file': {
+      const { directory, format } = provider.value;
+      return { provider: 'file', directory, format: format === WireFormat.JSON ? 'json' : 'dotenv' };
+    }
+    case 'awsSsm':
+      return { provider: 'aws-ssm', ...ssmOf(provider.value) };
+    case 'awsSecretsManager':
+      return { provider: 'aws-secrets-manager', ...secretsManagerOf(provider.value) };
+    case undefined:
+    default:
+      return { provider: 'unknown' };
+  }
+}
+
 export function mirrorOf(mirror: WireMirror): Mirror {
-  const provider = mirror.target?.provider;
   return {
     namespace: mirror.namespace,
     name: mirror.name,
     prefix: mirror.prefix,
     selector: mirror.selector,
-    target:
-      provider?.case === 'file'
-        ? {
-            provider: 'file',
-            directory: provider.value.directory,
-            format: provider.value.format === WireFormat.JSON ? 'json' : 'dotenv',
-          }
-        : { provider: 'unknown' },
+    target: targetOf(mirror.target),
     withdrawal: mirror.withdrawal === WireWithdrawal.LEAVE ? 'leave' : 'delete',
-    drift: mirror.drift === WireDrift.REPORT ? 'report' : 'overwrite',
+    drift: driftNames[mirror.drift] ?? 'overwrite',
     deleteBrakePercent: mirror.deleteBrakePercent ?? 50,
     createRevision: revisionOf(mirror.createRevision),
     modifyRevision: revisionOf(mirror.modifyRevision),
     deleting: mirror.deleting,
+    paused: mirror.paused,
   };
 }
 

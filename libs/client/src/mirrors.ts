@@ -5,7 +5,10 @@ import {
   MirrorsCreateRequestSchema,
   MirrorsDeleteRequestSchema,
   MirrorsListRequestSchema,
+  MirrorsPauseRequestSchema,
   MirrorsPlanRequestSchema,
+  MirrorsResumeRequestSchema,
+  MirrorsRetryRequestSchema,
   MirrorsStatusRequestSchema,
   MirrorsUpdateRequestSchema,
   MirrorsWaitRequestSchema,
@@ -61,6 +64,9 @@ export interface MirrorWaitOptions extends CallOptions {
 
 /** How much longer than the wait itself its answer may take, in milliseconds. */
 const waitMarginMs = 2000;
+
+/** Twice is as good as once. */
+const idempotent = { repeatable: 'repeatable', began: null } as const;
 
 /** Defines mirrors and tells what they have delivered. Every method rejects with {@link EnvCliError} alone. */
 export class Mirrors {
@@ -148,6 +154,31 @@ export class Mirrors {
     const how = { repeatable: 'repeatable', began: -1 } as const;
     const answer = await this.#calls.unary(Service.method.plan, request, this.#calls.bounds(options), how);
     return { header: headerOf(answer.header), items: answer.items.map(planItemOf), truncated: answer.truncated };
+  }
+
+  /** Delivers again what failed for good, of one environment or of the whole mirror. `changed` is false when nothing of it had failed. */
+  async retry(
+    name: string,
+    options: CallOptions & { readonly environment?: string } = {},
+  ): Promise<{ readonly header: Header; readonly changed: boolean }> {
+    const { environment = '' } = options;
+    const request = create(MirrorsRetryRequestSchema, { namespace: this.#calls.namespace(options), name, environment });
+    const answer = await this.#calls.unary(Service.method.retry, request, this.#calls.bounds(options), idempotent);
+    return { header: headerOf(answer.header), changed: answer.changed };
+  }
+
+  /** Delivers nothing until `resume`; what is due is kept. */
+  async pause(name: string, options: CallOptions = {}): Promise<MirrorAnswer> {
+    const request = create(MirrorsPauseRequestSchema, { namespace: this.#calls.namespace(options), name });
+    const answer = await this.#calls.unary(Service.method.pause, request, this.#calls.bounds(options), idempotent);
+    return { header: headerOf(answer.header), mirror: mirrorOf(existing(answer.mirror)) };
+  }
+
+  /** Delivers again, beginning with what has become due meanwhile. */
+  async resume(name: string, options: CallOptions = {}): Promise<MirrorAnswer> {
+    const request = create(MirrorsResumeRequestSchema, { namespace: this.#calls.namespace(options), name });
+    const answer = await this.#calls.unary(Service.method.resume, request, this.#calls.bounds(options), idempotent);
+    return { header: headerOf(answer.header), mirror: mirrorOf(existing(answer.mirror)) };
   }
 
   /**

@@ -41,4 +41,17 @@ export interface ReadOptions extends CallOptions {
 export interface WriteOptions extends CallOptions {
   /** Why, for the history. At most 1,024 bytes. */
   readonly reason?: string;
+  /**
+   * Answers only once mirrors hold what was written, or at the end of the wait: `mirrorsBehind` of the answer says which do not. The
+   * time-out of the call counts on top of it.
+   */
+  readonly awaitMirrors?: AwaitMirrors;
+}
+
+/** Which mirrors a write waits for. */
+export interface AwaitMirrors {
+  /** Defaults to all of the namespace. A name that no mirror has counts as one that is behind. */
+  readonly names?: readonly string[];
+  /** The longest wait, 600,000 ms (10 minutes) at most. Defaults to 30,000 ms. */
+  readonly timeoutMs?: number;
 }

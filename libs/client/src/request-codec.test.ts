@@ -135,6 +135,21 @@ describe('what is written by hand is what generated code reads', () => {
     );
   });
 
+  test.each([
+    [{}, {}],
+    [{ names: ['a', 'b'] }, { names: ['a', 'b'] }],
+    [{ timeoutMs: 1_500 }, { timeout: { seconds: 1n, nanos: 500_000_000 } }],
+  ])('for the mirrors that a write waits for: %j', (awaited, meant) => {
+    const bytes = encodeWrite('n', { operations: [{ kind: 'delete', environment: 'e' }] }, '', awaited);
+    expect(fromBinary(WriteRequestSchema, bytes)).toEqual(
+      create(WriteRequestSchema, {
+        namespace: 'n',
+        operations: [{ environment: 'e', action: { case: 'delete', value: {} } }],
+        awaitMirrors: meant,
+      }),
+    );
+  });
+
   test.each<[Condition, NonNullable<MessageInitShape<typeof WriteRequestSchema>['conditions']>[number]]>([
     [
       { kind: 'exists', environment: 'e' },

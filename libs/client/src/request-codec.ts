@@ -4,7 +4,7 @@ import { Consistency as WireConsistency } from '@env-cli/wire';
 import { wireTypes } from './environment.ts';
 import { EnvCliError } from './error.ts';
 import type { Condition, Operation, Updates, VariableUpdate } from './operation.ts';
-import { wireViews, type Consistency, type View } from './options.ts';
+import { type AwaitMirrors, wireViews, type Consistency, type View } from './options.ts';
 import { ProtoWriter } from './proto-writer.ts';
 import { naturalOf } from './revision.ts';
 
@@ -70,6 +70,7 @@ export function encodeWrite(
   namespace: string,
   write: { readonly operations: readonly Operation[]; readonly conditions?: readonly Condition[] },
   reason: string,
+  awaited?: AwaitMirrors,
 ): Uint8Array {
   return message(() => {
     writer.text(1, namespace);
@@ -84,14 +85,26 @@ export function encodeWrite(
       writer.end(start);
     }
     writer.text(5, reason);
+    if (awaited !== undefined) awaitMirrors(awaited);
   });
+}
+
+function awaitMirrors({ names = [], timeoutMs }: AwaitMirrors): void {
+  const start = writer.begin(6);
+  for (const name of names) writer.presentText(1, name);
+  if (timeoutMs !== undefined) {
+    const wait = writer.begin(2);
+    duration(timeoutMs, 'awaitMirrors.timeoutMs');
+    writer.end(wait);
+  }
+  writer.end(start);
 }
 
 function readOptions({ consistency, token, revision, view }: SentReadOptions): void {
   if (typeof consistency === 'object') {
     writer.uint(1, WireConsistency.EVENTUAL);
     const start = writer.begin(2);
-    maxLag(consistency.maxLagMs);
+    duration(consistency.maxLagMs, 'consistency.maxLagMs');
     writer.end(start);
   } else {
     writer.uint(1, wireConsistencies[consistency]);
@@ -102,13 +115,13 @@ function readOptions({ consistency, token, revision, view }: SentReadOptions): v
 }
 
 /** `google.protobuf.Duration`. */
-function maxLag(maxLagMs: number): void {
-  if (!Number.isFinite(maxLagMs) || maxLagMs < 0) {
-    const problem = `consistency.maxLagMs is a number of milliseconds of 0 or more, not ${maxLagMs}`;
+function duration(spanMs: number, name: string): void {
+  if (!Number.isFinite(spanMs) || spanMs < 0) {
+    const problem = `${name} is a number of milliseconds of 0 or more, not ${spanMs}`;
     throw new EnvCliError({ reason: 'INVALID_FIELD', message: problem });
   }
-  writer.uint(1, Math.floor(maxLagMs / 1000));
-  writer.uint(2, Math.floor((maxLagMs % 1000) * 1_000_000));
+  writer.uint(1, Math.floor(spanMs / 1000));
+  writer.uint(2, Math.floor((spanMs % 1000) * 1_000_000));
 }
 
 function operation(of: Operation): void {

@@ -30,7 +30,7 @@ export function deletesOf(items: readonly PlanItem[]): number {
 export function brake(items: readonly PlanItem[], reading: BrakeReading): readonly PlanItem[] {
   const reason = brakeReason(deletesOf(items), reading);
   if (reason === null) return items;
-  const hold = { state: 'BLOCKED_BY_POLICY', reason, refusals: [] } as const;
+  const hold = { state: 'BLOCKED_BY_POLICY', reason, refusals: [], skipped: false } as const;
   return items.map((item) => (item.step?.kind === 'delete' ? { ...item, step: null, hold } : item));
 }
 

@@ -31,7 +31,7 @@ export { type Hold, plan, type Plan, type PlanAction, type PlanItem, type PlanRe
 export { defaultRetryPolicy, type Failure, type FailureClass, type RetryPolicy } from './retry.ts';
 export { formatLabelSelector, type LabelDemand, type LabelSelector, matchesLabels } from './selector.ts';
 export { parseLabelSelector, type ParsedSelector, selectorLengthMax } from './selector-text.ts';
-export type { Stamp, StampOwner } from './stamp.ts';
+export { isOwn, type Stamp, type StampOwner } from './stamp.ts';
 export {
   decodeStatus,
   type DeliveryState,

@@ -19,6 +19,8 @@ export interface ObservedKey {
   readonly valueHash: string | null;
   /** The store's own version of what was found (an etag, a version id), for a write that replaces just that. May be empty. */
   readonly version: string;
+  /** What a person should know of it when it stands in the way, without any value. */
+  readonly remark?: string;
 }
 
 /**

@@ -26,7 +26,10 @@ const last = { ...first, number: defaultRetryPolicy.attemptsMax };
 
 describe('what follows an attempt', () => {
   test('everything in place: done', () => {
-    expect(outcomeOf([item('K', ['A'])], [result('K', null)], first)).toEqual({ kind: 'done' });
+    expect(outcomeOf([item('K', ['A'])], [result('K', null)], first)).toMatchObject({
+      kind: 'done',
+      status: { state: 'SYNCED', variables: [] },
+    });
   });
 
   test('a failure that may pass is retried, and the status names every variable that waits', () => {
@@ -47,8 +50,18 @@ describe('what follows an attempt', () => {
   });
 
   test('a key that is held back is a failure that no attempt cures', () => {
-    const hold: Hold = { state: 'UNSYNCED', reason: 'somebody changed it', refusals: [] };
+    const hold: Hold = { state: 'UNSYNCED', reason: 'somebody changed it', refusals: [], skipped: false };
     expect(outcomeOf([item('K', ['A'], hold)], [], first)).toMatchObject({ kind: 'failed', status: { state: 'UNSYNCED' } });
+  });
+
+  test('what the policy goes without is named, and the environment counts as delivered', () => {
+    const refusals = [{ variable: 'B', reason: 'no empty value' }];
+    const hold: Hold = { state: 'BLOCKED_BY_POLICY', reason: 'it cannot be written', refusals, skipped: true };
+    const outcome = outcomeOf([item('K', ['A']), item('L', ['B'], hold)], [result('K', null)], first);
+    expect(outcome).toMatchObject({
+      kind: 'done',
+      status: { state: 'SYNCED', variables: [{ variable: 'B', state: 'BLOCKED_BY_POLICY', reason: 'no empty value' }] },
+    });
   });
 
   test('in a blob the variables that are the cause are named, and the others say what they wait for', () => {
@@ -56,6 +69,7 @@ describe('what follows an attempt', () => {
       state: 'BLOCKED_BY_POLICY',
       reason: 'the file is left',
       refusals: [{ variable: 'B', reason: 'no name' }],
+      skipped: false,
     };
     const outcome = outcomeOf([item('prod.env', ['A', 'B', 'C'], hold)], [], first);
     expect(outcome).toMatchObject({

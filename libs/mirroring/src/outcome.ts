@@ -16,13 +16,14 @@ export interface StepResult {
 /**
  * What follows a delivery:
  *
- * - `done`: the target holds the revision, or holds nothing of an environment that left. It is reported to the cluster.
+ * - `done`: the target holds the revision, or holds nothing of an environment that left. It is reported to the cluster, with the
+ *   variables that the mirror's policy goes without.
  * - `retry`: another attempt after a wait.
  * - `failed`: no attempt will help until something changes: to the dead letters, and reported to the cluster.
  * - `stop`: this cluster may not write to the target any more: the whole mirror stops, with an alarm.
  */
 export type Outcome =
-  | { readonly kind: 'done' }
+  | { readonly kind: 'done'; readonly status: DeliveryStatus }
   | { readonly kind: 'retry'; readonly afterMs: number; readonly status: DeliveryStatus }
   | { readonly kind: 'failed'; readonly status: DeliveryStatus }
   | { readonly kind: 'stop'; readonly status: DeliveryStatus };
@@ -42,7 +43,7 @@ export interface Attempt {
 /** What follows a plan that was carried out. `results` holds the steps that were tried. */
 export function outcomeOf(items: readonly PlanItem[], results: readonly StepResult[], attempt: Attempt): Outcome {
   const status = statusOf(items, results);
-  if (status.state === 'SYNCED') return { kind: 'done' };
+  if (status.state === 'SYNCED') return { kind: 'done', status };
   const failures = results.flatMap((result) => result.failure ?? []);
   return next(failures, status, attempt);
 }
@@ -97,17 +98,22 @@ export function statusOf(items: readonly PlanItem[], results: readonly StepResul
   const byKey = new Map(results.map((result) => [result.key, result]));
   let worst: StateWithReason = { state: 'SYNCED', reason: '' };
   const variables: VariableStatus[] = [];
+  const skipped: VariableStatus[] = [];
   for (const item of items) {
     const state = stateOfItem(item, byKey.get(item.key));
     if (state.state === 'SYNCED') continue;
+    if (item.hold?.skipped === true) {
+      skipped.push(...variablesOf(item, state, false));
+      continue;
+    }
     if (worse(worst.state, state.state) !== worst.state) worst = { state: state.state, reason: `${item.key}: ${state.reason}` };
     variables.push(...variablesOf(item, state, isPartly(item, byKey.get(item.key))));
   }
-  if (worst.state === 'SYNCED') return synced;
-  const sorted = variables.toSorted((a, b) => (a.variable < b.variable ? -1 : 1));
+  if (worst.state === 'SYNCED' && skipped.length === 0) return synced;
+  const sorted = [...variables, ...skipped].toSorted((a, b) => (a.variable < b.variable ? -1 : 1));
   // All variables in one key stand alike but for those that are the cause: 4,096 times the same sentence says no more than once.
   const [only] = items;
-  if (items.length === 1 && only !== undefined) {
+  if (items.length === 1 && only !== undefined && worst.state !== 'SYNCED') {
     const causes = new Set(only.hold?.refusals.map((refusal) => refusal.variable));
     const others = isPartly(only, byKey.get(only.key)) ? synced.others : worst;
     return { ...worst, variables: sorted.filter(({ variable }) => causes.has(variable)), others };

@@ -17,7 +17,7 @@ function there(valueHash: string | null, stamps: readonly Stamp[], landed = stam
 }
 
 function wanted(hash: string, key = 'K', variables = ['A']): WantedKey {
-  return { key, variables, content: { kind: 'value', bytes: new Uint8Array(hash.length), hash } };
+  return { key, variables, content: { kind: 'value', bytes: new Uint8Array(hash.length), attributes: '', hash } };
 }
 
 function planned(
@@ -137,7 +137,11 @@ describe('a key that is no longer wanted is deleted only if it is ours', () => {
   });
 
   test('it waits while another key of the environment is held back', () => {
-    const refused: WantedKey = { key: 'L', variables: ['B'], content: { kind: 'refused', reason: 'too long', refusals: [] } };
+    const refused: WantedKey = {
+      key: 'L',
+      variables: ['B'],
+      content: { kind: 'refused', reason: 'too long', refusals: [], skipped: false },
+    };
     const items = planned([refused], [there('old', [mine])]);
     expect(items.map((item) => [item.key, item.step, item.hold?.state])).toEqual([
       ['K', null, 'BLOCKED_BY_POLICY'],

@@ -1,3 +1,4 @@
+import type { DriftPolicy } from './definition.ts';
 import type { ObservedKey, ObservedTarget } from './observed.ts';
 import { compareStamps, isOwn, type Stamp } from './stamp.ts';
 import type { Source, VariableRefusal, WantedKey } from './wanted.ts';
@@ -21,6 +22,8 @@ export type Step =
       readonly kind: 'write';
       readonly key: string;
       readonly bytes: Uint8Array;
+      /** How the target is to keep it; as in the wanted content. */
+      readonly attributes: string;
       readonly stamp: Stamp;
       /** Null: nothing may be there. */
       readonly found: ObservedKey | null;
@@ -37,6 +40,8 @@ export interface Hold {
   readonly refusals: readonly VariableRefusal[];
   /** The key is as it is wanted but for the variables of `refusals`, once the step is done (if there is one). Absent: it is not. */
   readonly partly?: true;
+  /** The mirror's policy is to go without it: nothing waits for it. */
+  readonly skipped: boolean;
 }
 
 /** What a delivery does with one key. It can be shown: it holds no value, except in the step's own bytes. */
@@ -71,8 +76,11 @@ export interface PlanRequest {
   readonly writer: Omit<Stamp, 'valueHash'>;
   readonly source: Source;
   readonly observed: ObservedTarget;
-  /** What is done about a key that somebody else changed. */
-  readonly drift: 'overwrite' | 'report';
+  /**
+   * What is done about a key that somebody else changed. `import` leaves it, for the import to come; what was removed is written again,
+   * for there is nothing to import.
+   */
+  readonly drift: DriftPolicy;
   /** What is done about the keys of an environment that left the mirror. Keys of variables that were unset are always deleted. */
   readonly onLeave: 'delete' | 'leave';
 }
@@ -94,7 +102,7 @@ export function plan(request: PlanRequest): Plan {
   const found = new Map(observed.keys.map((key) => [key.key, key]));
   const wanted = source.kind === 'wanted' ? withoutCollisions(source.keys) : [];
   const items = wanted.map((key) => planWanted(request, key, found.get(key.key) ?? null));
-  const complete = items.every((item) => item.hold === null);
+  const complete = items.every((item) => item.hold === null || item.hold.skipped);
   const wantedKeys = new Set(wanted.map((key) => key.key));
   for (const key of observed.keys) {
     if (wantedKeys.has(key.key) || !isMarkedFor(key, writer)) continue;
@@ -114,7 +122,7 @@ function withoutCollisions(keys: readonly WantedKey[]): WantedKey[] {
     return {
       key: same[0]!.key,
       variables,
-      content: { kind: 'refused', reason, refusals: variables.map((variable) => ({ variable, reason })) },
+      content: { kind: 'refused', reason, refusals: variables.map((variable) => ({ variable, reason })), skipped: false },
     };
   });
 }
@@ -161,7 +169,12 @@ function planWanted(request: PlanRequest, wanted: WantedKey, found: ObservedKey 
   }
   const action = actionOf(standing);
   if (content.kind === 'refused') {
-    return { ...item, action, step: null, hold: { ...blocked(content.reason), refusals: content.refusals } };
+    return {
+      ...item,
+      action,
+      step: null,
+      hold: { ...blocked(content.reason), refusals: content.refusals, skipped: content.skipped },
+    };
   }
   const stamp = { ...writer, valueHash: content.hash };
   const { lacking } = content;
@@ -173,7 +186,15 @@ function planWanted(request: PlanRequest, wanted: WantedKey, found: ObservedKey 
     return { ...item, action: 'adopt', step: { kind: 'mark', key, stamp, found }, hold };
   }
   if (standing === 'changed' && drift === 'report') return { ...item, action, step: null, hold: changedElsewhere };
-  return { ...item, action, step: { kind: 'write', key, bytes: content.bytes, stamp, found }, hold };
+  if (standing === 'changed' && drift === 'import' && found?.valueHash != null) {
+    return { ...item, action, step: null, hold: toBeImported };
+  }
+  return {
+    ...item,
+    action,
+    step: { kind: 'write', key, bytes: content.bytes, attributes: content.attributes, stamp, found },
+    hold,
+  };
 }
 
 /** What a key that is to be written is, before its value is looked at. */
@@ -192,7 +213,7 @@ function planOrphan(request: PlanRequest, found: ObservedKey, left: boolean, com
   // What is gone by itself needs no permission: only its stamp is left to be cleared.
   const changed = standing === 'changed' && found.valueHash !== null;
   const action = changed ? 'foreign-changed' : 'orphan';
-  if (changed && request.drift === 'report') return { ...item, action, step: null, hold: changedElsewhere };
+  if (changed && request.drift !== 'overwrite') return { ...item, action, step: null, hold: changedElsewhere };
   if (!complete) return { ...item, action, step: null, hold: blocked('it is deleted once every other key is in place') };
   return { ...item, action, step: { kind: 'delete', key, found }, hold: null };
 }
@@ -201,14 +222,23 @@ const changedElsewhere: Hold = {
   state: 'UNSYNCED',
   reason: 'somebody else changed it at the target, and the policy of the mirror is to leave that',
   refusals: [],
+  skipped: false,
+};
+
+const toBeImported: Hold = {
+  state: 'UNSYNCED',
+  reason: 'somebody else changed it at the target, and it is to be imported',
+  refusals: [],
+  skipped: false,
 };
 
 function blocked(reason: string): Hold {
-  return { state: 'BLOCKED_BY_POLICY', reason, refusals: [] };
+  return { state: 'BLOCKED_BY_POLICY', reason, refusals: [], skipped: false };
 }
 
 function foreignReason(found: ObservedKey, writer: PlanRequest['writer']): string {
   const stamp = found.stamps.at(-1);
+  if (found.remark !== undefined) return `something that this mirror did not write is there: ${found.remark}`;
   if (stamp === undefined) return 'something that no mirror wrote is there: remove it, or make it equal to what is wanted';
   if (!isOwn(stamp, writer)) return `it belongs to mirror ${stamp.mirror} of cluster ${stamp.clusterId}`;
   return `environment ${stamp.environment} has the same name at the target: rename one of the two`;

@@ -14,18 +14,26 @@ export interface WantedKey {
 }
 
 /**
- * What a key is to hold. `refused`: it cannot be written, as a whole or because of the variables that `refusals` names; then it is
- * left as it is. Writing the others without these would delete them at the target, and nobody asked for that. `lacking`: the value is
- * the wanted one but for the variables that it names; of those it holds what the target holds already, if it holds anything.
+ * What a key is to hold. `attributes` is how the target keeps it beside its bytes (the type of a parameter), and part of `hash`; empty:
+ * in the one way that there is. `lacking`: the value is the wanted one but for the variables that it names; of those it holds what the
+ * target holds already, if it holds anything. `refused`: it cannot be written, as a whole or because of the variables that `refusals`
+ * names; then it is left as it is. Writing the others without these would delete them at the target, and nobody asked for that.
+ * `skipped`: the mirror's policy is to go without it; the environment counts as delivered, and its status names the variables.
  */
 export type WantedContent =
   | {
       readonly kind: 'value';
       readonly bytes: Uint8Array;
+      readonly attributes: string;
       readonly hash: string;
       readonly lacking?: { readonly reason: string; readonly refusals: readonly VariableRefusal[] };
     }
-  | { readonly kind: 'refused'; readonly reason: string; readonly refusals: readonly VariableRefusal[] };
+  | {
+      readonly kind: 'refused';
+      readonly reason: string;
+      readonly refusals: readonly VariableRefusal[];
+      readonly skipped: boolean;
+    };
 
 /**
  * What the source says of an environment. Absence of knowledge is never absence of a key, so the three are apart: only `left`,

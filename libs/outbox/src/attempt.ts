@@ -4,6 +4,8 @@ import {
   brake,
   type BrakeReading,
   deletesOf,
+  type DriftPolicy,
+  type ObservedTarget,
   type Outcome,
   outcomeOf,
   outcomeOfFailure,
@@ -15,16 +17,21 @@ import {
   type Stamp,
   type Step,
   type StepResult,
+  synced,
+  type WantedContent,
   type WantedKey,
 } from '@env-cli/mirroring';
-import { assert, unreachable } from '@env-cli/support';
+import { unreachable } from '@env-cli/support';
 
-import type { DeliverySnapshot, EnvironmentContent, MirrorInForce, OutboxSource } from './ports.ts';
+import { importDrift } from './import-drift.ts';
+import type { DeliverySnapshot, EnvironmentContent, ImportSink, MirrorInForce, OutboxSource } from './ports.ts';
 import {
   type CloudProvider,
+  contentHash,
   type KeyedHash,
   type PartlyRendered,
   type ReadCalls,
+  type RenderedKey,
   TargetError,
   type WriteCalls,
 } from './provider.ts';
@@ -34,6 +41,7 @@ export interface Delivering {
   readonly mirror: MirrorInForce;
   readonly provider: CloudProvider;
   readonly source: OutboxSource;
+  readonly imports: ImportSink;
   readonly hash: KeyedHash;
   /** The cluster and its epoch, as stamps name them. */
   readonly cluster: { readonly clusterId: string; readonly epoch: number };
@@ -52,6 +60,8 @@ export interface Job {
   readonly source: Source;
   /** Keys that are refused as a whole and can be had in part, by their names: see `RenderedKey`. */
   readonly partial: ReadonlyMap<string, (calls: ReadCalls) => Promise<PartlyRendered>>;
+  /** The revision that last changed the environment; 0 when there is none. */
+  readonly modifyRevision: number;
   /** Bytes of the values that the source holds. */
   readonly valueBytes: number;
 }
@@ -101,13 +111,15 @@ function withdrawal({ cause, revision, enqueuedIndex, failedBefore }: JobHead): 
     failedBefore,
     source: { kind: 'left' },
     partial: nonePartial,
+    modifyRevision: 0,
     valueBytes: 0,
   };
 }
 
 function delivery({ provider, hash }: Delivering, environment: string, content: EnvironmentContent, head: JobHead): Job {
   const { cause, revision, enqueuedIndex, failedBefore } = head;
-  const job = { cause, kind: 'deliver', revision, enqueuedIndex, failedBefore, partial: nonePartial, valueBytes: 0 } as const;
+  const common = { modifyRevision: 0, partial: nonePartial, valueBytes: 0 };
+  const job = { ...common, cause, kind: 'deliver', revision, enqueuedIndex, failedBefore } as const;
   switch (content.kind) {
     case 'failed':
       return { ...job, source: content };
@@ -120,19 +132,30 @@ function delivery({ provider, hash }: Delivering, environment: string, content: 
       const rendered = provider.render(environment, content.variables);
       const partial = new Map(
         rendered.flatMap(({ key, content: of }) =>
-          of.kind === 'refused' && of.asFarAsPossible !== undefined ? [[key, of.asFarAsPossible] as const] : [],
+          of.kind === 'refused' && of.skipped !== true && of.asFarAsPossible !== undefined
+            ? [[key, of.asFarAsPossible] as const]
+            : [],
         ),
       );
       const keys = rendered.map((key) => ({
         ...key,
-        content: key.content.kind === 'value' ? { ...key.content, hash: hash(key.content.bytes) } : key.content,
+        content: wantedContentOf(key.content, hash),
       }));
       const valueBytes = content.variables.reduce((sum, variable) => sum + variable.value.length, 0);
-      return { ...job, source: { kind: 'wanted', keys }, partial, valueBytes };
+      return { ...job, source: { kind: 'wanted', keys }, partial, modifyRevision: content.modifyRevision, valueBytes };
     }
     default:
       return unreachable(content);
   }
+}
+
+function wantedContentOf(content: RenderedKey['content'], hash: KeyedHash): WantedContent {
+  if (content.kind === 'refused') {
+    const { reason, refusals, skipped = false } = content;
+    return { kind: 'refused', reason, refusals, skipped };
+  }
+  const { bytes, attributes = '' } = content;
+  return { kind: 'value', bytes, attributes, hash: contentHash(hash, bytes, attributes) };
 }
 
 /** The job with the keys in it that can be had in part. Rejects with {@link TargetError}. */
@@ -144,17 +167,47 @@ async function asFarAsPossible({ hash }: Delivering, job: Job, calls: ReadCalls)
     const rendered = await partial.get(key.key)?.(calls);
     if (rendered === undefined) keys.push(key);
     else {
-      const { bytes, reason, refusals } = rendered;
-      keys.push({ ...key, content: { kind: 'value', bytes, hash: hash(bytes), lacking: { reason, refusals } } });
+      const { bytes, attributes = '', reason, refusals } = rendered;
+      const lacking = { reason, refusals };
+      keys.push({ ...key, content: { kind: 'value', bytes, attributes, hash: contentHash(hash, bytes, attributes), lacking } });
     }
   }
-  return { ...job, source: { kind: 'wanted', keys } };
+  return { ...job, source: { kind: 'wanted', keys }, partial: nonePartial };
+}
+
+/** The variables that their key cannot hold as they are. */
+function lackingOf({ source }: Job): ReadonlySet<string> {
+  if (source.kind !== 'wanted') return new Set();
+  const refusals = source.keys.flatMap(({ content }) => (content.kind === 'value' ? (content.lacking?.refusals ?? []) : []));
+  return new Set(refusals.map(({ variable }) => variable));
 }
 
 /** Reads the target and compares. Writes nothing; the delete brake is not asked. Rejects with {@link TargetError}. */
 export async function planOf(delivering: Delivering, environment: string, given: Job, calls: ReadCalls): Promise<Plan> {
   const job = await asFarAsPossible(delivering, given, calls);
-  const { mirror, provider, cluster } = delivering;
+  return compared(delivering, environment, job, await observedAt(delivering, environment, job, calls));
+}
+
+/** What is at the target of an environment. */
+async function observedAt(
+  { provider }: Delivering,
+  environment: string,
+  { source }: Job,
+  calls: ReadCalls,
+): Promise<ObservedTarget> {
+  // What is not known cannot be compared: the plan says so itself.
+  if (source.kind === 'failed') return { keys: [] };
+  return provider.read(environment, source.kind === 'wanted' ? source.keys.map(({ key }) => key) : [], calls);
+}
+
+function compared(
+  delivering: Delivering,
+  environment: string,
+  job: Job,
+  observed: ObservedTarget,
+  drift: DriftPolicy = delivering.mirror.definition.onDrift,
+): Plan {
+  const { mirror, cluster } = delivering;
   const { definition, namespace } = mirror;
   const writer: Omit<Stamp, 'valueHash'> = {
     ...cluster,
@@ -162,14 +215,11 @@ export async function planOf(delivering: Delivering, environment: string, given:
     environment,
     revision: job.revision,
   };
-  const keys = job.source.kind === 'wanted' ? job.source.keys.map(({ key }) => key) : [];
   return plan({
     writer,
     source: job.source,
-    // What is not known cannot be compared: the plan says so itself.
-    observed: job.source.kind === 'failed' ? { keys: [] } : await provider.read(environment, keys, calls),
-    // An import that cannot be made yet must not overwrite what was to be imported.
-    drift: definition.onDrift === 'overwrite' ? 'overwrite' : 'report',
+    observed,
+    drift,
     onLeave: definition.onLeave,
   });
 }
@@ -198,19 +248,37 @@ export interface Attempted {
 export async function attemptAt(
   delivering: Delivering,
   environment: string,
-  job: Job,
+  given: Job,
   run: { readonly calls: WriteCalls; readonly brake: BrakePort; readonly attempt: Attempt },
 ): Promise<Attempted> {
   const { calls, attempt } = run;
   const { provider, mirror } = delivering;
   const nothing = { braked: false, steps: 0, held: [] };
   // Left where it is, with its stamps: if the environment comes back, it is still ours.
-  if (job.source.kind === 'left' && mirror.definition.onLeave === 'leave') return { ...nothing, outcome: { kind: 'done' } };
+  if (given.source.kind === 'left' && mirror.definition.onLeave === 'leave')
+    return { ...nothing, outcome: { kind: 'done', status: synced } };
 
+  let job = given;
   let items: readonly PlanItem[];
   let braked = false;
   try {
-    const planned = await planOf(delivering, environment, job, calls);
+    job = await asFarAsPossible(delivering, given, calls);
+    const observed = await observedAt(delivering, environment, job, calls);
+    let planned = compared(delivering, environment, job, observed);
+    if (planned.kind === 'plan' && mirror.definition.onDrift === 'import') {
+      const came = await importDrift(delivering, {
+        environment,
+        modifyRevision: job.modifyRevision,
+        items: planned.items,
+        lacking: lackingOf(job),
+        calls,
+      });
+      if (came.kind === 'again') return { ...nothing, outcome: { kind: 'retry', afterMs: came.afterMs, status: came.status } };
+      planned =
+        came.kind === 'overwrite'
+          ? compared(delivering, environment, job, observed, 'overwrite')
+          : { ...planned, items: came.items };
+    }
     if (planned.kind !== 'plan') return { ...nothing, outcome: outcomeOfNoPlan(planned, attempt) };
     items = planned.items;
     const deletes = deletesOf(items);
@@ -264,8 +332,9 @@ function heldAfter(job: Job, items: readonly PlanItem[], results: readonly StepR
   if (job.source.kind !== 'wanted') return [];
   const versions = new Map(items.map(({ key, found }) => [key, found?.version ?? '']));
   for (const { key, version } of results) versions.set(key, version);
-  return job.source.keys.map(({ key, content }) => {
-    assert(content.kind === 'value', 'what was delivered in full was not refused in part');
-    return { key, valueHash: content.hash, version: versions.get(key) ?? '' };
+  return job.source.keys.flatMap(({ key, content }) => {
+    // What the mirror's policy goes without is not held.
+    if (content.kind === 'refused') return [];
+    return [{ key, valueHash: content.hash, version: versions.get(key) ?? '' }];
   });
 }

@@ -1,22 +1,36 @@
 import type { MirrorDefinition, VariableRefusal } from '@env-cli/mirroring';
 import { encodeUtf8 } from '@env-cli/support';
 
-import type { DeliveryReport, DeliverySnapshot, DueRow, HeldRow, MirrorInForce, OutboxSource, ReportSink } from './ports.ts';
+import type {
+  DeliveryReport,
+  DeliverySnapshot,
+  DueRow,
+  HeldRow,
+  ImportRequest,
+  ImportResult,
+  ImportSink,
+  MirrorInForce,
+  OutboxSource,
+  ReportSink,
+} from './ports.ts';
 
 /** The cluster's side of the ports, in memory: rows as the state machine writes and removes them. For tests. */
-export class ClusterTwin implements OutboxSource, ReportSink {
+export class ClusterTwin implements OutboxSource, ReportSink, ImportSink {
   term = 1;
   revision = 0;
   /** Every report that was proposed, in order, applied or not. */
   readonly reports: DeliveryReport[] = [];
   /** While it is set, reads and proposals reject with it. */
   failure: Error | null = null;
+  /** A value that no import may bring. */
+  refusedImport = 'refused by the cluster';
   /** Awaited before reports are applied. */
   beforeReports: () => Promise<void> = () => Promise.resolve();
   /** What `snapshot` answers for an environment instead of its variables. */
   readonly unreadable = new Map<string, { readonly problem: string; readonly refusals: readonly VariableRefusal[] }>();
   readonly #mirrors = new Map<number, MirrorInForce>();
   readonly #environments = new Map<string, Readonly<Record<string, string>>>();
+  readonly #revisions = new Map<string, number>();
   readonly #due = new Map<number, Map<string, DueRow>>();
   readonly #held = new Map<number, Map<string, HeldRow>>();
   #index = 0;
@@ -53,6 +67,7 @@ export class ClusterTwin implements OutboxSource, ReportSink {
     this.revision++;
     this.#index++;
     this.#environments.set(environment, variables);
+    this.#revisions.set(environment, this.revision);
     for (const id of this.#mirrors.keys()) this.#enqueue(id, environment);
     this.#changed();
     return this.revision;
@@ -111,7 +126,12 @@ export class ClusterTwin implements OutboxSource, ReportSink {
     const variables = this.#selects(mirror, environment) ? this.#environments.get(environment) : undefined;
     if (variables === undefined) return { revision: this.revision, due, held, content: { kind: 'absent' } };
     const plain = Object.entries(variables).map(([name, value]) => ({ name, value: encodeUtf8(value), secret: true }));
-    return { revision: this.revision, due, held, content: { kind: 'present', variables: plain } };
+    return {
+      revision: this.revision,
+      due,
+      held,
+      content: { kind: 'present', variables: plain, modifyRevision: this.#revisions.get(environment) ?? 0 },
+    };
   }
 
   async propose(term: number, reports: readonly DeliveryReport[]): Promise<void> {
@@ -121,6 +141,18 @@ export class ClusterTwin implements OutboxSource, ReportSink {
     if (term !== this.term) return;
     for (const report of reports) this.#apply(report);
     this.#changed();
+  }
+
+  async import({ environment, modifyRevision, variables }: ImportRequest): Promise<ImportResult> {
+    await this.#reading();
+    if (this.#revisions.get(environment) !== modifyRevision) return { kind: 'conflict' };
+    const decoder = new TextDecoder();
+    const found = Object.fromEntries(variables.map(({ name, value }) => [name, decoder.decode(value)]));
+    if (Object.values(found).includes(this.refusedImport)) return { kind: 'refused', reason: 'the cluster does not take it' };
+    const before = this.#environments.get(environment) ?? {};
+    if (Object.entries(found).every(([name, value]) => before[name] === value)) return { kind: 'unchanged' };
+    this.write(environment, { ...before, ...found });
+    return { kind: 'written' };
   }
 
   #apply(report: DeliveryReport): void {

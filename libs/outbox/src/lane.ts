@@ -1,4 +1,4 @@
-import { brake, deletesOf, type DeliveryStatus, type Outcome, type Plan, statusOfAll, synced } from '@env-cli/mirroring';
+import { brake, deletesOf, type DeliveryStatus, type Outcome, type Plan, statusOfAll } from '@env-cli/mirroring';
 import { BrokenInvariant } from '@env-cli/support';
 
 import { attemptAt, type Attempted, type Delivering, type Job, jobOf, planOf, SourceUnavailable } from './attempt.ts';
@@ -7,7 +7,7 @@ import type { Budget } from './budget.ts';
 import { DueRows } from './due-rows.ts';
 import { Ending } from './ending.ts';
 import type { OutboxLimits } from './limits.ts';
-import { Pace } from './pace.ts';
+import type { Paces } from './paces.ts';
 import type { AttemptEvent, DueRow, Host, MirrorInForce, OutboxObserver } from './ports.ts';
 import { type JobEnd, reportOf, type Reports } from './reports.ts';
 import { Scan } from './scan.ts';
@@ -38,6 +38,7 @@ export interface LaneOptions extends Delivering {
   readonly host: Host;
   readonly limits: OutboxLimits;
   readonly budget: Budget;
+  readonly paces: Paces;
   readonly reports: Reports;
   readonly observer: OutboxObserver;
   /** There may be something to begin. */
@@ -87,7 +88,7 @@ export class Lane {
     const { provider, host, limits, mirror, source, observer, takeover } = options;
     const trouble = (doing: string) => (error: unknown) => observer.trouble({ mirror, doing, error });
     const ending = this.#ending;
-    this.#calls = new TargetCalls(provider.limits, new Pace(provider.limits, host), host, ending);
+    this.#calls = new TargetCalls(provider.limits, options.paces.of(provider.limits), host, ending);
     this.#brake = new BrakeGauge({ delivering: options, calls: this.#calls, host, pageRows: limits.pageRows });
     this.#waiting = new WaitingRoom(host, (environment) => this.#makeReady(environment));
     this.#due = new DueRows({
@@ -316,7 +317,7 @@ export class Lane {
     }
     // A comparison that finds everything in place is not worth a word.
     if (job.cause !== 'due' && outcome.kind === 'done' && steps === 0 && !job.failedBefore) return;
-    const status = outcome.kind === 'done' ? synced : outcome.status;
+    const { status } = outcome;
     const { revision } = job;
     observer.attempted({ mirror, environment, revision, outcome: eventOf(outcome, job), status, attempts, steps, elapsedMs });
   }

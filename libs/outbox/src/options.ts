@@ -1,5 +1,5 @@
 import type { OutboxLimits } from './limits.ts';
-import type { Host, OutboxObserver, OutboxSource, ReportSink } from './ports.ts';
+import type { Host, ImportSink, OutboxObserver, OutboxSource, ReportSink } from './ports.ts';
 import type { KeyedHash, OpenProvider } from './provider.ts';
 
 /** What the worker is made of. */
@@ -8,6 +8,7 @@ export interface OutboxWorkerOptions {
   readonly cluster: { readonly clusterId: string; readonly epoch: number };
   readonly source: OutboxSource;
   readonly reports: ReportSink;
+  readonly imports: ImportSink;
   readonly open: OpenProvider;
   readonly hash: KeyedHash;
   readonly host: Host;

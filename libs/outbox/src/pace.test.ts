@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Ending } from './ending.ts';
 import { HostTwin } from './host-twin.ts';
 import { Pace } from './pace.ts';
+import { Paces } from './paces.ts';
 
 const limits = { callMsMax: 1_000, callsPerSecond: 8, callsBurst: 4, deliveriesMax: 1, perMember: false };
 
@@ -33,9 +34,9 @@ describe('calls to one target', () => {
   test('halve in rate each time that the target throttles, down to a 32nd, and recover once it is calm', async () => {
     const host = new HostTwin();
     const pace = new Pace(limits, host);
-    pace.throttled();
+    pace.throttled(0);
     expect(pace.callsPerSecond).toBe(4);
-    for (let i = 0; i < 20; i++) pace.throttled();
+    for (let i = 0; i < 20; i++) pace.throttled(0);
     expect(pace.callsPerSecond).toBe(8 / 32);
     pace.answered();
     expect(pace.callsPerSecond).toBe(8 / 32);
@@ -44,6 +45,25 @@ describe('calls to one target', () => {
     expect(pace.callsPerSecond).toBe(8 / 32 + 8 / 64);
     for (let i = 0; i < 100; i++) pace.answered();
     expect(pace.callsPerSecond).toBe(8);
+  });
+
+  test('stop for as long as the target asks, and for a minute at most', async () => {
+    const host = new HostTwin();
+    const pace = new Pace(limits, host);
+    pace.throttled(7_000);
+    expect(await turnsOf(pace, host, 1)).toEqual([7_000]);
+    pace.throttled(3_600_000);
+    expect(await turnsOf(pace, host, 1)).toEqual([60_000]);
+  });
+
+  test('are one for all mirrors that draw on the same quota, and apart by meter', () => {
+    const paces = new Paces(new HostTwin());
+    const limit = { ...limits, callMsMax: 1, deliveriesMax: 1, perMember: false, meters: { write: limits } };
+    const [first, second] = [paces.of({ ...limit, quota: 'a' }), paces.of({ ...limit, quota: 'a' })];
+    expect(first.get('write')).toBe(second.get('write'));
+    expect(first.get('write')).not.toBe(first.get(''));
+    expect(paces.of({ ...limit, quota: 'b' }).get('write')).not.toBe(first.get('write'));
+    expect(paces.of(limit).get('write')).not.toBe(paces.of(limit).get('write'));
   });
 
   test('that wait are let go at the end of a reign', async () => {

@@ -1,9 +1,12 @@
 import type { Ending } from './ending.ts';
 import type { Host } from './ports.ts';
-import type { TargetLimits } from './provider.ts';
+import type { CallRate } from './provider.ts';
 
 /** After a throttled call the rate recovers only when so long nothing was throttled: 5 seconds. */
 const calmMs = 5_000;
+
+/** The longest that a target may stop all calls to it with one answer: 1 minute. The delivery that got it waits for as long as it was told. */
+const restMsMax = 60_000;
 
 /** The lowest that throttling brings the rate to: a 32nd of the full one. */
 const slowestShare = 1 / 32;
@@ -16,14 +19,14 @@ const recoveryShare = 1 / 64;
  * next free moment, in the order in which they come. Halves when the target throttles, and recovers slowly.
  */
 export class Pace {
-  readonly #limits: TargetLimits;
+  readonly #limits: CallRate;
   readonly #host: Host;
   #callsPerSecond: number;
   /** The moment at which the next call would come due if calls were evenly spaced. */
   #nextMs = -Infinity;
   #throttledMs = -Infinity;
 
-  constructor(limits: TargetLimits, host: Host) {
+  constructor(limits: CallRate, host: Host) {
     this.#limits = limits;
     this.#host = host;
     this.#callsPerSecond = limits.callsPerSecond;
@@ -53,9 +56,11 @@ export class Pace {
     });
   }
 
-  /** The target asked for fewer calls. */
-  throttled(): void {
-    this.#throttledMs = this.#host.nowMs();
+  /** The target asked for fewer calls; `retryAfterMs`: for none before that time has passed, 0 when it did not say. */
+  throttled(retryAfterMs: number): void {
+    const now = this.#host.nowMs();
+    this.#throttledMs = now;
+    this.#nextMs = Math.max(this.#nextMs, now + Math.min(retryAfterMs, restMsMax));
     this.#callsPerSecond = Math.max(this.#callsPerSecond / 2, this.#limits.callsPerSecond * slowestShare);
   }
 

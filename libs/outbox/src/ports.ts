@@ -1,7 +1,7 @@
 import type { Revision } from '@env-cli/keyspace';
 import type { DeliveryStatus, MirrorDefinition, VariableRefusal } from '@env-cli/mirroring';
 
-import type { PlainVariable } from './provider.ts';
+import type { ImportedVariable, PlainVariable } from './provider.ts';
 
 /**
  * The cluster's state as the worker needs it. Reads on the leader, each from one snapshot that has applied everything that was
@@ -61,7 +61,12 @@ export interface DeliverySnapshot {
 
 /** What an environment holds for a mirror. Whatever goes wrong on the way to it is `failed`, never `absent`. */
 export type EnvironmentContent =
-  | { readonly kind: 'present'; readonly variables: readonly PlainVariable[] }
+  | {
+      readonly kind: 'present';
+      readonly variables: readonly PlainVariable[];
+      /** The revision that last changed the environment. */
+      readonly modifyRevision: number;
+    }
   /** The snapshot says so: there is no such environment, or the mirror does not select it, or the mirror is being deleted. */
   | { readonly kind: 'absent' }
   /** It could not be opened or resolved. `refusals` names the variables that are the cause, without values. */
@@ -80,7 +85,10 @@ export interface DeliveryReport {
   readonly contentHash: Uint8Array;
   /** The store's own version of it, when it is one key; empty otherwise. At most 1,024 bytes of UTF-8. */
   readonly remoteVersion: string;
-  /** Why not, for `failed`: `encodeStatus(status)` is the command's `detail`. */
+  /**
+   * Why not, for `failed`, and for `delivered` the variables that the mirror's policy goes without: `encodeStatus(status)` is the
+   * command's `detail`.
+   */
   readonly status: DeliveryStatus;
 }
 
@@ -92,6 +100,29 @@ export interface ReportSink {
    * a report of a term that is over.
    */
   propose(term: number, reports: readonly DeliveryReport[]): Promise<void>;
+}
+
+/** What somebody else put into a key of an environment, as it is to become a write. */
+export interface ImportRequest {
+  readonly mirror: number;
+  readonly environment: string;
+  /** The revision at which the environment was last changed when it was compared: at another one, nothing is written. */
+  readonly modifyRevision: number;
+  /** Values as they were found. Those that are new become secrets. None is ever taken away. */
+  readonly variables: readonly ImportedVariable[];
+}
+
+/**
+ * What became of an import: `written` and due again; `unchanged`: it says what the cluster holds already, in another spelling;
+ * `conflict`: the environment was written meanwhile; `refused`: the cluster does not take it, and why, without any value.
+ */
+export type ImportResult =
+  { readonly kind: 'written' | 'unchanged' | 'conflict' } | { readonly kind: 'refused'; readonly reason: string };
+
+/** The way of imports into the log. */
+export interface ImportSink {
+  /** Proposes a write. Rejects when the cluster cannot be reached: then it is tried again. */
+  import(request: ImportRequest): Promise<ImportResult>;
 }
 
 /** Time and chance, from outside, so that tests hold them in their hands. */

@@ -2,12 +2,14 @@ import type {
   Failure,
   FailureClass,
   MirrorDefinition,
+  ObservedKey,
   ObservedTarget,
   StampOwner,
   Step,
   StepResult,
   VariableRefusal,
 } from '@env-cli/mirroring';
+import { encodeUtf8 } from '@env-cli/support';
 
 /**
  * One mirror's target, through one SDK. An adapter fills it; the worker decides everything: what is written, how fast, how often.
@@ -37,6 +39,17 @@ export interface CloudProvider {
   countOwned(calls: ReadCalls): Promise<number>;
   /** Names of the environments with this mirror's stamp at the target, each once, in any order. */
   ownedEnvironments(calls: ReadCalls): AsyncIterable<string>;
+  /**
+   * What somebody else put into a key of ours, as variables, for an import; null: it is nothing that variables could hold. `found` is
+   * what the read before saw; if something else is there by now it fails as `conflict`. `variables`: those that the key carries. A
+   * target that lacks this cannot be imported from.
+   */
+  imported?(
+    key: string,
+    found: ObservedKey,
+    variables: readonly string[],
+    calls: ReadCalls,
+  ): Promise<readonly ImportedVariable[] | null>;
   /** Frees what it holds. Called once, after the last call ended. */
   close(): Promise<void>;
 }
@@ -57,14 +70,42 @@ export interface ProviderContext {
  */
 export type KeyedHash = (bytes: Uint8Array) => string;
 
-/** What a target bears. */
-export interface TargetLimits {
-  /** The longest that one call may take, in milliseconds. A new leader waits that long before it writes. */
-  readonly callMsMax: number;
+/**
+ * The hash by which a content is compared: of its bytes, and of the attributes with which the target keeps it (empty: none). A
+ * provider hashes so what it finds.
+ */
+export function contentHash(hash: KeyedHash, bytes: Uint8Array, attributes: string): string {
+  if (attributes === '') return hash(bytes);
+  const head = encodeUtf8(`${attributes}\0`);
+  const all = new Uint8Array(head.length + bytes.length);
+  all.set(head);
+  all.set(bytes, head.length);
+  return hash(all);
+}
+
+/** A variable as an import found it at a target. */
+export interface ImportedVariable {
+  readonly name: string;
+  /** UTF-8. */
+  readonly value: Uint8Array;
+}
+
+/** A rate of calls. */
+export interface CallRate {
   /** Calls a second in the long run. */
   readonly callsPerSecond: number;
   /** Calls at once after a rest. */
   readonly callsBurst: number;
+}
+
+/** What a target bears. */
+export interface TargetLimits extends CallRate {
+  /** The longest that one call may take, in milliseconds. A new leader waits that long before it writes. */
+  readonly callMsMax: number;
+  /** Rates of calls that the target counts apart, by the name under which the provider makes them. The others share the rate above. */
+  readonly meters?: Readonly<Record<string, CallRate>>;
+  /** Whose rates these are, where several mirrors draw on the same (an account and region). Empty or absent: this mirror's alone. */
+  readonly quota?: string;
   /** Deliveries at once. */
   readonly deliveriesMax: number;
   /**
@@ -88,15 +129,18 @@ export interface RenderedKey {
   /** The variables that it carries, sorted. */
   readonly variables: readonly string[];
   readonly content:
-    | { readonly kind: 'value'; readonly bytes: Uint8Array }
+    /** `attributes`: how the target keeps it beside its bytes; defaults to the empty text, for the one way that there is. */
+    | { readonly kind: 'value'; readonly bytes: Uint8Array; readonly attributes?: string }
     | {
         readonly kind: 'refused';
         readonly reason: string;
         readonly refusals: readonly VariableRefusal[];
+        /** The mirror's policy is to go without it. Defaults to false. */
+        readonly skipped?: boolean;
         /**
          * The key with all that it can hold, and for the variables of `refusals` with what this mirror wrote before, if that is still there:
          * that a value cannot be written is no word that its variable is to go. Reads the target. Absent: the key is written whole or
-         * not at all.
+         * not at all, as is one that is `skipped`.
          */
         readonly asFarAsPossible?: (calls: ReadCalls) => Promise<PartlyRendered>;
       };
@@ -105,6 +149,8 @@ export interface RenderedKey {
 /** A key that lacks the newest value of some variables. */
 export interface PartlyRendered {
   readonly bytes: Uint8Array;
+  /** As in {@link RenderedKey}. */
+  readonly attributes?: string;
   /** What is wrong with the key, in one sentence. */
   readonly reason: string;
   /** The variables that it lacks, and what it holds in their place. */
@@ -115,15 +161,16 @@ export interface PartlyRendered {
 export interface ReadCalls {
   /**
    * Makes one remote call: waits for its turn, then runs `call` under a time limit. The signal fires at that limit, or when the
-   * delivery is given up; `call` heeds it as soon as it can. Rejects with what `call` threw, as a {@link TargetError}.
+   * delivery is given up; `call` heeds it as soon as it can. Rejects with what `call` threw, as a {@link TargetError}. `meter` is one of
+   * the target's `meters`.
    */
-  read<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  read<T>(call: (signal: AbortSignal) => Promise<T>, meter?: string): Promise<T>;
 }
 
 /** The way to a target for calls that change something. A dry run has none. */
 export interface WriteCalls extends ReadCalls {
   /** As `read`, for a call that may change something. Never begun after the delivery was given up. */
-  write<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  write<T>(call: (signal: AbortSignal) => Promise<T>, meter?: string): Promise<T>;
 }
 
 /** How a call at a target failed. `message` says what and where, and holds no value. */

@@ -5,6 +5,7 @@ import { Budget } from './budget.ts';
 import { Lane } from './lane.ts';
 import type { OutboxWorkerOptions } from './options.ts';
 import type { MirrorInForce } from './ports.ts';
+import { Paces } from './paces.ts';
 import { TargetError } from './provider.ts';
 import { Reports } from './reports.ts';
 
@@ -20,6 +21,7 @@ export class Reign {
   readonly #onBroken: (error: BrokenInvariant) => void;
   readonly #reports: Reports;
   readonly #budget: Budget;
+  readonly #paces: Paces;
   readonly #lanes = new Map<number, Lane>();
   /** Mirrors whose definition makes no target, as it was tried. */
   readonly #unopened = new Map<number, { readonly mirror: MirrorInForce; readonly status: DeliveryStatus }>();
@@ -47,6 +49,7 @@ export class Reign {
     this.#onBroken = reign.onBroken;
     this.#ending = reign.ending;
     this.#budget = new Budget(options.limits);
+    this.#paces = new Paces(options.host);
     const onFailure = (error: unknown) => options.observer.trouble({ mirror: null, doing: 'reporting deliveries', error });
     this.#reports = new Reports({
       sink: options.reports,
@@ -166,15 +169,22 @@ export class Reign {
   }
 
   #openLane(mirror: MirrorInForce, takeover: boolean): void {
-    const { cluster, source, open, hash, host, limits, observer } = this.#options;
+    const { cluster, source, imports, open, hash, host, limits, observer } = this.#options;
     const { definition, namespace, id } = mirror;
     this.#unopened.delete(id);
     try {
       const owner = { clusterId: cluster.clusterId, mirror: `${namespace}/${definition.name}` };
       const provider = open(definition, { owner, hash });
       const wake = () => this.#pump();
-      const shared = { budget: this.#budget, reports: this.#reports, observer, wake, onBroken: this.#onBroken };
-      this.#lanes.set(id, new Lane({ mirror, provider, source, hash, cluster, host, limits, takeover, ...shared }));
+      const shared = {
+        budget: this.#budget,
+        paces: this.#paces,
+        reports: this.#reports,
+        observer,
+        wake,
+        onBroken: this.#onBroken,
+      };
+      this.#lanes.set(id, new Lane({ mirror, provider, source, imports, hash, cluster, host, limits, takeover, ...shared }));
     } catch (error) {
       if (!(error instanceof TargetError)) throw error;
       this.#unopened.set(id, { mirror, status: statusOfAll('BLOCKED_BY_POLICY', error.message) });

@@ -1,4 +1,3 @@
-import { synced } from '@env-cli/mirroring';
 import { ByteWriter } from '@env-cli/support';
 
 import type { Attempted, Job } from './attempt.ts';
@@ -21,9 +20,9 @@ export function reportOf(about: {
   const { revision, enqueuedIndex } = job;
   const common = { mirror, environment, revision, enqueuedIndex, contentHash: new Uint8Array(), remoteVersion: '' };
   if (outcome.kind !== 'done') return { ...common, kind: 'failed', status: outcome.status };
-  if (job.kind === 'withdraw') return { ...common, kind: 'withdrawn', status: synced };
+  if (job.kind === 'withdraw') return { ...common, kind: 'withdrawn', status: outcome.status };
   const remoteVersion = held.length === 1 ? held[0]!.version : '';
-  return { ...common, kind: 'delivered', contentHash: contentHashOf(held, hash), remoteVersion, status: synced };
+  return { ...common, kind: 'delivered', contentHash: contentHashOf(held, hash), remoteVersion, status: outcome.status };
 }
 
 /** One key is its own hash; of several, a hash over their names and hashes. */

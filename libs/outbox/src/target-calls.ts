@@ -1,4 +1,4 @@
-import { BrokenInvariant } from '@env-cli/support';
+import { assert, BrokenInvariant } from '@env-cli/support';
 
 import type { Ending } from './ending.ts';
 import type { Pace } from './pace.ts';
@@ -30,31 +30,31 @@ interface UnderWay {
 /** The one way to a target: paced, limited in time, and closed once the reign under which it was opened is over. */
 export class TargetCalls implements WriteCalls {
   readonly #limits: TargetLimits;
-  readonly #pace: Pace;
+  readonly #paces: ReadonlyMap<string, Pace>;
   readonly #host: Host;
   readonly #ending: Ending;
   readonly #underWay = new Set<UnderWay>();
 
-  constructor(limits: TargetLimits, pace: Pace, host: Host, ending: Ending) {
+  constructor(limits: TargetLimits, paces: ReadonlyMap<string, Pace>, host: Host, ending: Ending) {
     this.#limits = limits;
-    this.#pace = pace;
+    this.#paces = paces;
     this.#host = host;
     this.#ending = ending;
   }
 
-  read<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#make(call, { kind: 'read', environment: null, attempt: 0 });
+  read<T>(call: (signal: AbortSignal) => Promise<T>, meter = ''): Promise<T> {
+    return this.#make(call, meter, { kind: 'read', environment: null, attempt: 0 });
   }
 
-  write<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#make(call, { kind: 'write', environment: null, attempt: 0 });
+  write<T>(call: (signal: AbortSignal) => Promise<T>, meter = ''): Promise<T> {
+    return this.#make(call, meter, { kind: 'write', environment: null, attempt: 0 });
   }
 
   /** The same way for one attempt at an environment, so that it can be told whose call hangs. */
   of(environment: string, attempt: number): WriteCalls {
     return {
-      read: (call) => this.#make(call, { kind: 'read', environment, attempt }),
-      write: (call) => this.#make(call, { kind: 'write', environment, attempt }),
+      read: (call, meter = '') => this.#make(call, meter, { kind: 'read', environment, attempt }),
+      write: (call, meter = '') => this.#make(call, meter, { kind: 'write', environment, attempt }),
     };
   }
 
@@ -78,8 +78,10 @@ export class TargetCalls implements WriteCalls {
     return count;
   }
 
-  async #make<T>(call: (signal: AbortSignal) => Promise<T>, about: Omit<UnderWay, 'begunMs'>): Promise<T> {
-    await this.#pace.turn(this.#ending);
+  async #make<T>(call: (signal: AbortSignal) => Promise<T>, meter: string, about: Omit<UnderWay, 'begunMs'>): Promise<T> {
+    const pace = this.#paces.get(meter);
+    assert(pace !== undefined, 'a call goes by a meter that its target has');
+    await pace.turn(this.#ending);
     if (this.#ending.over) throw new DeliveryEnded('the delivery was given up before the call');
     const limit = new AbortController();
     const forget = this.#ending.onEnd(() => limit.abort());
@@ -94,10 +96,10 @@ export class TargetCalls implements WriteCalls {
       // Not raced against the time limit: a call that does not heed its signal may still land, and whoever took its failure for
       // its end would start the next one beside it. It holds its place until it ends.
       const answer = await call(limit.signal);
-      this.#pace.answered();
+      pace.answered();
       return answer;
     } catch (error) {
-      throw this.#failureOf(error, late);
+      throw this.#failureOf(error, late, pace);
     } finally {
       this.#underWay.delete(underWay);
       cancel();
@@ -105,12 +107,12 @@ export class TargetCalls implements WriteCalls {
     }
   }
 
-  #failureOf(error: unknown, late: boolean): unknown {
+  #failureOf(error: unknown, late: boolean, pace: Pace): unknown {
     if (error instanceof BrokenInvariant) return error;
     if (this.#ending.over) return new DeliveryEnded('the delivery was given up during the call');
     if (late) return new TargetError('timed-out', `the target did not answer within ${this.#limits.callMsMax} ms`);
     if (!(error instanceof TargetError)) return new TargetError('internal', `the provider failed: ${nameOf(error)}`);
-    if (error.class === 'throttled') this.#pace.throttled();
+    if (error.class === 'throttled') pace.throttled(error.retryAfterMs ?? 0);
     return error;
   }
 }

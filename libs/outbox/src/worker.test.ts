@@ -53,6 +53,7 @@ class World {
       cluster: { clusterId: 'c1', epoch },
       source: reachedUntil(this.cluster, cut.signal),
       reports: reachedUntil(this.cluster, cut.signal),
+      imports: this.cluster,
       open: this.open,
       hash,
       host: this.host,

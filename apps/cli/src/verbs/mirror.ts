@@ -4,6 +4,7 @@ import type {
   FileFormat,
   Mirror,
   MirrorDefinition,
+  MirrorLayout,
   MirrorTarget,
   WithdrawalPolicy,
 } from '@env-cli/client';
@@ -25,6 +26,24 @@ export interface MirrorFlags {
   readonly withdrawal?: WithdrawalPolicy;
   readonly drift?: DriftPolicy;
   readonly deleteBrake?: number;
+  readonly awsSsm?: true;
+  readonly awsSecretsManager?: true;
+  readonly account?: string;
+  readonly region?: string;
+  readonly roleArn?: string;
+  readonly externalId?: string;
+  readonly sessionName?: string;
+  readonly targetPrefix?: string;
+  readonly layout?: MirrorLayout;
+  readonly nameTemplate?: string;
+  readonly emptyValues?: 'refuse' | 'skip' | 'replace';
+  readonly emptyReplacement?: string;
+  readonly unfitValues?: 'refuse' | 'skip';
+  readonly kmsKeyId?: string;
+  readonly tier?: 'auto' | 'standard' | 'advanced';
+  readonly encryptSecretsOnly?: boolean;
+  readonly highThroughput?: boolean;
+  readonly recoveryDays?: number;
 }
 
 const listColumns: readonly Column[] = [
@@ -57,10 +76,9 @@ const planColumns: readonly Column[] = [
   { title: 'NOTE', optional: true, wraps: true },
 ];
 
-/** `env-cli mirror create NAME --file DIRECTORY`. */
+/** `env-cli mirror create NAME` with `--file DIRECTORY`, `--aws-ssm` or `--aws-secrets-manager`. */
 export async function create(at: Invocation, name: string, flags: MirrorFlags): Promise<void> {
-  if (flags.file === undefined) throw usageError('a mirror needs a target: --file DIRECTORY');
-  const target: MirrorTarget = { provider: 'file', directory: resolve(flags.file), format: flags.format ?? 'dotenv' };
+  const target = targetOf(flags);
   const answer = await withClient(at, (client) => client.mirrors.create({ ...changesOf(flags), name, target }));
   await confirm(at, answer, `Mirror ${name} writes to ${targetText(answer.mirror)} from now on.`);
 }
@@ -88,6 +106,26 @@ export async function remove(at: Invocation, name: string): Promise<void> {
   await confirm(at, answer, `Mirror ${name} is deleted; what it wrote is withdrawn or left, as its policy says.`);
 }
 
+/** `env-cli mirror retry NAME [ENVIRONMENT]`. */
+export async function retry(at: Invocation, name: string, environment: string | undefined): Promise<void> {
+  const options = environment === undefined ? {} : { environment };
+  const answer = await withClient(at, (client) => client.mirrors.retry(name, options));
+  const what = environment === undefined ? 'what failed' : environment;
+  await confirm(at, answer, answer.changed ? `Mirror ${name} delivers ${what} again.` : `Nothing of ${what} had failed.`);
+}
+
+/** `env-cli mirror pause NAME`. */
+export async function pause(at: Invocation, name: string): Promise<void> {
+  const answer = await withClient(at, (client) => client.mirrors.pause(name));
+  await confirm(at, answer, `Mirror ${name} rests. What becomes due is kept until 'env-cli mirror resume ${name}'.`);
+}
+
+/** `env-cli mirror resume NAME`. */
+export async function resume(at: Invocation, name: string): Promise<void> {
+  const answer = await withClient(at, (client) => client.mirrors.resume(name));
+  await confirm(at, answer, `Mirror ${name} delivers again.`);
+}
+
 /** `env-cli mirror list`. */
 export async function list(at: Invocation): Promise<void> {
   const answer = await withClient(at, (client) => client.mirrors.list(readOptions(at)));
@@ -100,7 +138,7 @@ export async function list(at: Invocation): Promise<void> {
     mirror.withdrawal,
     mirror.drift,
     `${mirror.deleteBrakePercent} %`,
-    mirror.deleting ? at.style.yellow('deleting') : '',
+    mirror.deleting ? at.style.yellow('deleting') : mirror.paused ? at.style.yellow('paused') : '',
   ]);
   if (rows.length > 0) await print(at.io, table(listColumns, rows, at));
   else
@@ -225,7 +263,66 @@ function changesOf(flags: MirrorFlags): Partial<Omit<MirrorDefinition, 'name' | 
 }
 
 function targetText({ target }: Mirror): string {
-  return target.provider === 'file' ? `file:${target.directory} (${target.format})` : 'a target that this program is too old for';
+  switch (target.provider) {
+    case 'file':
+      return `file:${target.directory} (${target.format})`;
+    case 'aws-ssm':
+    case 'aws-secrets-manager':
+      return `${target.provider}:${target.accountId}/${target.region}:${target.prefix} (${target.layout})`;
+    case 'unknown':
+    default:
+      return 'a target that this program is too old for';
+  }
+}
+
+function targetOf(flags: MirrorFlags): MirrorTarget {
+  const given = [flags.file !== undefined, flags.awsSsm === true, flags.awsSecretsManager === true].filter(Boolean).length;
+  if (given === 0) throw usageError('a mirror needs a target: --file DIRECTORY, --aws-ssm or --aws-secrets-manager');
+  if (given > 1) throw usageError('a mirror has one target: --file, --aws-ssm or --aws-secrets-manager');
+  const kind = flags.file !== undefined ? 'file' : flags.awsSsm === true ? 'aws-ssm' : 'aws-secrets-manager';
+  for (const [flag, kinds] of Object.entries(flagsOfTargets)) {
+    if (flags[flag as keyof MirrorFlags] === undefined || kinds.includes(kind)) continue;
+    throw usageError(`--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} does not go with --${kind}`);
+  }
+  if (kind === 'file') return { provider: 'file', directory: resolve(flags.file!), format: flags.format ?? 'dotenv' };
+  const { account: accountId, targetPrefix: prefix, region, roleArn, externalId, sessionName, layout, nameTemplate } = flags;
+  const { emptyValues, emptyReplacement, unfitValues, kmsKeyId, tier, encryptSecretsOnly, highThroughput, recoveryDays } = flags;
+  const common = onlyGiven({ accountId, prefix, region, roleArn, externalId, sessionName, layout, nameTemplate });
+  const policy = onlyGiven({ emptyValues, emptyReplacement, unfitValues, kmsKeyId });
+  if (kind === 'aws-ssm') {
+    return { provider: kind, ...common, ...policy, ...onlyGiven({ tier, encryptSecretsOnly, highThroughput }) };
+  }
+  return { provider: kind, ...common, ...policy, ...onlyGiven({ recoveryDays }) };
+}
+
+const aws = ['aws-ssm', 'aws-secrets-manager'];
+
+/** Which flags say something of which targets. */
+const flagsOfTargets: Readonly<Partial<Record<keyof MirrorFlags, readonly string[]>>> = {
+  format: ['file'],
+  account: aws,
+  region: aws,
+  roleArn: aws,
+  externalId: aws,
+  sessionName: aws,
+  targetPrefix: aws,
+  layout: aws,
+  nameTemplate: aws,
+  emptyValues: aws,
+  emptyReplacement: aws,
+  unfitValues: aws,
+  kmsKeyId: aws,
+  tier: ['aws-ssm'],
+  encryptSecretsOnly: ['aws-ssm'],
+  highThroughput: ['aws-ssm'],
+  recoveryDays: ['aws-secrets-manager'],
+};
+
+/** What was given, without what was not. */
+function onlyGiven<T extends Record<string, unknown>>(options: T): { [Key in keyof T]?: NonNullable<T[Key]> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [Key in keyof T]?: NonNullable<T[Key]>;
+  };
 }
 
 async function confirm(at: Invocation, answer: unknown, sentence: string): Promise<void> {

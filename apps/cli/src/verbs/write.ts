@@ -4,7 +4,7 @@ import { readAssignments } from '../assignments.ts';
 import { withClient, type Invocation } from '../invocation.ts';
 import { say } from '../io.ts';
 import { printedAsData } from '../structured.ts';
-import { usageError } from '../cli-error.ts';
+import { CliError, exitCodes, usageError } from '../cli-error.ts';
 
 /** What every verb that writes takes. */
 export interface WriteFlags {
@@ -18,6 +18,7 @@ export interface SetFlags extends WriteFlags {
   readonly type?: VariableType;
   readonly comment?: string;
   readonly literal?: boolean;
+  readonly wait?: 'mirrored';
 }
 
 /** `env-cli set ENVIRONMENT NAME=value…`. */
@@ -25,9 +26,12 @@ export async function set(at: Invocation, environment: string, assignments: read
   const values = await readAssignments(assignments, at.io, { literal: flags.literal === true });
   at.about = { environment, ifRevision: flags.ifRevision, mayCreate: true, variables: Object.keys(values) };
   const variables = updatesOf(values, flags);
-  const options = setOptions(flags);
+  const options = { ...setOptions(flags), ...(flags.wait === undefined ? {} : { awaitMirrors: {} }) };
   const answer = await withClient(at, (client) => client.environments.set(environment, variables, options));
   await confirm(at, answer, `${environment} is at revision ${answer.revision}`);
+  if (answer.mirrorsBehind.length === 0) return;
+  const behind = answer.mirrorsBehind.map((name) => `'env-cli mirror status ${name}'`).join(' and ');
+  throw new CliError(exitCodes.unavailable, `it is written, but not every mirror holds it after 30 s. See ${behind} for why.`);
 }
 
 /** `env-cli unset ENVIRONMENT NAME…`. */

@@ -22,6 +22,7 @@ import { ProtoWriter } from '../answers/proto-writer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { writeDone } from '../pipeline/result-writer.ts';
 import { headerOf, issuerOf } from '../reads/snapshot.ts';
+import { awaitedOf, awaitMirrors } from '../mirrors/await-mirrors.ts';
 import type { CallContext, GrpcCall } from '../rpc/call-context.ts';
 import { forwarded } from '../rpc/leader-calls.ts';
 import { Inbox } from '../rpc/pull.ts';
@@ -89,7 +90,11 @@ export class EnvironmentsController {
 
   @GrpcMethod(service, 'Write')
   async write(request: WriteRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
-    const done = await this.#api.writes.write(this.#context(call), request);
+    const context = this.#context(call);
+    awaitedOf(request);
+    const written = await this.#api.writes.write(context, request);
+    const hasDeadline = Number.isFinite(Number(call.getDeadline()));
+    const done = await awaitMirrors(this.#api, context, request, written, hasDeadline ? context.deadline : null);
     writer.truncate(0);
     writeHeader(writer, headerOf(this.#api.member, done.appliedIndex, done.revision));
     writeDone(writer, done);

@@ -12,6 +12,7 @@ import { IntegrityWatch } from '../integrity/integrity-watch.ts';
 import type { Member } from '../member/member.ts';
 import { MemberRefused } from '../member/member-refused.ts';
 import { startMember } from '../member/start-member.ts';
+import type { AwsDefaults } from '../mirrors/aws-definition.ts';
 import { createDefaultMirror } from '../mirrors/default-mirror.ts';
 import { forbiddenFolders } from '../mirrors/forbidden-folders.ts';
 import { MemberOutbox, type OutboxOptions } from '../mirrors/outbox.ts';
@@ -113,6 +114,7 @@ export class MemberServer {
       defaultDeadlineMs: options['server.default_deadline'],
       defaultConsistency: options['distributed.consistency_level'],
       watchProgressIntervalMs: options['server.watch_progress_interval'],
+      awsDefaults: awsDefaultsOf(options),
       storageBytes: () => stateBytes(options['server.data_dir']),
       folderProblem: forbiddenFolders(options['server.data_dir']),
       dataDir: options['server.data_dir'],
@@ -331,9 +333,26 @@ export class MemberServer {
 }
 
 function workerOptionsOf(options: OptionValues): Omit<OutboxOptions, 'secrets'> {
+  const aws = {
+    accessKeyIdEnv: options['cloud.providers.aws.access_key_id_env'],
+    secretAccessKeyEnv: options['cloud.providers.aws.secret_access_key_env'],
+    sessionTokenEnv: options['cloud.providers.aws.session_token_env'],
+    env: process.env,
+  };
   return {
     deliveriesMax: options['mirrors.deliveries_max'],
     scanIntervalMs: options['mirrors.scan_interval'],
     folderProblem: forbiddenFolders(options['server.data_dir']),
+    aws: options['cloud.enabled'] ? aws : null,
+  };
+}
+
+function awsDefaultsOf(options: OptionValues): AwsDefaults {
+  return {
+    enabled: options['cloud.enabled'],
+    account: options['cloud.providers.aws.account_id'],
+    region: options['cloud.providers.aws.region'],
+    ssmPrefix: options['cloud.providers.aws.ssm_parameter_prefix'],
+    secretsManagerPrefix: options['cloud.providers.aws.secrets_manager_prefix'],
   };
 }

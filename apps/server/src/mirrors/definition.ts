@@ -1,35 +1,48 @@
 import type { MirrorDefinition, MirrorRow } from '@env-cli/mirroring';
 import { formatLabelSelector } from '@env-cli/mirroring';
 import { TargetError } from '@env-cli/outbox';
-import { type FileDefinition, fileDefinition, fileProviderName, fileTargetOf } from '@env-cli/provider-file';
+import { isAwsStore } from '@env-cli/provider-aws';
+import { fileDefinition, fileProviderName, fileTargetOf } from '@env-cli/provider-file';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { DriftPolicy, FileFormat, type Mirror, MirrorSchema, type MirrorTarget, WithdrawalPolicy } from '@env-cli/wire';
+import {
+  DriftPolicy,
+  FileFormat,
+  type FileTarget,
+  type Mirror,
+  MirrorSchema,
+  type MirrorTarget,
+  WithdrawalPolicy,
+} from '@env-cli/wire';
 
 import { invalid } from '../errors/refused.ts';
 import { selectorOf } from '../requests/selector.ts';
+import { type AwsDefaults, awsTargetPartOf, type TargetDefinition, wireAwsTargetOf } from './aws-definition.ts';
 
 /** The share of a target's keys that one delivery may delete, in percent, when a mirror states none. */
 const deleteBrakePercentDefault = 50;
 
-/** The definition that a mirror of a request describes. `target` stands in where it names none. */
-export function definitionOf(mirror: Mirror, target: FileDefinition | null): MirrorDefinition {
+/** What an update keeps of a mirror: where it writes, unless the request says so itself, and whether it rests. */
+export type KeptMirror = TargetDefinition & Pick<MirrorDefinition, 'paused'>;
+
+/** The definition that a mirror of a request describes. */
+export function definitionOf(mirror: Mirror, kept: KeptMirror | null, defaults: AwsDefaults): MirrorDefinition {
   const brake = mirror.deleteBrakePercent ?? deleteBrakePercentDefault;
   if (brake < 0 || brake > 100) throw invalid('mirror.delete_brake_percent', 'must be 0 to 100');
   return {
     name: mirror.name,
     prefix: mirror.prefix,
     labels: selectorOf(mirror.selector, 'mirror.selector'),
-    ...targetOf(mirror.target, target),
+    ...targetOf(mirror.target, kept, defaults),
     onLeave: leavePolicyOf(mirror.withdrawal),
     onDrift: driftPolicyOf(mirror.drift),
     deleteShareMaxPercent: brake,
-    paused: false,
+    paused: kept?.paused ?? false,
   };
 }
 
-/** The parts of a definition that say where it writes. */
-export function targetPartOf({ provider, targetKey, options, layout }: MirrorDefinition): FileDefinition {
-  return { provider, targetKey, options, layout };
+/** What an update of a mirror keeps. */
+export function keptOf({ provider, targetKey, options, layout, paused }: MirrorDefinition): KeptMirror {
+  return { provider, targetKey, options, layout, paused };
 }
 
 /** A mirror as it is kept, as an answer shows it. */
@@ -39,14 +52,26 @@ export function wireMirrorOf({ namespace, definition, createRevision, modifyRevi
     name: definition.name,
     prefix: definition.prefix,
     selector: formatLabelSelector(definition.labels),
-    ...(definition.provider === fileProviderName ? { target: wireFileTargetOf(definition) } : {}),
+    ...wireTargetOf(definition),
     withdrawal: definition.onLeave === 'leave' ? WithdrawalPolicy.LEAVE : WithdrawalPolicy.DELETE,
-    drift: definition.onDrift === 'overwrite' ? DriftPolicy.OVERWRITE : DriftPolicy.REPORT,
+    drift: driftPolicies[definition.onDrift],
     deleteBrakePercent: definition.deleteShareMaxPercent,
     createRevision: BigInt(createRevision),
     modifyRevision: BigInt(modifyRevision),
     deleting,
+    paused: definition.paused,
   });
+}
+
+const driftPolicies = {
+  overwrite: DriftPolicy.OVERWRITE,
+  report: DriftPolicy.REPORT,
+  import: DriftPolicy.IMPORT,
+} as const;
+
+function wireTargetOf(definition: MirrorDefinition): Pick<MessageInitShape<typeof MirrorSchema>, 'target'> {
+  if (definition.provider === fileProviderName) return { target: wireFileTargetOf(definition) };
+  return isAwsStore(definition.provider) ? { target: wireAwsTargetOf(definition) } : {};
 }
 
 function wireFileTargetOf(definition: MirrorDefinition): MessageInitShape<typeof MirrorSchema>['target'] & object {
@@ -54,13 +79,34 @@ function wireFileTargetOf(definition: MirrorDefinition): MessageInitShape<typeof
   return { provider: { case: 'file', value: { directory, format: format === 'json' ? FileFormat.JSON : FileFormat.DOTENV } } };
 }
 
-function targetOf(target: MirrorTarget | undefined, standIn: FileDefinition | null): FileDefinition {
+function targetOf(target: MirrorTarget | undefined, kept: KeptMirror | null, defaults: AwsDefaults): TargetDefinition {
   const provider = target?.provider;
-  if (provider?.case !== 'file') {
-    if (standIn !== null && provider === undefined) return standIn;
-    throw invalid('mirror.target', 'must name a provider: file');
+  switch (provider?.case) {
+    case 'file':
+      return fileTargetPartOf(provider.value);
+    case 'awsSsm':
+    case 'awsSecretsManager':
+      return settled(awsTargetPartOf(provider, defaults), kept);
+    case undefined:
+    default:
+      if (kept === null) throw invalid('mirror.target', 'must name a provider: file, aws_ssm or aws_secrets_manager');
+      return { provider: kept.provider, targetKey: kept.targetKey, options: kept.options, layout: kept.layout };
   }
-  const { directory, format } = provider.value;
+}
+
+/** The names of what a mirror wrote follow from its layout and template: under others it would not find its own again. */
+function settled(target: TargetDefinition, kept: KeptMirror | null): TargetDefinition {
+  if (kept === null || kept.targetKey !== target.targetKey) return target;
+  if (kept.layout !== target.layout) throw invalid('mirror.target', 'must keep its layout: delete the mirror and create another');
+  if (templateOf(kept) === templateOf(target)) return target;
+  throw invalid('mirror.target', 'must keep its name_template: delete the mirror and create another');
+}
+
+function templateOf({ options }: TargetDefinition): string {
+  return options.find(({ key }) => key === 'name_template')?.value ?? '';
+}
+
+function fileTargetPartOf({ directory, format }: FileTarget): TargetDefinition {
   try {
     return fileDefinition(directory, formatOf(format));
   } catch (error) {
@@ -84,5 +130,6 @@ function leavePolicyOf(policy: WithdrawalPolicy): MirrorDefinition['onLeave'] {
 function driftPolicyOf(policy: DriftPolicy): MirrorDefinition['onDrift'] {
   if (policy === DriftPolicy.UNSPECIFIED || policy === DriftPolicy.OVERWRITE) return 'overwrite';
   if (policy === DriftPolicy.REPORT) return 'report';
-  throw invalid('mirror.drift', 'must be DRIFT_POLICY_OVERWRITE or DRIFT_POLICY_REPORT');
+  if (policy === DriftPolicy.IMPORT) return 'import';
+  throw invalid('mirror.drift', 'must be DRIFT_POLICY_OVERWRITE, DRIFT_POLICY_REPORT or DRIFT_POLICY_IMPORT');
 }

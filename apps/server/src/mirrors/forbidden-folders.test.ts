@@ -64,7 +64,7 @@ describe('a mirror never writes among the files of a member', () => {
     const refused = { class: 'refused', message: expect.stringContaining('lies in the data directory of this member') };
     await expect(provider.read('prod', ['prod.env'], calls)).rejects.toMatchObject(refused);
     const stamp = { ...context.owner, epoch: 1, environment: 'prod', revision: 1, valueHash: '' };
-    const step = { kind: 'write', key: 'prod.env', bytes: new Uint8Array(), stamp, found: null } as const;
+    const step = { kind: 'write', key: 'prod.env', bytes: new Uint8Array(), attributes: '', stamp, found: null } as const;
     expect(await provider.apply([step], { ...calls, write: calls.read })).toMatchObject([{ failure: refused }]);
     expect(realpathSync(own)).toBe(own);
     await expect(provider.countOwned(calls)).rejects.toMatchObject(refused);

@@ -3,7 +3,18 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { statusOfAll } from '@env-cli/mirroring';
 import { type LiveStatus, NotDelivering, TargetError } from '@env-cli/outbox';
-import { DeliveryState, DriftPolicy, Environments, FileFormat, Mirrors, PlanAction, WithdrawalPolicy } from '@env-cli/wire';
+import {
+  DeliveryState,
+  DriftPolicy,
+  EmptyValuePolicy,
+  Environments,
+  FileFormat,
+  MirrorLayout,
+  Mirrors,
+  PlanAction,
+  UnfitValuePolicy,
+  WithdrawalPolicy,
+} from '@env-cli/wire';
 
 import { setting } from '../testing/operations.ts';
 import { CallFailed, Serving, TestClient } from '../testing/serving.ts';
@@ -50,6 +61,14 @@ interface More {
 
 function mirror(name: string, directory: string, more: More = {}) {
   return { name, target: { provider: { case: 'file', value: { directory } } }, ...more } as const;
+}
+
+function ssmAt(prefix: string, region = '') {
+  return { provider: { case: 'awsSsm', value: { prefix, account: { region } } } } as const;
+}
+
+function ssmMirror(value: object) {
+  return { name: 'ssm', target: { provider: { case: 'awsSsm', value } } } as const;
 }
 
 function create(name: string, directory: string, more: More = {}) {
@@ -127,6 +146,117 @@ describe('a mirror', () => {
     await create('files', '/tmp/a');
     await client.call(Mirrors, 'delete', { name: 'files' });
     expect((await client.call(Mirrors, 'list', {})).mirrors).toEqual([]);
+  });
+
+  test('to AWS is kept with what the member that was asked fills in, and says what it is', async () => {
+    const ssm = {
+      case: 'awsSsm',
+      value: { nameTemplate: '{environment}/{variable:kebab}', emptyValues: EmptyValuePolicy.SKIP },
+    } as const;
+    const { mirror: made } = await client.call(Mirrors, 'create', { mirror: { name: 'ssm', target: { provider: ssm } } });
+    expect(made?.target?.provider).toMatchObject({
+      case: 'awsSsm',
+      value: {
+        account: { accountId: '123456789012', region: 'eu-west-1' },
+        prefix: '/env-cli/',
+        layout: MirrorLayout.PER_VARIABLE,
+        emptyValues: EmptyValuePolicy.SKIP,
+        unfitValues: UnfitValuePolicy.REFUSE,
+      },
+    });
+    const role = { roleArn: 'arn:aws:iam::222222222222:role/env-cli', region: 'us-east-1' };
+    const secrets = { case: 'awsSecretsManager', value: { account: role, layout: MirrorLayout.BLOB, recoveryDays: 7 } } as const;
+    const { mirror: other } = await client.call(Mirrors, 'create', { mirror: { name: 'vault', target: { provider: secrets } } });
+    expect(other?.target?.provider).toMatchObject({
+      value: { account: { accountId: '222222222222', ...role }, prefix: 'env-cli/', layout: MirrorLayout.BLOB, recoveryDays: 7 },
+    });
+  });
+
+  test('to AWS within the prefix of another is refused, in another region it is not', async () => {
+    await client.call(Mirrors, 'create', { mirror: { name: 'all', target: ssmAt('/env-cli') } });
+    const failure = await failureOf(
+      client.call(Mirrors, 'create', { mirror: { name: 'some', target: ssmAt('/env-cli/payments/') } }),
+    );
+    expect([failure.code, failure.reason]).toEqual(['FAILED_PRECONDITION', 'MIRROR_OVERLAPS']);
+    expect(failure.message).toContain('aws-ssm/123456789012/eu-west-1/env-cli');
+    await client.call(Mirrors, 'create', { mirror: { name: 'elsewhere', target: ssmAt('/env-cli', 'us-east-1') } });
+  });
+
+  test.each([
+    ['a template that cannot be read back', { nameTemplate: '{variable}' }, 'the name template {variable} cannot be used'],
+    ['a prefix that AWS keeps', { prefix: '/aws/x' }, 'AWS keeps names that begin with aws or ssm'],
+    ['a policy that there is not', { emptyValues: 9 as EmptyValuePolicy }, 'must be one of the values of its enum'],
+    ['a role that is none', { account: { roleArn: 'nobody' } }, 'the account is not known'],
+  ])('to AWS with %s is refused by its field', async (_why, value, problem) => {
+    const target = { provider: { case: 'awsSsm', value } } as const;
+    const failure = await failureOf(client.call(Mirrors, 'create', { mirror: { name: 'ssm', target } }));
+    expect([failure.code, failure.reason]).toEqual(['INVALID_ARGUMENT', 'INVALID_FIELD']);
+    expect(failure.message).toContain(problem);
+    expect(failure.message).toContain('mirror.target.aws_ssm');
+  });
+
+  test('to AWS keeps its layout and its names, for under others it would not find its own', async () => {
+    await client.call(Mirrors, 'create', { mirror: ssmMirror({}) });
+    for (const value of [{ layout: MirrorLayout.BLOB }, { nameTemplate: '{environment}/x/{variable}' }]) {
+      const failure = await failureOf(client.call(Mirrors, 'update', { mirror: ssmMirror(value) }));
+      expect(failure.message).toContain('INVALID_ARGUMENT: mirror.target: must keep its');
+    }
+    const { mirror: changed } = await client.call(Mirrors, 'update', {
+      mirror: ssmMirror({ emptyValues: EmptyValuePolicy.SKIP }),
+    });
+    expect(changed?.target?.provider).toMatchObject({ value: { emptyValues: EmptyValuePolicy.SKIP } });
+  });
+
+  test('rests while it is paused, also across an update, and delivers again', async () => {
+    await create('files', '/tmp/a');
+    expect((await client.call(Mirrors, 'pause', { name: 'files' })).mirror?.paused).toBe(true);
+    const { mirror: updated } = await client.call(Mirrors, 'update', { mirror: { name: 'files', prefix: 'x' } });
+    expect([updated?.paused, updated?.prefix]).toEqual([true, 'x']);
+    expect((await client.call(Mirrors, 'resume', { name: 'files' })).mirror?.paused).toBe(false);
+    const failure = await failureOf(client.call(Mirrors, 'pause', { name: 'nope' }));
+    expect(failure.reason).toBe('MIRROR_NOT_FOUND');
+  });
+
+  test('delivers again what failed, of one environment or of all', async () => {
+    await create('files', '/tmp/a');
+    await deliver('e', await write('e'), 'failed');
+    const { environments } = await client.call(Mirrors, 'status', { name: 'files' });
+    expect(environments[0]).toMatchObject({ state: DeliveryState.BLOCKED_BY_POLICY });
+    expect((await client.call(Mirrors, 'retry', { name: 'files', environment: 'other' })).changed).toBe(false);
+    expect((await client.call(Mirrors, 'retry', { name: 'files', environment: 'e' })).changed).toBe(true);
+    const { pendingCount } = await client.call(Mirrors, 'status', { name: 'files' });
+    expect(pendingCount).toBe(1n);
+    expect((await client.call(Mirrors, 'retry', { name: 'files' })).changed).toBe(true);
+  });
+
+  test('is waited for by a write: it is answered once the target holds it, or says who does not', async () => {
+    await create('files', '/tmp/a');
+    const operations = [setting('e', { A: '1' })];
+    const late = await client.call(Environments, 'write', { operations, awaitMirrors: { timeout: { nanos: 1_000_000 } } });
+    expect(late.mirrorsBehind).toEqual(['files']);
+    await deliver('e', Number(late.revision));
+    const applied = new Promise<void>((done) => {
+      const stop = member.onApplied(() => {
+        stop();
+        done();
+      });
+    });
+    const writing = client.call(Environments, 'write', {
+      operations: [setting('e', { A: '2' })],
+      awaitMirrors: { names: ['files'] },
+    });
+    await applied;
+    await deliver('e', Number(late.revision) + 1);
+    expect((await writing).mirrorsBehind).toEqual([]);
+    const unknown = await client.call(Environments, 'write', {
+      operations,
+      awaitMirrors: { names: ['no'], timeout: { nanos: 1_000 } },
+    });
+    expect(unknown.mirrorsBehind).toEqual(['no']);
+    const failure = await failureOf(
+      client.call(Environments, 'write', { operations, awaitMirrors: { timeout: { seconds: 601n } } }),
+    );
+    expect(failure.message).toContain('await_mirrors.timeout: must be at most 600 s');
   });
 
   test('that would overlap with another is refused by the names and targets of both, and what to do', async () => {

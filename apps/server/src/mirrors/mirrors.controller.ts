@@ -9,9 +9,15 @@ import {
   type MirrorsListRequest,
   MirrorsListRequestSchema,
   MirrorsListResponseSchema,
+  type MirrorsPauseRequest,
+  MirrorsPauseResponseSchema,
   type MirrorsPlanRequest,
   MirrorsPlanRequestSchema,
   MirrorsPlanResponseSchema,
+  type MirrorsResumeRequest,
+  MirrorsResumeResponseSchema,
+  type MirrorsRetryRequest,
+  MirrorsRetryResponseSchema,
   type MirrorsStatusRequest,
   MirrorsStatusRequestSchema,
   type MirrorsUpdateRequest,
@@ -27,13 +33,13 @@ import { answerOf } from '../answers/message.ts';
 import { invalid, Refused } from '../errors/refused.ts';
 import { headerOf, issuerOf, type Snapshot } from '../reads/snapshot.ts';
 import { milliseconds } from '../requests/duration.ts';
-import { namespaceOf } from '../requests/names.ts';
+import { environmentName, namespaceOf } from '../requests/names.ts';
 import type { CallContext, GrpcCall } from '../rpc/call-context.ts';
 import { forwarded, type ForwardedCall } from '../rpc/leader-calls.ts';
 import type { Encoded } from '../rpc/service-definition.ts';
 import { API, type ApiServices } from '../services.ts';
 import type { Done } from '../writes/outcome.ts';
-import { definitionOf, targetPartOf, wireMirrorOf } from './definition.ts';
+import { definitionOf, keptOf, type KeptMirror, wireMirrorOf } from './definition.ts';
 import { planItemsOf, planRefusal, planScopeOf } from './plan.ts';
 import { answerStatus, mirrorOf } from './status.ts';
 import { waitForMirrors } from './wait.ts';
@@ -56,7 +62,7 @@ export class MirrorsController {
     const context = this.#api.contexts.of(call);
     if (mirror === undefined) throw invalid('mirror', 'must be given');
     const frame = { namespace: namespaceOf(mirror), session: null, reason: '' };
-    const definition = definitionOf(mirror, null);
+    const definition = definitionOf(mirror, null, this.#api.awsDefaults);
     await this.#checkFolder(definition);
     const done = await this.#api.writes.propose(context, { kind: 'create-mirror', definition }, frame).catch((error: unknown) => {
       throw withAsked(error, definition);
@@ -70,11 +76,11 @@ export class MirrorsController {
   async update({ mirror }: MirrorsUpdateRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
     const context = this.#api.contexts.of(call);
     if (mirror === undefined) throw invalid('mirror', 'must be given');
-    const kept = await this.#keptTarget(context, mirror);
+    const kept = await this.#kept(context, mirror);
     const frame = { namespace: namespaceOf(mirror), session: null, reason: '' };
     const done = await this.#api.writes.propose(
       context,
-      { kind: 'update-mirror', definition: definitionOf(mirror, kept) },
+      { kind: 'update-mirror', definition: definitionOf(mirror, kept, this.#api.awsDefaults) },
       frame,
     );
     return this.#after(context, done, (snapshot) =>
@@ -134,6 +140,27 @@ export class MirrorsController {
     }
   }
 
+  @GrpcMethod(service, 'Retry')
+  async retry(request: MirrorsRetryRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const context = this.#api.contexts.of(call);
+    const environment = request.environment === '' ? null : environmentName(request.environment, 'environment');
+    const frame = { namespace: namespaceOf(request), session: null, reason: '' };
+    const body = { kind: 'retry-mirror', mirror: request.name, environment } as const;
+    const done = await this.#api.writes.propose(context, body, frame);
+    const header = headerOf(this.#api.member, done.appliedIndex, done.revision);
+    return answerOf(MirrorsRetryResponseSchema, header, { changed: done.changed });
+  }
+
+  @GrpcMethod(service, 'Pause')
+  pause(request: MirrorsPauseRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    return this.#setPaused(this.#api.contexts.of(call), request, true);
+  }
+
+  @GrpcMethod(service, 'Resume')
+  resume(request: MirrorsResumeRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    return this.#setPaused(this.#api.contexts.of(call), request, false);
+  }
+
   @GrpcMethod(service, 'Wait')
   async wait(request: MirrorsWaitRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
     const context = this.#api.contexts.of(call);
@@ -157,17 +184,37 @@ export class MirrorsController {
     if (problem !== null) throw invalid('mirror.target.file.directory', problem);
   }
 
+  /**
+   * Lets a mirror rest, or work again. This is not ideal because it writes the whole definition back: of an update at the same moment
+   * one would be lost, where two people change one mirror within milliseconds.
+   */
+  async #setPaused(
+    context: CallContext,
+    request: { readonly namespace: string; readonly name: string },
+    paused: boolean,
+  ): Promise<Encoded> {
+    const definition = await this.#api.reads.here(context, { freshness: { kind: 'strong' }, appliedIndex: 0 }, (snapshot) => ({
+      ...mirrorOf(snapshot, request).definition,
+      paused,
+    }));
+    const frame = { namespace: namespaceOf(request), session: null, reason: '' };
+    const done = await this.#api.writes.propose(context, { kind: 'update-mirror', definition }, frame);
+    const schema = paused ? MirrorsPauseResponseSchema : MirrorsResumeResponseSchema;
+    return this.#after(context, done, (snapshot) =>
+      answerOf(schema, snapshot.header, { mirror: wireMirrorOf(mirrorOf(snapshot, request)) }),
+    );
+  }
+
   /** What the leader answers; null when this member leads, or nobody is known to: then it answers as well as it can. */
   #atLeader(context: CallContext, call: ForwardedCall): Promise<Encoded | null> {
     const address = this.#api.leader.addressFor(context);
     return address === null ? Promise.resolve(null) : this.#api.leader.forward(address, call, context);
   }
 
-  /** Where a mirror writes so far, for an update that leaves it open. */
-  async #keptTarget(context: CallContext, mirror: Mirror) {
-    if (mirror.target?.provider.case !== undefined) return null;
+  /** What a mirror is so far, as an update keeps it. */
+  #kept(context: CallContext, mirror: Pick<Mirror, 'namespace' | 'name'>): Promise<KeptMirror> {
     return this.#api.reads.here(context, { freshness: { kind: 'strong' }, appliedIndex: 0 }, (snapshot) =>
-      targetPartOf(mirrorOf(snapshot, mirror).definition),
+      keptOf(mirrorOf(snapshot, mirror).definition),
     );
   }
 

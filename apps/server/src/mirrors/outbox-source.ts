@@ -109,5 +109,5 @@ function presentOf(environment: EnvironmentReader, secrets: Secrets): Environmen
       return { kind: 'failed', problem: `the secret ${name} cannot be opened: set it again`, refusals: [] };
     }
   }
-  return { kind: 'present', variables };
+  return { kind: 'present', variables, modifyRevision: environment.modifyRevision };
 }

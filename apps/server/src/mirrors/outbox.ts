@@ -14,6 +14,7 @@ import {
   type ProviderContext,
   TargetError,
 } from '@env-cli/outbox';
+import { type AwsSettings, isAwsStore, openAwsTarget } from '@env-cli/provider-aws';
 import { fileProviderName, type FolderProblem, openFileTarget } from '@env-cli/provider-file';
 import { hexOf } from '@env-cli/support';
 
@@ -23,6 +24,7 @@ import type { FigureSource } from '../observability/metrics.ts';
 import { framesOf } from '../rpc/faults.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { MirrorWorker } from './mirror-worker.ts';
+import { MemberImportSink } from './import-sink.ts';
 import { MemberOutboxSource } from './outbox-source.ts';
 import { MemberReportSink } from './report-sink.ts';
 
@@ -31,6 +33,8 @@ export interface OutboxOptions {
   readonly scanIntervalMs: number;
   /** Why a folder of this machine may be no target. */
   readonly folderProblem: FolderProblem;
+  /** Null: mirrors to cloud stores rest. */
+  readonly aws: AwsSettings | null;
   readonly secrets: Secrets;
 }
 
@@ -61,7 +65,8 @@ export class MemberOutbox implements MirrorWorker, FigureSource {
       cluster: { clusterId: hexOf(member.identity.clusterId), epoch: member.identity.epoch },
       source: new MemberOutboxSource(member, options.secrets),
       reports: new MemberReportSink(member),
-      open: (definition, context) => openProvider(definition, context, options.folderProblem),
+      imports: new MemberImportSink(member, options.secrets),
+      open: (definition, context) => openProvider(definition, context, options),
       hash: (bytes) => createHmac('sha256', stampKey).update(bytes).digest('hex'),
       host: processHost,
       observer: this.#observer(log),
@@ -175,8 +180,16 @@ function about({ mirror, environment, revision, outcome, steps, elapsedMs }: Att
 }
 
 /** The providers that this version has, by their names in definitions. */
-function openProvider(definition: MirrorDefinition, context: ProviderContext, folderProblem: FolderProblem): CloudProvider {
+function openProvider(
+  definition: MirrorDefinition,
+  context: ProviderContext,
+  { folderProblem, aws }: Pick<OutboxOptions, 'folderProblem' | 'aws'>,
+): CloudProvider {
   if (definition.provider === fileProviderName) return openFileTarget(definition, context, folderProblem);
+  if (isAwsStore(definition.provider)) {
+    if (aws !== null) return openAwsTarget(definition, context, aws);
+    throw new TargetError('refused', 'cloud.enabled is false in the configuration of the member that leads');
+  }
   throw new TargetError('refused', `this version has no provider ${definition.provider}: start the version that made the mirror`);
 }
 

@@ -36,7 +36,7 @@ export async function waitForMirrors(
   request: MirrorsWaitRequest,
   until: MonotonicMs,
 ): Promise<WaitOutcome> {
-  const { reads, member, draining } = services;
+  const { reads } = services;
   const asked = natural(request.revision, 'revision');
   // The newest of the whole cluster: what was acknowledged before the call must count.
   const first = await reads.here(context, { freshness: { kind: 'strong' }, appliedIndex: 0 }, (snapshot) => {
@@ -48,20 +48,37 @@ export async function waitForMirrors(
       outcome: outcomeOf(snapshot, request, asked === 0 ? revision : asked),
     };
   });
-  let { outcome } = first;
+  if (first.outcome.behind.length === 0) return first.outcome;
+  return lookUntil(
+    services,
+    context,
+    { untilMs: until, appliedIndex: 0 },
+    (snapshot) => outcomeOf(snapshot, request, first.revision),
+    ({ behind }) => behind.length === 0,
+  );
+}
+
+/** Looks at the state, and again whenever something was applied, until what it sees is enough, or there is no more time. */
+export async function lookUntil<T>(
+  { member, reads, draining }: WaitServices,
+  context: CallContext,
+  { untilMs, appliedIndex }: { readonly untilMs: MonotonicMs; readonly appliedIndex: number },
+  look: (snapshot: Snapshot) => T,
+  isEnough: (seen: T) => boolean,
+): Promise<T> {
   const gone = new AbortController();
   const stopListening = context.onCancelled(() => gone.abort());
+  const seen = () => reads.here(context, { freshness: { kind: 'any' }, appliedIndex }, look);
   try {
-    while (outcome.behind.length > 0 && performance.now() < until && !gone.signal.aborted && !draining.aborted) {
-      await nextApplied(member, until);
-      outcome = await reads.here(context, { freshness: { kind: 'any' }, appliedIndex: 0 }, (snapshot) =>
-        outcomeOf(snapshot, request, first.revision),
-      );
+    let last = await seen();
+    while (!isEnough(last) && performance.now() < untilMs && !gone.signal.aborted && !draining.aborted) {
+      await nextApplied(member, untilMs);
+      last = await seen();
     }
+    return last;
   } finally {
     stopListening();
   }
-  return outcome;
 }
 
 function outcomeOf(snapshot: Snapshot, request: MirrorsWaitRequest, revision: number): WaitOutcome {

@@ -52,6 +52,15 @@ export const optionalPath: OptionKind<string> = kind('a path, or nothing', z.str
   JSON.stringify(value),
 );
 
+/** A text of a pattern, or the empty text for none. */
+export function optionalText(pattern: RegExp, allowed: string): OptionKind<string> {
+  return kind(
+    `${allowed}, or nothing`,
+    z.string().refine((text) => text === '' || pattern.test(text)),
+    (value) => JSON.stringify(value),
+  );
+}
+
 /** An address of this machine without a port. */
 export const hostName: OptionKind<string> = kind('a host name or address', z.string().regex(/^[A-Za-z0-9.:-]{1,253}$/), (value) =>
   JSON.stringify(value),

@@ -34,7 +34,7 @@ export function printedConfig({ values, origins }: Options): string {
   const lines: string[] = [];
   let table = '';
   for (const key of optionKeys) {
-    const [name = '', rest = ''] = key.split('.');
+    const { name, rest } = placeOf(key);
     if (name !== table) lines.push(...(table === '' ? [] : ['']), `[${name}]`);
     table = name;
     lines.push(`${rest} = ${optionOf(key).kind.show(values[key])} # ${origins[key]}`);
@@ -57,7 +57,7 @@ export function configurationPage(): string {
   let table = '';
   for (const key of optionKeys) {
     const { flag, text, kind, default: value } = optionOf(key);
-    const [name = '', rest = ''] = key.split('.');
+    const { name, rest } = placeOf(key);
     if (name !== table) {
       if (table !== '') lines.push('');
       lines.push(
@@ -87,6 +87,12 @@ export function configurationPage(): string {
   lines.push('', '## Exit codes of `env-cli-server`', '', '| code | why |', '| --- | --- |');
   for (const { code, text } of Object.values(exitCodes)) lines.push(`| ${code} | ${text} |`);
   return `${lines.join('\n')}\n`;
+}
+
+/** The table of an option, and its key there. */
+function placeOf(key: string): { readonly name: string; readonly rest: string } {
+  const at = key.lastIndexOf('.');
+  return { name: key.slice(0, at), rest: key.slice(at + 1) };
 }
 
 function capital(text: string): string {

@@ -69,13 +69,23 @@ describe('what is not understood is refused, with its place and what to do', () 
     ],
     [
       'a key of the schema that is not built yet',
-      sources([], {}, '[cloud]\nenabled = true\n'),
-      'line 2: cloud.enabled: delivery to cloud stores is not built yet',
+      sources([], {}, '[cloud]\ndefault_provider = "gcp"\n'),
+      'line 2: cloud.default_provider: delivery to another cloud than AWS is not built yet',
     ],
     [
       'a provider that is not built yet',
+      sources([], {}, '[cloud.providers.gcp]\nproject_id = "x"\n'),
+      'line 2: cloud.providers.gcp.project_id: delivery to Google Cloud is not built yet',
+    ],
+    [
+      'a region that is none',
       sources([], {}, '[cloud.providers.aws]\nregion = "x"\n'),
-      'line 2: cloud.providers.aws.region: delivery to AWS is not built yet',
+      'line 2: cloud.providers.aws.region must be a region such as eu-west-1, or nothing, not "x"',
+    ],
+    [
+      'an access key without its secret',
+      sources(['--aws-access-key-id-env', 'KEY']),
+      'cloud.providers.aws.secret_access_key_env must be given together with cloud.providers.aws.access_key_id_env',
     ],
     ['no TOML', sources([], {}, '[server]\nlisten = \n'), 'member.toml, line 2: '],
     ['a file that is not there', sources(['--config', 'absent.toml']), 'absent.toml cannot be read (ENOENT)'],
@@ -89,7 +99,27 @@ describe('what is not understood is refused, with its place and what to do', () 
 });
 
 test('a key of the schema that states what is the case anyway is let through', () => {
-  expect(refusalOf(sources([], {}, '[cloud]\nenabled = false\n[autoscaling]\nenabled = false\n'))).toBe('accepted');
+  expect(refusalOf(sources([], {}, '[cloud]\ndefault_provider = "aws"\n[autoscaling]\nenabled = false\n'))).toBe('accepted');
+});
+
+test('the tables of AWS are taken as they are written', () => {
+  const file = `[cloud]
+enabled = true
+default_provider = "aws"
+
+[cloud.providers.aws]
+region = "us-west-2"
+access_key_id_env = "AWS_ACCESS_KEY_ID"
+secret_access_key_env = "AWS_SECRET_ACCESS_KEY"
+ssm_parameter_prefix = "/env-cli/"
+secrets_manager_prefix = "env-cli/"
+`;
+  const { values } = readOptions(sources([], { ENV_CLI_CLOUD_PROVIDERS_AWS_ACCOUNT_ID: '123456789012' }, file));
+  expect([values['cloud.providers.aws.region'], values['cloud.providers.aws.access_key_id_env']]).toEqual([
+    'us-west-2',
+    'AWS_ACCESS_KEY_ID',
+  ]);
+  expect(values['cloud.providers.aws.account_id']).toBe('123456789012');
 });
 
 test('variables of the command line client are none of the member’s business', () => {

@@ -38,7 +38,16 @@ export function readOptions(sources: OptionSources): Options {
   if (file !== undefined) readFileInto(openFile(file, sources), set);
   readVariablesInto(sources.env, set);
   for (const [key, written] of flags.values) set(key, written, `flag --${optionOf(key).flag}`);
+  refuseHalves(values as OptionValues);
   return { action: flags.action, values: values as OptionValues, origins };
+}
+
+/** Options that say nothing one without the other. */
+function refuseHalves(values: OptionValues): void {
+  const [id, secret] = ['cloud.providers.aws.access_key_id_env', 'cloud.providers.aws.secret_access_key_env'] as const;
+  if ((values[id] === '') === (values[secret] === '')) return;
+  const [given, missing] = values[id] === '' ? [secret, id] : [id, secret];
+  throw new StartRefused('options', `${missing} must be given together with ${given}. Name both variables, or neither`);
 }
 
 /** Options hold no secrets, but somebody may paste one into the wrong line: a long text is not repeated. */

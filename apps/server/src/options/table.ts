@@ -1,6 +1,7 @@
 import {
   hostName,
   optionalPath,
+  optionalText,
   size,
   address,
   type Address,
@@ -219,6 +220,54 @@ export const optionTable = {
     '',
     'A folder that is kept equal to the namespace `default`, as dotenv files, by a mirror `files` that is made when the cluster is founded. Empty: none.',
   ),
+  'cloud.enabled': option(
+    'cloud',
+    flag,
+    true,
+    'Whether mirrors to cloud stores may be made on this member, and are delivered to while it leads.',
+  ),
+  'cloud.providers.aws.region': option(
+    'aws-region',
+    optionalText(/^[a-z]{2,3}(-[a-z]+){1,3}-\d{1,2}$/, 'a region such as eu-west-1'),
+    '',
+    'The region of a mirror to AWS that names none.',
+  ),
+  'cloud.providers.aws.account_id': option(
+    'aws-account-id',
+    optionalText(/^\d{12}$/, 'the 12 digits of an account'),
+    '',
+    'The account of a mirror to AWS that names neither an account nor a role. The credentials must be of that account.',
+  ),
+  'cloud.providers.aws.access_key_id_env': option(
+    'aws-access-key-id-env',
+    optionalText(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/, 'the name of an environment variable'),
+    '',
+    'The environment variable that holds the access key id. Empty: the default chain of the AWS SDK (variables, profiles, SSO, container, instance).',
+  ),
+  'cloud.providers.aws.secret_access_key_env': option(
+    'aws-secret-access-key-env',
+    optionalText(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/, 'the name of an environment variable'),
+    '',
+    'The environment variable that holds the secret access key. Given together with the one of its id.',
+  ),
+  'cloud.providers.aws.session_token_env': option(
+    'aws-session-token-env',
+    optionalText(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/, 'the name of an environment variable'),
+    '',
+    'The environment variable that holds the session token, where the access key is a temporary one.',
+  ),
+  'cloud.providers.aws.ssm_parameter_prefix': option(
+    'aws-ssm-parameter-prefix',
+    optionalText(/^\/[A-Za-z0-9_./-]{0,511}$/, 'a path such as /env-cli/'),
+    '/env-cli/',
+    'Below which path a mirror to Parameter Store writes that names none.',
+  ),
+  'cloud.providers.aws.secrets_manager_prefix': option(
+    'aws-secrets-manager-prefix',
+    optionalText(/^[A-Za-z0-9_+=.@/-]{1,512}$/, 'a prefix of names such as env-cli/'),
+    'env-cli/',
+    'Before which names a mirror to Secrets Manager writes that names none.',
+  ),
   'observability.enabled': option('observability', flag, true, 'Whether /metrics, /livez and /readyz are served.'),
   'observability.metrics_host': option(
     'metrics-host',
@@ -262,5 +311,5 @@ export function optionOf(key: OptionKey): Option<unknown> {
 
 /** The environment variable of an option. */
 export function variableOf(key: OptionKey): string {
-  return `ENV_CLI_${key.replace('.', '_').toUpperCase()}`;
+  return `ENV_CLI_${key.replaceAll('.', '_').toUpperCase()}`;
 }

@@ -20,6 +20,8 @@ import { forwarded, type ForwardedCall } from '../rpc/leader-calls.ts';
 import type { Inbox } from '../rpc/pull.ts';
 import type { Encoded } from '../rpc/service-definition.ts';
 import { neededIndex, onlyGroup, openReadToken } from '../tokens/read-token.ts';
+import { awaitedOf, awaitMirrors } from '../mirrors/await-mirrors.ts';
+import type { Done } from '../writes/outcome.ts';
 import type { Writes } from '../writes/writes.ts';
 import { answerOfDone, answerOfFailure, bytesOf, type PipelineAnswer, pipelineResponse } from './result-writer.ts';
 
@@ -144,6 +146,7 @@ export class Pipeline {
       this.#unanswered.add(id);
       try {
         if (call.case === 'write') {
+          awaitedOf(call.value);
           writeIds.push(id);
           writes.push(call.value);
         } else if (call.case === 'get') reads.push(this.#getCall(id, call.value));
@@ -181,9 +184,20 @@ export class Pipeline {
 
   #write(context: CallContext, ids: readonly bigint[], requests: readonly WriteRequest[]): void {
     this.#services.writes.writeAll(context, requests, {
-      done: (at, done) => this.#finish(answerOfDone(ids[at]!, done)),
+      done: (at, done) => {
+        if (requests[at]!.awaitMirrors === undefined) this.#finish(answerOfDone(ids[at]!, done));
+        else void this.#awaitMirrors(context, ids[at]!, requests[at]!, done);
+      },
       failed: (at, error) => this.#fail(ids[at]!, error),
     });
+  }
+
+  async #awaitMirrors(context: CallContext, id: bigint, request: WriteRequest, done: Done): Promise<void> {
+    try {
+      this.#finish(answerOfDone(id, await awaitMirrors(this.#services, context, request, done, null)));
+    } catch (error) {
+      this.#fail(id, error);
+    }
   }
 
   /** Answers reads that ask for the same freshness from one state, or from several where their answers are large. */

@@ -33,6 +33,7 @@ export function writeDone(to: ProtoWriter, done: Done): void {
   to.uint(2, done.revision);
   to.bool(3, done.changed);
   to.bool(4, done.replayed);
+  for (const name of done.mirrorsBehind ?? []) to.text(5, name);
 }
 
 /** Bytes that an answer takes, about. */

@@ -19,6 +19,7 @@ import type { MirrorWorker } from '../mirrors/mirror-worker.ts';
 import { type ListeningApi, listen } from '../nest-app.ts';
 import type { FaultSink } from '../rpc/faults.ts';
 import { plainSecrets } from '../secrets/secrets.ts';
+import { testAwsDefaults } from './aws-defaults.ts';
 
 /** A fault of ours, as a test sees it. */
 export interface SeenFault {
@@ -60,6 +61,7 @@ export class Serving {
       defaultDeadlineMs: 10_000,
       defaultConsistency: 'strong',
       watchProgressIntervalMs: 60_000,
+      awsDefaults: testAwsDefaults,
       storageBytes: () => 1_000,
       folderProblem: () => null,
       dataDir: tmpdir(),

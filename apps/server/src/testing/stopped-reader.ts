@@ -8,6 +8,7 @@ import { serviceDefinition } from '../rpc/service-definition.ts';
 import { plainSecrets } from '../secrets/secrets.ts';
 import { WatchStream } from '../watch/watch-stream.ts';
 import { TwinMember } from './twin-member.ts';
+import { testAwsDefaults } from './aws-defaults.ts';
 
 /** What the process says of itself. */
 export interface MemoryReport {
@@ -35,6 +36,7 @@ const api = new Api(member, idle, {
   defaultDeadlineMs: 10_000,
   defaultConsistency: 'strong',
   watchProgressIntervalMs: 1_000,
+  awsDefaults: testAwsDefaults,
   storageBytes: () => 0,
   folderProblem: () => null,
   dataDir: tmpdir(),

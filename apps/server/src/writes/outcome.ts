@@ -12,6 +12,8 @@ export interface Done {
   readonly replayed: boolean;
   /** A state that has applied this index has seen it. */
   readonly appliedIndex: number;
+  /** Of the mirrors that the write was to wait for, those that do not hold it, sorted. Absent: it waited for none. */
+  readonly mirrorsBehind?: readonly string[];
 }
 
 /** What came of a command that was applied; throws why it was refused. `sequence` is its number in a session, or 0. */

@@ -40,7 +40,7 @@ async function write(provider: CloudProvider, environment: string, text: string,
   const key = `${environment}.env`;
   const before = over === undefined ? await found(provider, environment) : over;
   const stamp = { ...owner, environment, revision: 1, valueHash: hash(bytes) };
-  const [result] = await provider.apply([{ kind: 'write', key, bytes, stamp, found: before }], calls);
+  const [result] = await provider.apply([{ kind: 'write', key, bytes, attributes: '', stamp, found: before }], calls);
   return result?.failure?.class ?? 'done';
 }
 

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { MirrorDefinition, ObservedKey, ObservedTarget, Stamp, Step, StepResult, VariableRefusal } from '@env-cli/mirroring';
 import {
   type CloudProvider,
+  type ImportedVariable,
   type PartlyRendered,
   type PlainVariable,
   type ProviderContext,
@@ -12,7 +13,7 @@ import {
   type TargetLimits,
   type WriteCalls,
 } from '@env-cli/outbox';
-import { unreachable } from '@env-cli/support';
+import { encodeUtf8, unreachable } from '@env-cli/support';
 
 import { codeOf, type Disk, nodeDisk, type Standing } from './disk.ts';
 import { type FileVariable, textOf } from './dotenv.ts';
@@ -199,6 +200,23 @@ class FileProvider implements CloudProvider {
       }
     }
     return results;
+  }
+
+  imported(
+    key: string,
+    found: ObservedKey,
+    _variables: readonly string[],
+    calls: ReadCalls,
+  ): Promise<readonly ImportedVariable[] | null> {
+    return calls.read(() =>
+      this.#failing(`reading ${this.#tree.pathOf(key)}`, async () => {
+        const file = await this.#disk.read(this.#tree.pathOf(key), fileBytesMax);
+        if ((file?.standing.version ?? '') !== found.version) throw changedMeanwhile(key);
+        const text = file?.bytes == null ? null : textOf(file.bytes);
+        const variables = text === null ? null : this.#format.read(text);
+        return variables === null ? null : Object.entries(variables).map(([name, value]) => ({ name, value: encodeUtf8(value) }));
+      }),
+    );
   }
 
   async countOwned(calls: ReadCalls): Promise<number> {

@@ -135,6 +135,20 @@ describe('a variable that the format cannot hold', () => {
     expect(world.environments()['prod']).toEqual({ A: '2' });
   });
 
+  test('is not imported from a file that somebody edited: what stands there may be its value of before', async () => {
+    const world = newWorld();
+    world.define({ onDrift: 'import' });
+    world.cluster.write('prod', { A: '1', B: 'of before' });
+    const { worker } = await world.lead();
+    await world.settled();
+    world.meddle('prod.env', `A='theirs'\nB='of before'\n`);
+    world.cluster.write('prod', { A: '1', B: unholdable });
+    await world.settled();
+    expect(world.cluster.selected(1).get('prod')).toEqual({ A: 'theirs', B: unholdable });
+    expect(world.environments()['prod']).toEqual({ A: 'theirs' });
+    expect(worker.status(1, 'prod', null)?.status.variables).toMatchObject([{ variable: 'B', state: 'BLOCKED_BY_POLICY' }]);
+  });
+
   test('is shown by a dry run, which changes nothing', async () => {
     const world = newWorld();
     world.define();

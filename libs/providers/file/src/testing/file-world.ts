@@ -94,6 +94,7 @@ export class FileWorld {
       cluster: { clusterId: 'c1', epoch: 1 },
       source: reachedUntil(this.cluster, cut.signal),
       reports: reachedUntil(this.cluster, cut.signal),
+      imports: this.cluster,
       open: (definition, context) => fileProviderOn(disk, definition, context),
       hash,
       host: this.host,

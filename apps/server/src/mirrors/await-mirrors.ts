@@ -1,0 +1,71 @@
+import { readMirrors, standingOfEnvironment } from '@env-cli/mirroring';
+import { toRevision } from '@env-cli/keyspace';
+import type { AwaitMirrors, WriteRequest } from '@env-cli/wire';
+
+import { invalid } from '../errors/refused.ts';
+import type { Snapshot } from '../reads/snapshot.ts';
+import { milliseconds } from '../requests/duration.ts';
+import { namespaceOf } from '../requests/names.ts';
+import type { CallContext } from '../rpc/call-context.ts';
+import type { Done } from '../writes/outcome.ts';
+import { lookUntil, type WaitServices } from './wait.ts';
+
+/** How long a write waits for mirrors when it does not say, and at most. */
+const waitMsDefault = 30_000;
+const waitMsMax = 600_000;
+/** What is left of a call's deadline for its answer. */
+const marginMs = 200;
+
+/** Refuses what a write cannot wait for, before anything is written. Null: it waits for nothing. */
+export function awaitedOf(request: WriteRequest): AwaitMirrors | null {
+  const awaited = request.awaitMirrors;
+  if (awaited === undefined) return null;
+  const asked = awaited.timeout === undefined ? waitMsDefault : milliseconds(awaited.timeout, 'await_mirrors.timeout');
+  if (asked <= waitMsMax) return awaited;
+  throw invalid('await_mirrors.timeout', `must be at most ${waitMsMax / 1000} s`);
+}
+
+/** Waits until mirrors hold the environments of a write as it left them. */
+export async function awaitMirrors(
+  services: WaitServices,
+  context: CallContext,
+  request: WriteRequest,
+  done: Done,
+  deadline: number | null,
+): Promise<Done> {
+  const awaited = awaitedOf(request);
+  if (awaited === null) return done;
+  const asked = awaited.timeout === undefined ? waitMsDefault : milliseconds(awaited.timeout, 'await_mirrors.timeout');
+  const untilMs = Math.min(performance.now() + asked, deadline === null ? Number.POSITIVE_INFINITY : deadline - marginMs);
+  const environments = [...new Set(request.operations.map(({ environment }) => environment))];
+  const behind = await lookUntil(
+    services,
+    { ...context, deadline: Math.max(context.deadline, untilMs + marginMs) },
+    { untilMs, appliedIndex: done.appliedIndex },
+    (snapshot) => behindOf(snapshot, request, awaited, environments, done.revision),
+    (names) => names.length === 0,
+  );
+  return { ...done, mirrorsBehind: behind };
+}
+
+function behindOf(
+  snapshot: Snapshot,
+  request: WriteRequest,
+  { names }: AwaitMirrors,
+  environments: readonly string[],
+  revision: number,
+): readonly string[] {
+  const wanted = new Set(names);
+  const mirrors = readMirrors(snapshot.tables, namespaceOf(request));
+  const known = new Set(mirrors.map(({ definition }) => definition.name));
+  const behind = mirrors
+    .filter((mirror) => wanted.size === 0 || wanted.has(mirror.definition.name))
+    .filter((mirror) =>
+      environments.some(
+        (environment) => standingOfEnvironment(snapshot.tables, mirror, environment, toRevision(revision)) !== 'holds',
+      ),
+    )
+    .map(({ definition }) => definition.name);
+  // The write is done, and cannot be refused any more for a name that no mirror has.
+  return [...behind, ...[...wanted].filter((name) => !known.has(name))].toSorted();
+}
