@@ -68,10 +68,20 @@ export class PlantedSecrets {
     for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
       if (!entry.isFile()) continue;
       const path = join(entry.parentPath, entry.name);
-      const texts = this.inFile(path);
+      const texts = this.#inFileIfThere(path);
       if (texts.size > 0) found.set(path, texts);
     }
     return found;
+  }
+
+  /** Members run while their files are looked at: one that has got its final name since is found under that, or was before. */
+  #inFileIfThere(path: string): Set<string> {
+    try {
+      return this.inFile(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return new Set();
+    }
   }
 
   /** Of the command line and the environment of a process. */

@@ -49,6 +49,9 @@ export class IntegrityWatch implements FigureSource {
   readonly #looker: NodeJS.Timeout;
   #marker: NodeJS.Timeout | undefined;
   #marking = false;
+  /** What this member held after the newest mark. */
+  #newest: StateHashes | null = null;
+  #reporting = false;
   #told: readonly Alarm[] = [];
   /** The log index at which a scrub found this member's rows broken; null: none did. */
   #rottenIndex: number | null = null;
@@ -110,9 +113,22 @@ export class IntegrityWatch implements FigureSource {
     }).finally(() => (this.#marking = false));
   }
 
-  #report({ index, bytes }: StateHashes): void {
+  #report(hashes: StateHashes): void {
+    this.#newest = hashes;
+    // What is lost with a leader is said again after the next look.
+    if (this.#reporting) return;
+    this.#reporting = true;
+    const { index, bytes } = hashes;
     const member = this.#member.identity.memberId;
-    void this.#quietly(() => this.#propose({ kind: 'report-hashes', index, member, hashes: bytes }));
+    void this.#quietly(() => this.#propose({ kind: 'report-hashes', index, member, hashes: bytes })).finally(
+      () => (this.#reporting = false),
+    );
+  }
+
+  /** Whether the cluster waits for what this member holds after the newest mark that it knows of. */
+  #isOwed({ marks }: Integrity): boolean {
+    const mark = marks.find(({ index }) => index === this.#newest?.index);
+    return mark !== undefined && !mark.reports.some(({ member }) => member === this.#member.identity.memberId);
   }
 
   #scrubbed({ broken, rows, seconds }: Scrubbed, index: number): void {
@@ -139,6 +155,7 @@ export class IntegrityWatch implements FigureSource {
         this.#options.stop(stopText(fatal));
         return;
       }
+      if (this.#newest !== null && this.#isOwed(integrity)) this.#report(this.#newest);
       const index = this.#rottenIndex;
       const isRaised = integrity.alarms.some(({ kind, member }) => kind === 'state-rotten' && member === memberId);
       if (index === null) return;
