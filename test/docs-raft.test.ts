@@ -39,7 +39,9 @@ describe('docs/raft.md names what is there', () => {
     const proofs = rows.map(({ testFile, title }) => `${testFile}: ${title}`);
     expect(proofs.filter((proof, at) => proofs.indexOf(proof) !== at)).toEqual([]);
     // A row that is written in another way would be passed over.
-    expect(rows.length).toBe(page.split('\n').filter((line) => line.includes('libs/raft/src/') && line.startsWith('|')).length);
+    expect(rows.length).toBe(
+      page.split('\n').filter((line) => /`(libs|apps)\/.*\/src\//.test(line) && line.startsWith('|')).length,
+    );
   });
 
   test('every claim of the paper is among them', () => {

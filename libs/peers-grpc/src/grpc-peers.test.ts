@@ -49,6 +49,7 @@ class Host implements PeersHost {
     return {
       formingId: id(6),
       clusterId: this.clusterId,
+      epoch: 1,
       memberId: this.memberId,
       diskId: id(this.memberId),
       toMemberId,
@@ -65,7 +66,15 @@ class Host implements PeersHost {
   refuse(hello: Hello): HelloRefusal | null {
     const diskIds = new Map([1, 2].map((memberId) => [memberId, id(memberId)]));
     return refuseHello(
-      { formingId: id(6), clusterId: this.clusterId, memberId: this.memberId, diskIds, initialMembers: [], featureLevel: 1 },
+      {
+        formingId: id(6),
+        clusterId: this.clusterId,
+        epoch: 1,
+        memberId: this.memberId,
+        diskIds,
+        initialMembers: [],
+        featureLevel: 1,
+      },
       hello,
     );
   }
@@ -357,14 +366,14 @@ describe('whoever does not belong is refused and told of, and nobody stops', () 
     const found = { term: 2 ** 40, votedFor: 2 ** 32 - 1, entryTerm: 7, entryIndex: 2 ** 50 };
     for (const each of [
       { ...hello, found },
-      { ...hello, clusterId: null, founderDiskId: id(9), startNonce: 2 ** 32 - 1 },
+      { ...hello, clusterId: null, epoch: 2 ** 32 - 1, founderDiskId: id(9), startNonce: 2 ** 32 - 1 },
     ])
       expect(decodeHello(encodeHello(each))).toEqual(each);
     const bytes = encodeHello(hello);
     const earlier = Uint8Array.from(bytes);
     // The format stands behind the magic text and its length.
-    earlier[earlier.indexOf(2, 12)] = 1;
-    expect(() => decodeHello(earlier)).toThrow('a hello of format 1, and this program reads 2');
+    earlier[earlier.indexOf(3, 12)] = 1;
+    expect(() => decodeHello(earlier)).toThrow('a hello of format 1, and this program reads 3');
   });
 
   test('random bytes, on a bare connection and in every method', async () => {

@@ -143,6 +143,7 @@ describe('a hello is refused, with what to do next,', () => {
   const own: HelloExpectation = {
     formingId,
     clusterId: disk(50),
+    epoch: 2,
     memberId: 1,
     diskIds: new Map([
       [1, disk(1)],
@@ -154,6 +155,7 @@ describe('a hello is refused, with what to do next,', () => {
   const hello: Hello = {
     formingId,
     clusterId: disk(50),
+    epoch: 2,
     memberId: 2,
     diskId: disk(2),
     toMemberId: 1,
@@ -170,8 +172,9 @@ describe('a hello is refused, with what to do next,', () => {
     ['never, from a member with its own disk', {}, null],
     ['from another cluster', { clusterId: disk(8) }, 'other-cluster'],
     ['from the cluster that was founded before with the same list', { clusterId: disk(51), diskId: disk(9) }, 'other-cluster'],
+    ['from the cluster as it was before it was restored', { epoch: 1 }, 'other-cluster'],
     ['never for the list that it was founded with', { formingId: disk(8) }, null],
-    ['never while it forms with the same list', { clusterId: null }, null],
+    ['never while it forms with the same list', { clusterId: null, epoch: 0 }, null],
     ['while it forms with another list', { clusterId: null, formingId: disk(8) }, 'other-cluster'],
     ['when it looks for somebody else', { toMemberId: 5 }, 'not-me'],
     ['from a member of the same number', { memberId: 1 }, 'same-member'],

@@ -87,7 +87,8 @@ export class Formation {
     const { formingId, memberId, diskId, apiAddress, featureLevel, startNonce } = this.#options;
     return {
       formingId,
-      clusterId: this.#clusterId,
+      clusterId: this.#founded?.clusterId ?? null,
+      epoch: this.#founded?.epoch ?? 0,
       memberId,
       diskId,
       toMemberId,
@@ -120,8 +121,8 @@ export class Formation {
     return null;
   }
 
-  get #clusterId(): Uint8Array | null {
-    return this.#founding === null ? null : this.#options.read(this.#founding).clusterId;
+  get #founded(): Founding | null {
+    return this.#founding === null ? null : this.#options.read(this.#founding);
   }
 
   get #founds(): boolean {
@@ -129,14 +130,15 @@ export class Formation {
   }
 
   #refuse(hello: Hello): HelloRefusal | null {
-    const { formingId, memberId, initialMembers, read } = this.#options;
-    const diskIds = this.#founding === null ? null : disksOf(read(this.#founding));
+    const { formingId, memberId, initialMembers } = this.#options;
+    const founded = this.#founded;
     return refuseHello(
       {
         formingId,
-        clusterId: this.#clusterId,
+        clusterId: founded?.clusterId ?? null,
+        epoch: founded?.epoch ?? 0,
         memberId,
-        diskIds,
+        diskIds: founded === null ? null : disksOf(founded),
         initialMembers: initialMembers.map((member) => member.memberId),
         featureLevel: 0,
       },

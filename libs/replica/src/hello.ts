@@ -11,6 +11,8 @@ export interface Hello {
   readonly formingId: Uint8Array;
   /** 16 random bytes that stand in the cluster's first entry. Null while this member does not have that: it is not formed. */
   readonly clusterId: Uint8Array | null;
+  /** The epoch that the cluster was founded with: above 1, it was restored from a backup. 0 while this member is not formed. */
+  readonly epoch: number;
   readonly memberId: number;
   /** 16 bytes. */
   readonly diskId: Uint8Array;
@@ -58,6 +60,8 @@ export interface HelloExpectation {
   readonly formingId: Uint8Array;
   /** Null while this one is not formed. */
   readonly clusterId: Uint8Array | null;
+  /** 0 while this one is not formed. */
+  readonly epoch: number;
   readonly memberId: number;
   /** The disk of each member by the configuration, or null while this one is not formed. */
   readonly diskIds: ReadonlyMap<number, Uint8Array> | null;
@@ -109,11 +113,11 @@ export function refuseHello(own: HelloExpectation, hello: Hello): HelloRefusal |
 function refuseForeign(own: HelloExpectation, hello: Hello): HelloRefusal | null {
   if (own.clusterId !== null && hello.clusterId !== null) {
     const sameCluster = equalBytes(own.clusterId, hello.clusterId);
-    if (sameCluster && equalBytes(own.formingId, hello.formingId)) return null;
+    if (sameCluster && own.epoch === hello.epoch) return null;
     if (sameCluster) {
       // A restored cluster keeps the id of the one that its backup was taken of. The two may run at the same time.
       const before =
-        `member ${hello.memberId} is of cluster ${hexOf(hello.clusterId)} as it was before it was restored from a backup, or as it was restored another time. ` +
+        `member ${hello.memberId} is of epoch ${hello.epoch} of cluster ${hexOf(hello.clusterId)}, this is epoch ${own.epoch}: one of the two was restored from a backup of the other. ` +
         'Stop the members of the one that is not wanted any more, and check the peer addresses.';
       return { code: 'other-cluster', message: before };
     }

@@ -102,7 +102,9 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
         ...(start.logSegmentBytes === null ? {} : { segmentBytes: start.logSegmentBytes }),
       },
     });
-    const neighbours = new Neighbours({ formingId, clusterId, memberId, diskId, apiAddress, featureLevelMax, startNonce });
+    const founded = readFounding(founding);
+    const { epoch } = founded;
+    const neighbours = new Neighbours({ formingId, clusterId, epoch, memberId, diskId, apiAddress, featureLevelMax, startNonce });
     const door = new PeerDoor(memberId, neighbours, host);
     const security =
       start.tls === null ? null : new TlsIdentity(start.tls, { memberId, log: (level, text) => host.log(level, text) });
@@ -114,7 +116,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       security?.stop();
       await peers.close();
     });
-    const members = state.members.length > 0 ? state.members : readFounding(founding).members;
+    const members = state.members.length > 0 ? state.members : founded.members;
     neighbours.know(members, state.featureLevel);
     const raft = await startRaft(start, log, founding, members);
     // State, log and first entry are on disk, and the core has not taken a step.

@@ -11,6 +11,8 @@ import {
 export interface NeighboursOptions {
   readonly formingId: Uint8Array;
   readonly clusterId: Uint8Array;
+  /** The epoch that the cluster was founded with. */
+  readonly epoch: number;
   readonly memberId: number;
   readonly diskId: Uint8Array;
   readonly apiAddress: string;
@@ -55,10 +57,11 @@ export class Neighbours {
 
   /** `found`: what this start found on its disk. */
   hello(toMemberId: number, found: Standing): Hello {
-    const { formingId, startNonce, clusterId, memberId, diskId, apiAddress, featureLevelMax } = this.#options;
+    const { formingId, startNonce, clusterId, epoch, memberId, diskId, apiAddress, featureLevelMax } = this.#options;
     return {
       formingId,
       clusterId,
+      epoch,
       memberId,
       diskId,
       toMemberId,
@@ -80,11 +83,12 @@ export class Neighbours {
   }
 
   refuseIdentity(hello: Hello): HelloRefusal | null {
-    const { formingId, clusterId, memberId } = this.#options;
+    const { formingId, clusterId, epoch, memberId } = this.#options;
     const diskIds = new Map(this.#members.map((member) => [member.memberId, member.diskId]));
     const own: HelloExpectation = {
       formingId,
       clusterId,
+      epoch,
       memberId,
       diskIds,
       initialMembers: [],

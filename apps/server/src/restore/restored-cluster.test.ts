@@ -81,7 +81,7 @@ describe('members that were restored', () => {
   test('go on beside a member of before that still runs, and do not let it in', async () => {
     await members.stop(3);
     await members.start(3, { found: null });
-    await logged(1, /is of cluster [0-9a-f]{32} as it was before it was restored from a backup/);
+    await logged(1, /is of epoch 1 of cluster [0-9a-f]{32}, this is epoch \d+: one of the two was restored from a backup/);
     const [one, two] = members.running;
     const { result } = await one!.propose(setting('a', 'V', '5'), soon());
     expect(result).toEqual({ kind: 'applied', revision: 2 + 2 ** 32 });
