@@ -85,12 +85,18 @@ export function readSettings(flags: Flags, env: Env): Settings {
   };
 }
 
+/** A value that somebody gave. */
+function stated({ value, from }: Origin): string | undefined {
+  return from === 'default' ? undefined : value;
+}
+
 function tlsOf({ ca, cert, key }: Settings['origins']): TlsOptions | null {
-  if (ca.value === '' && cert.value === '' && key.value === '') return null;
+  const [caFile, certFile, keyFile] = [stated(ca), stated(cert), stated(key)];
+  if (caFile === undefined && certFile === undefined && keyFile === undefined) return null;
   return {
-    ...(ca.value === '' ? {} : { caFile: ca.value }),
-    ...(cert.value === '' ? {} : { certFile: cert.value }),
-    ...(key.value === '' ? {} : { keyFile: key.value }),
+    ...(caFile !== undefined && { caFile }),
+    ...(certFile !== undefined && { certFile }),
+    ...(keyFile !== undefined && { keyFile }),
   };
 }
 

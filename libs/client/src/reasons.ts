@@ -144,6 +144,11 @@ export const reasonTable = {
     next: 'Leave the header env-cli-forwarded-by out: only members send it.',
   },
   LEADER_UNREACHED: { code: 'UNAVAILABLE', remedy: 'elsewhere', next: 'Try again, or give the address of another member.' },
+  CERTIFICATE_NAMELESS: {
+    code: 'UNAUTHENTICATED',
+    remedy: 'never',
+    next: 'Bring a certificate with URI:env-cli://principal/NAME among its names.',
+  },
   DATA_KEY_AWAY: { code: 'UNAVAILABLE', remedy: 'elsewhere', next: 'Try again: the member opens the new key in a moment.' },
   KEYRING_CHANGED: { code: 'ABORTED', remedy: 'never', next: "See 'env-cli cluster keys', and try again if it is still needed." },
   MASTER_KEY_MISSING: {
