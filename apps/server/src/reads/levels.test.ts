@@ -8,8 +8,8 @@ import { CallFailed, Serving, TestClient } from '../testing/serving.ts';
 import { setting } from '../testing/operations.ts';
 import { TwinMember } from '../testing/twin-member.ts';
 
-/** How long a call may take: the member gives up by itself, whatever the client's clock says. */
-const defaultDeadlineMs = 300;
+/** How long a call may take: the member gives up by itself, whatever the client’s clock says. Half of it is waited, the rest is for the hop to the leader. */
+const defaultDeadlineMs = 1_500;
 
 let leader: TwinMember;
 let follower: TwinMember;
