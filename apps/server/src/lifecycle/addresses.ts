@@ -37,8 +37,8 @@ export function checkAddresses(options: OptionValues): void {
     if (isLoopback(address.host) || options['server.insecure'] || hasTls) continue;
     throw new StartRefused(
       'options',
-      `${key} is ${showAddress(address)}, which other machines reach, and calls are neither encrypted nor authenticated yet: ` +
-        'whoever reaches it may read every secret. Listen on 127.0.0.1, or give --insecure if the network itself keeps strangers out',
+      `${key} is ${showAddress(address)}, which other machines reach, and without certificates calls are neither encrypted nor authenticated: ` +
+        'whoever reaches it may read every secret. Give --tls-ca, --tls-cert and --tls-key (docs/security.md), listen on 127.0.0.1, or give --insecure if the network itself keeps strangers out',
     );
   }
   if (options['server.advertise'] === null && isAnywhere(options['server.listen'].host)) {
