@@ -34,7 +34,9 @@ beforeAll(() => {
   const command = here(services['keys']!.command!.join('\n').replace(/^chown .*$/m, ''));
   const env = { ...process.env, PATH: `${bin}:${resolve('node_modules/.bin')}:${process.env['PATH']}` };
   // Twice: the second time everything is there, and stays.
-  for (const _run of [1, 2]) execFileSync('sh', ['-ec', command], { env, cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  const run = (): Buffer => execFileSync('sh', ['-ec', command], { env, cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+  run();
+  run();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -54,7 +56,7 @@ describe('what deploy/compose.yaml starts', () => {
 
   test.each(['member-1', 'member-2', 'member-3'])('%s has options that are accepted, and files that are there', async (name) => {
     const options = Object.entries(services[name]!.environment!).map(([key, value]) => [key, here(value)] as const);
-    for (const [key, value] of options.filter(([key]) => key.endsWith('_FILE')))
+    for (const [key, value] of options.filter(([option]) => option.endsWith('_FILE')))
       expect([key, statSync(value).isFile()]).toEqual([key, true]);
     const { stdout } = await promisify(execFile)(process.execPath, ['apps/server/bin/env-cli-server.js', '--check-config'], {
       env: { PATH: process.env['PATH'], ...Object.fromEntries(options) },
