@@ -43,9 +43,9 @@ export async function awaitMirrors(
     { ...context, deadline: Math.max(context.deadline, untilMs + marginMs) },
     { untilMs, appliedIndex: done.appliedIndex },
     (snapshot) => behindOf(snapshot, request, awaited, environments, done.revision),
-    (names) => names.length === 0,
+    ({ waiting }) => waiting.length === 0,
   );
-  return { ...done, mirrorsBehind: behind };
+  return { ...done, mirrorsBehind: [...behind.waiting, ...behind.unknown].toSorted() };
 }
 
 function behindOf(
@@ -54,11 +54,11 @@ function behindOf(
   { names }: AwaitMirrors,
   environments: readonly string[],
   revision: number,
-): readonly string[] {
+): { readonly waiting: readonly string[]; readonly unknown: readonly string[] } {
   const wanted = new Set(names);
   const mirrors = readMirrors(snapshot.tables, namespaceOf(request));
   const known = new Set(mirrors.map(({ definition }) => definition.name));
-  const behind = mirrors
+  const waiting = mirrors
     .filter((mirror) => wanted.size === 0 || wanted.has(mirror.definition.name))
     .filter((mirror) =>
       environments.some(
@@ -66,6 +66,6 @@ function behindOf(
       ),
     )
     .map(({ definition }) => definition.name);
-  // The write is done, and cannot be refused any more for a name that no mirror has.
-  return [...behind, ...[...wanted].filter((name) => !known.has(name))].toSorted();
+  // The write is done, and cannot be refused any more for a name that no mirror has; nor is there anything to wait for.
+  return { waiting, unknown: [...wanted].filter((name) => !known.has(name)) };
 }

@@ -1,4 +1,10 @@
-import { type DataKey, type Keyring as KeyringRow, sealsPerDataKeyMax, sealsTakenAtOnceMax } from '@env-cli/environments';
+import {
+  type DataKey,
+  type Keyring as KeyringRow,
+  readKeyring,
+  sealsPerDataKeyMax,
+  sealsTakenAtOnceMax,
+} from '@env-cli/environments';
 import { readProgress, type VariableCursor, type VariableValue } from '@env-cli/keyspace';
 import { assert, equalBytes, hexOf } from '@env-cli/support';
 
@@ -95,11 +101,15 @@ export class Keyring implements Secrets {
         continue;
       }
       const hashKey = await openKey(masters, hashKeyPurpose, row.hashKey);
-      if (hashKey === null) throw wrongMasterKey(row, options.masterKeys);
+      if (hashKey === null) {
+        if (await hasChangedSince(member, row, options.signal)) continue;
+        throw wrongMasterKey(row, options.masterKeys);
+      }
       const keyring = new Keyring(member, options, row, hashKey);
       await keyring.#openAll(row);
       if (keyring.#lacking !== null) {
         keyring.stop();
+        if (await hasChangedSince(member, row, options.signal)) continue;
         throw new MasterKeyProblem(keyring.#lacking);
       }
       keyring.#chooseKey();
@@ -368,6 +378,30 @@ export class Keyring implements Secrets {
     if (inUse === undefined) throw wrongMasterKey(this.#row, this.#options.masterKeys);
     return inUse;
   }
+}
+
+/** How long a member that starts with a master key which does not fit waits to hear whether its own state is merely old. */
+const catchUpMs = 30_000;
+const catchUpAgainMs = 100;
+
+/**
+ * Whether the cluster has other keys by now than this member's state holds. A member that starts has the state of its last checkpoint, and a
+ * rotation may be among what the log brings only then: the key that does not fit may be the newer one.
+ */
+async function hasChangedSince(member: Member, { version }: KeyringRow, signal: AbortSignal | undefined): Promise<boolean> {
+  const untilMs = performance.now() + catchUpMs;
+  do {
+    signal?.throwIfAborted();
+    try {
+      const strong = { ...hereSoon(), freshness: { kind: 'strong' } } as const;
+      const newest = await member.read(strong, readKeyring);
+      return newest !== null && newest.version !== version;
+    } catch (error) {
+      ignoreUnavailable(error);
+    }
+    await new Promise((resolve) => setTimeout(resolve, catchUpAgainMs));
+  } while (performance.now() < untilMs);
+  return false;
 }
 
 async function found(member: Member, { masterKeys, log }: KeyringOptions): Promise<void> {
