@@ -294,6 +294,20 @@ describe('the master key', () => {
     await expect(opened(member.follower(3))).rejects.toThrow(/does not open/);
   });
 
+  test('opens a member whose own state is older than the rotation: it asks a quorum before it gives up', async () => {
+    const keyring = await opened();
+    const client = await clientOf(keyring);
+    await set(client, { KEY: secret });
+    const behind = member.follower(2);
+    addMasterKey();
+    await client.call(Cluster, 'rotateMasterKey', {});
+    writeFileSync(keyFile, `${readFileSync(keyFile, 'utf8').trim().split('\n').at(-1)}\n`);
+    // It holds the keys as the old master key wrapped them, and has the new one alone.
+    const opening = opened(behind);
+    setImmediate(() => behind.catchUp());
+    expect(await full(await clientOf(await opening, behind))).toEqual({ KEY: secret });
+  });
+
   test('is not replaced by one that other members lack', async () => {
     const keyring = await opened();
     const follower = member.follower(2);
