@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -63,6 +63,7 @@ export class LocalCluster {
       log: '',
     }));
     const cluster = new LocalCluster(members, directory, options);
+    mkdirSync(directory, { recursive: true });
     if (!existsSync(cluster.masterKeyFile))
       writeFileSync(cluster.masterKeyFile, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
     return cluster;
