@@ -8,7 +8,7 @@ export interface GivenAlarm {
 }
 
 // Not from the client, which is loaded only when a verb runs.
-const kinds = ['state-diverged', 'state-disagreed', 'state-rotten'] as const;
+const kinds = ['state-diverged', 'state-disagreed', 'state-rotten', 'space-low'] as const;
 
 /** Reads `KIND` or `KIND:MEMBER`, one more of those that were given before. */
 export function alarm(text: string, before: readonly GivenAlarm[] = []): readonly GivenAlarm[] {

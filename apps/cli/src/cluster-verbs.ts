@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import { alarm, type GivenAlarm } from './alarm-argument.ts';
-import { does, examples, givenRevision, outputOption, percent, readingOptions, revision, type Frame } from './verb.ts';
+import { does, examples, givenRevision, givenSize, outputOption, percent, readingOptions, revision, type Frame } from './verb.ts';
 import type { MirrorFlags } from './verbs/mirror.ts';
 
 /** Registers the verbs that are about mirrors. */
@@ -201,6 +201,16 @@ export function addClusterVerbs(program: Command, frame: Frame): void {
   examples(masterKey, ['env-cli cluster rotate-master-key']);
   does<{ force?: boolean }>(masterKey, frame, async (at, _words, { force = false }) => {
     await (await import('./verbs/keys.ts')).rotateMasterKey(at, force);
+  });
+
+  const quota = cluster
+    .command('quota')
+    .argument('[size]', 'the bytes that the state may take, such as 512MiB or 12GiB', givenSize)
+    .description('Show what the state takes of its quota, or set the quota');
+  examples(outputOption(quota), ['env-cli cluster quota', 'env-cli cluster quota 12GiB']);
+  does(quota, frame, async (at, { maybe }) => {
+    const bytes = maybe(0);
+    await (await import('./verbs/cluster.ts')).quota(at, bytes === undefined ? null : Number(bytes));
   });
 
   const compact = cluster.command('compact').argument('<revision>', 'the oldest revision that stays readable', givenRevision);

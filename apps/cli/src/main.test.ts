@@ -58,7 +58,8 @@ const telling = (script: string): readonly string[] => [
   '--',
   process.execPath,
   '-e',
-  `console.log(process.pid, process.env.V); ${script}; setInterval(() => {}, 1000)`,
+  // It tells of itself once it is ready for a signal.
+  `${script}; console.log(process.pid, process.env.V); setInterval(() => {}, 1000)`,
 ];
 
 /** Lines as the commands write them. */

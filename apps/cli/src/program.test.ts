@@ -149,7 +149,10 @@ const healthy: Record<string, (request: any) => Answer> = {
     storeBytes: 1_572_864n,
     logBytes: 512n,
     version: '0.1.0',
+    stateBytes: 858_993_459n,
+    quotaBytes: 8_589_934_592n,
   }),
+  'Cluster.SetQuota': () => ({ quotaBytes: 12_884_901_888n, stateBytes: 858_993_459n }),
   'Cluster.Compact': () => ({ compactedRevision: 9n }),
   'Cluster.Alarms': () => ({
     alarms: [
@@ -374,6 +377,8 @@ describe('arguments become calls', () => {
       { namespace: 'default', names: ['files'], revision: '14', timeout: '2s' },
     ],
     ['cluster compact 9', 'Cluster.Compact', { revision: '9' }],
+    ['cluster quota 12GiB', 'Cluster.SetQuota', { quotaBytes: '12884901888' }],
+    ['cluster quota', 'Cluster.Status', {}],
     [
       'cluster alarms --clear state-rotten:3 --clear state-disagreed',
       'Cluster.Alarms',
@@ -564,6 +569,8 @@ describe('what a person sees', () => {
     ['mirror create files --file /srv/env'],
     ['cluster members'],
     ['cluster compact 9'],
+    ['cluster quota'],
+    ['cluster quota 12GiB'],
     ['cluster alarms'],
     ['version'],
   ])('%s', async (line) => {
@@ -910,8 +917,12 @@ describe('a failure tells what, where and what next, and has its exit code', () 
     ['mirror create m', 'needs a target'],
     ['mirror update m', 'nothing to change'],
     ['mirror create m --file x --delete-brake 101', 'It is a whole number of 0 to 100.'],
-    ['cluster alarms --clear state-rotten:x', 'An alarm is state-diverged, state-disagreed, state-rotten, with the member'],
+    [
+      'cluster alarms --clear state-rotten:x',
+      'An alarm is state-diverged, state-disagreed, state-rotten, space-low, with the member',
+    ],
     ['cluster alarms --clear broken', 'An alarm is'],
+    ['cluster quota 12GB', 'It is a size such as 512MiB or 8GiB.'],
     ['cluster compact 0', 'A revision is a whole number from 1 to'],
     ['', 'Usage: env-cli'],
   ])('%p is wrong usage', async (line, text) => {

@@ -163,6 +163,16 @@ export function percent(text: string): number {
   return value;
 }
 
+const sizeUnits: Readonly<Record<string, number>> = { '': 1, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+
+/** A size in bytes: `8589934592`, `8GiB`. */
+export function givenSize(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,15})([KMG]iB|B)?$/.exec(text) ?? [];
+  const bytes = Number(digits) * sizeUnits[unit]!;
+  if (!Number.isSafeInteger(bytes)) throw new InvalidArgumentError('It is a size such as 512MiB or 8GiB.');
+  return bytes;
+}
+
 /** `key=value`, collected over several options. */
 export function label(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const equals = text.indexOf('=');

@@ -11,6 +11,7 @@ import {
   ClusterMembersRequestSchema,
   ClusterRotateDataKeyRequestSchema,
   ClusterRotateMasterKeyRequestSchema,
+  ClusterSetQuotaRequestSchema,
   ClusterStatusRequestSchema,
   MemberRole as WireRole,
   type ClusterStatusResponse,
@@ -70,13 +71,17 @@ export interface ClusterStatus {
   readonly alarms: readonly Alarm[];
   /** The newest log index after which a majority of the members was found to hold the same state; 0: none yet. */
   readonly agreedIndex: number;
+  /** What the state takes by the count of the quota, in bytes: less than the size on disk. */
+  readonly stateBytes: number;
+  /** The bytes that it may take. */
+  readonly quotaBytes: number;
 }
 
 /**
  * What is wrong: `state-diverged`, a majority holds another state than this member; `state-disagreed`, states differ and none has a
- * majority; `state-rotten`, a member's disk does not hold what was written; `unknown`, what only a newer client has a word for.
+ * majority; `state-rotten`, a member's disk does not hold what was written; `space-low`, 80 % of the quota are taken; `unknown`, what only a newer client has a word for.
  */
-export type AlarmKind = 'state-diverged' | 'state-disagreed' | 'state-rotten' | 'unknown';
+export type AlarmKind = 'state-diverged' | 'state-disagreed' | 'state-rotten' | 'space-low' | 'unknown';
 
 /** Something that a person has to look at. It stands until somebody clears it. */
 export interface Alarm {
@@ -92,6 +97,7 @@ const alarmNames: Readonly<Record<number, AlarmKind>> = {
   [WireAlarmKind.STATE_DIVERGED]: 'state-diverged',
   [WireAlarmKind.STATE_DISAGREED]: 'state-disagreed',
   [WireAlarmKind.STATE_ROTTEN]: 'state-rotten',
+  [WireAlarmKind.SPACE_LOW]: 'space-low',
 };
 
 /** The kinds of alarms that can be cleared by name. */
@@ -189,6 +195,21 @@ export class Cluster {
     const how = { repeatable: 'repeatable', began: null } as const;
     const answer = await this.#calls.unary(Service.method.compact, request, this.#calls.bounds(options), how);
     return { header: headerOf(answer.header), compactedRevision: revisionOf(answer.compactedRevision) };
+  }
+
+  /** Sets how many bytes the state may take: 16 MiB to 32 GiB. From there on what makes it grow is refused with `NOSPACE`. */
+  async setQuota(
+    quotaBytes: number,
+    options: CallOptions = {},
+  ): Promise<{ readonly header: Header; readonly quotaBytes: number; readonly stateBytes: number }> {
+    const request = create(ClusterSetQuotaRequestSchema, { quotaBytes: wireRevision(quotaBytes, 'quotaBytes') });
+    const how = { repeatable: 'repeatable', began: null } as const;
+    const answer = await this.#calls.unary(Service.method.setQuota, request, this.#calls.bounds(options), how);
+    return {
+      header: headerOf(answer.header),
+      quotaBytes: revisionOf(answer.quotaBytes),
+      stateBytes: revisionOf(answer.stateBytes),
+    };
   }
 
   /**
@@ -294,5 +315,7 @@ function statusOf(answer: ClusterStatusResponse): ClusterStatus {
     logBytes: revisionOf(answer.logBytes),
     alarms: answer.alarms.map(alarmOf),
     agreedIndex: revisionOf(answer.agreedIndex),
+    stateBytes: revisionOf(answer.stateBytes),
+    quotaBytes: revisionOf(answer.quotaBytes),
   };
 }

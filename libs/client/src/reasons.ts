@@ -166,6 +166,11 @@ export const reasonTable = {
     remedy: 'never',
     next: 'Ask another member: this one runs without the master key.',
   },
+  NOSPACE: {
+    code: 'RESOURCE_EXHAUSTED',
+    remedy: 'never',
+    next: 'Delete what is not needed and compact the history, or raise the quota.',
+  },
   TOO_MANY_DATA_KEYS: { code: 'RESOURCE_EXHAUSTED', remedy: 'never', next: 'Rotate data keys less often.' },
   NO_LEADER: {
     code: 'UNAVAILABLE',

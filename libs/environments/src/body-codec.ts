@@ -46,6 +46,7 @@ const bodyKinds = [
   'rewrap-keys',
   'reseal',
   'mark-resealed',
+  'set-quota',
 ] as const satisfies CommandBody['kind'][];
 
 /** Bytes of a SHA-256. */
@@ -133,6 +134,9 @@ export function writeBody(writer: ByteWriter, body: CommandBody): void {
     case 'set-limits':
       writeLimits(writer, body.limits);
       return;
+    case 'set-quota':
+      writer.varint(body.quotaBytes);
+      return;
     case 'bootstrap':
       assert(body.clusterId.length === idBytes && body.hashKey.length === hashKeyBytes, 'ids have 16 bytes, the hash key 32');
       writer.raw(body.clusterId);
@@ -211,6 +215,8 @@ export function readBody(reader: ByteReader): CommandBody {
       return { kind, featureLevel: reader.varint() };
     case 'set-limits':
       return { kind, limits: readLimits(reader) };
+    case 'set-quota':
+      return { kind, quotaBytes: reader.varint() };
     case 'bootstrap':
       return {
         kind,

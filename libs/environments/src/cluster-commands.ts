@@ -3,13 +3,17 @@ import { assert, equalBytes, unreachable } from '@env-cli/support';
 
 import { featureLevelMax } from './command-codec.ts';
 import type { CommandBody } from './command.ts';
+import type { Limits } from './limits.ts';
 import { encodeLimitsRow } from './limits-codec.ts';
 import { NotUnderstood } from './not-understood.ts';
 import { refusalOfRevision } from './position.ts';
 import type { CommandResult } from './result.ts';
 import type { MachineCaches } from './machine-caches.ts';
 
-type Bodies = Extract<CommandBody, { readonly kind: 'compact' | 'raise-level' | 'set-limits' | 'bootstrap' | 'restore' }>;
+type Bodies = Extract<
+  CommandBody,
+  { readonly kind: 'compact' | 'raise-level' | 'set-limits' | 'set-quota' | 'bootstrap' | 'restore' }
+>;
 
 /** Carries out what concerns the cluster as a whole. */
 export class ClusterCommands {
@@ -35,9 +39,12 @@ export class ClusterCommands {
       case 'raise-level':
         return this.#raiseLevel(body.featureLevel);
       case 'set-limits':
-        this.#caches.limits = body.limits;
-        this.#transaction.putMeta('limits', encodeLimitsRow(body.limits));
-        return { kind: 'applied', revision };
+        return this.#setLimits(body.limits);
+      case 'set-quota': {
+        const { limits } = this.#caches;
+        if (limits.quotaBytes === body.quotaBytes) return { kind: 'unchanged', revision };
+        return this.#setLimits({ ...limits, quotaBytes: body.quotaBytes });
+      }
       case 'bootstrap':
         return this.#bootstrap(body);
       case 'restore':
@@ -45,6 +52,12 @@ export class ClusterCommands {
       default:
         return unreachable(body);
     }
+  }
+
+  #setLimits(limits: Limits): CommandResult {
+    this.#caches.limits = limits;
+    this.#transaction.putMeta('limits', encodeLimitsRow(limits));
+    return { kind: 'applied', revision: this.#transaction.progress.revision };
   }
 
   #raiseLevel(featureLevel: number): CommandResult {

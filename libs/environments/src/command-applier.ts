@@ -7,6 +7,7 @@ import type { Command } from './command.ts';
 import { IntegrityCommands } from './integrity.ts';
 import { KeyringCommands } from './keyring.ts';
 import { MirrorCommands } from './mirror-commands.ts';
+import { refusalOfFullState } from './quota.ts';
 import { keptOf, replayOf } from './result-codec.ts';
 import type { Refusal } from './refusal.ts';
 import { reseal } from './reseal.ts';
@@ -35,7 +36,7 @@ export class CommandApplier {
     this.#mirrorCommands = new MirrorCommands(transaction, mirrors);
     this.#sessionCommands = new SessionCommands(transaction);
     this.#clusterCommands = new ClusterCommands(transaction, caches);
-    this.#integrityCommands = new IntegrityCommands(transaction);
+    this.#integrityCommands = new IntegrityCommands(transaction, caches);
     this.#keyringCommands = new KeyringCommands(transaction, caches);
   }
 
@@ -87,6 +88,8 @@ export class CommandApplier {
   #execute(command: Command, term: number, work: WorkMeter): CommandResult {
     const { body } = command;
     const { identity, limits, seals } = this.#caches;
+    const full = refusalOfFullState(body, this.#transaction.progress.stateBytes, limits);
+    if (full !== null) return refused(full);
     if (body.kind === 'write') {
       assert(identity !== null, 'a write comes to a cluster that is founded');
       return this.#writer.write(command, body, { limits, seals, hashKey: identity.hashKey }, work);
@@ -122,6 +125,7 @@ export class CommandApplier {
       case 'compact':
       case 'raise-level':
       case 'set-limits':
+      case 'set-quota':
       case 'bootstrap':
       case 'restore':
         return this.#clusterCommands.apply(body);

@@ -142,6 +142,8 @@ export type CommandBody =
   /** Lets commands of a new feature level in. Proposed once every member has it. */
   | { readonly kind: 'raise-level'; readonly featureLevel: number }
   | { readonly kind: 'set-limits'; readonly limits: Limits }
+  /** Sets the quota alone (`Limits.quotaBytes`). */
+  | { readonly kind: 'set-quota'; readonly quotaBytes: number }
   /** The first command of a cluster, and only the first. */
   | {
       readonly kind: 'bootstrap';

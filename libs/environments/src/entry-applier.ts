@@ -10,6 +10,7 @@ import type { CommittedEntry, EntryOutcome } from './entry.ts';
 import { decodeEntryData } from './entry-data.ts';
 import type { CommandOutcome } from './result.ts';
 import type { MachineCaches } from './machine-caches.ts';
+import { SpaceWatch } from './quota.ts';
 import { WorkMeter } from './work-meter.ts';
 
 /** Applies entries one after the other: time, commands, then a little of the work that no command waits for. */
@@ -18,12 +19,14 @@ export class EntryApplier {
   readonly #caches: MachineCaches;
   readonly #mirrors: MirrorState;
   readonly #commands: CommandApplier;
+  readonly #space: SpaceWatch;
 
   constructor(transaction: StateTransaction, caches: MachineCaches) {
     this.#transaction = transaction;
     this.#caches = caches;
     this.#mirrors = new MirrorState(transaction, caches.mirrors);
     this.#commands = new CommandApplier(transaction, this.#mirrors, caches);
+    this.#space = new SpaceWatch(transaction, caches);
   }
 
   apply(entry: CommittedEntry): EntryOutcome {
@@ -47,6 +50,7 @@ export class EntryApplier {
       }
     }
     sweepBackground(this.#transaction, this.#mirrors, this.#caches.limits);
+    this.#space.endEntry();
     this.#transaction.endEntry(entry.index, entry.term);
     if (!marked) return { outcomes, hashes: null };
     this.flush();

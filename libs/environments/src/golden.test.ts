@@ -100,6 +100,7 @@ const bodies: Record<string, CommandBody> = {
   'delivery-failed': { kind: 'delivery-failed', ...about, status: 'TARGET_ERROR', detail: fill(3, 1) },
   'mark-hashes': { kind: 'mark-hashes' },
   'report-hashes': { kind: 'report-hashes', index: 1000, member: 3, hashes: fill(56, 8) },
+  'set-quota': { kind: 'set-quota', quotaBytes: 2 ** 33 },
   'raise-alarm': { kind: 'raise-alarm', alarm: 'state-rotten', member: 3, index: 1000 },
   'clear-alarm': { kind: 'clear-alarm', alarm: 'state-disagreed', member: 0 },
   'found-keyring': {

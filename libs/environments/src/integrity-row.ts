@@ -8,6 +8,8 @@ export const alarmKinds = [
   'state-disagreed',
   /** What a member reads from its disk is not what it wrote: the rows do not have the hashes that were kept while they were written. */
   'state-rotten',
+  /** The state has grown to {@link spaceLowPercent} of the quota. It is about no member in particular. */
+  'space-low',
 ] as const;
 
 export type AlarmKind = (typeof alarmKinds)[number];

@@ -22,8 +22,11 @@ const marksMax = 4;
 export class IntegrityCommands {
   readonly #transaction: StateTransaction;
 
-  constructor(transaction: StateTransaction) {
+  readonly #caches: { spaceLow: boolean };
+
+  constructor(transaction: StateTransaction, caches: { spaceLow: boolean }) {
     this.#transaction = transaction;
+    this.#caches = caches;
   }
 
   apply(body: Bodies): CommandResult {
@@ -32,6 +35,7 @@ export class IntegrityCommands {
     const changed = this.#changed(body, integrity);
     if (changed === null) return { kind: 'unchanged', revision };
     this.#transaction.putMeta('integrity', encodeIntegrity(changed));
+    this.#caches.spaceLow = isSpaceLow(changed);
     return { kind: 'applied', revision };
   }
 
@@ -87,6 +91,11 @@ export class IntegrityCommands {
   #isMember(member: number): boolean {
     return readMembers(this.#transaction.tables).some(({ memberId }) => memberId === member);
   }
+}
+
+/** Whether the alarm `space-low` stands. */
+export function isSpaceLow({ alarms }: Integrity): boolean {
+  return alarms.some(({ kind }) => kind === 'space-low');
 }
 
 /** What is known of the equality of the members' states. */

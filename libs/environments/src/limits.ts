@@ -48,6 +48,11 @@ export interface Limits {
   readonly mirrorBytesMax: number;
   /** Bytes of what a worker says of a delivery: status, remote version and detail together. Defaults to 65,536. */
   readonly deliveryBytesMax: number;
+  /**
+   * The quota: bytes that the state may take, history included (`sizeOfRow`). From there on nothing is let in that makes it grow.
+   * Defaults to 8,589,934,592 (8 GiB).
+   */
+  readonly quotaBytes: number;
 }
 
 export const defaultLimits: Limits = {
@@ -72,7 +77,17 @@ export const defaultLimits: Limits = {
   mirrorOptionsMax: 64,
   mirrorBytesMax: 16 * 1024,
   deliveryBytesMax: 64 * 1024,
+  quotaBytes: 8 * 2 ** 30,
 };
+
+/** The share of the quota at which the alarm `space-low` is raised, in percent. */
+export const spaceLowPercent = 80;
+
+/** The least quota: room for a few of the largest writes. */
+export const quotaBytesMin = 16 * 1024 * 1024;
+
+/** The greatest: half of what a member's store can hold by default, for pages are not full. */
+export const quotaBytesCeiling = 32 * 2 ** 30;
 
 /** What one log entry may do to the tables. Constants, not options: the packer at the leader and apply must agree for ever. */
 export const entryLimits = {

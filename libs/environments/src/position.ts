@@ -14,6 +14,8 @@ export interface Position {
   readonly gaps: readonly RevisionGap[];
   /** The cluster's time for people, milliseconds since 1970. Never goes back. */
   readonly peopleTimeMs: number;
+  /** What the state takes, by the count of the quota; 0 until an older version's state was counted. */
+  readonly stateBytes: number;
   /** The time by which sessions expire: milliseconds since the cluster began, without its pauses. */
   readonly clusterTimeMs: number;
   /** 16 bytes, or null before `bootstrap` was applied. */
@@ -26,7 +28,7 @@ export interface Position {
 
 /** Where the state stands that `tables` show. */
 export function positionOf(tables: ReadTables): Position {
-  const { appliedIndex, appliedTerm, revision, floor, gaps, peopleTimeMs, clusterTimeMs } = readProgress(tables);
+  const { appliedIndex, appliedTerm, revision, floor, gaps, peopleTimeMs, clusterTimeMs, stateBytes } = readProgress(tables);
   const identity = readClusterIdentity(tables);
   return {
     appliedIndex,
@@ -36,6 +38,7 @@ export function positionOf(tables: ReadTables): Position {
     gaps,
     peopleTimeMs,
     clusterTimeMs,
+    stateBytes: Math.max(stateBytes, 0),
     clusterId: identity?.clusterId ?? null,
     epoch: identity?.epoch ?? 0,
     featureLevel: identity?.featureLevel ?? 0,

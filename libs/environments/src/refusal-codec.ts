@@ -38,6 +38,7 @@ const fieldsByCode = {
   'entry-full': {},
   'secret-not-sealed': { environment: 'text', variable: 'text' },
   'too-many-data-keys': { max: 'integer' },
+  'no-space': { stateBytes: 'integer', quotaBytes: 'integer' },
 } as const satisfies { readonly [Code in RefusalCode]: FieldsOf<Code> };
 
 /** Every reason by which the cluster refuses a command. */

@@ -79,6 +79,8 @@ export type Refusal =
   | { readonly code: 'entry-full' }
   /** The cluster seals its secrets, and the member that took this one in does not. */
   | { readonly code: 'secret-not-sealed'; readonly environment: string; readonly variable: string }
-  | { readonly code: 'too-many-data-keys'; readonly max: number };
+  | { readonly code: 'too-many-data-keys'; readonly max: number }
+  /** The state is as large as the quota lets it be: only what makes it smaller is let in. */
+  | { readonly code: 'no-space'; readonly stateBytes: number; readonly quotaBytes: number };
 
 export type RefusalCode = Refusal['code'];

@@ -7,6 +7,7 @@ import {
   type Revision,
   revisionGapsMax,
   type Row,
+  sizeOfRow,
   TableHashes,
   type TableName,
   WholeState,
@@ -37,12 +38,15 @@ export class RestoredState {
   readonly #whole = new WholeState();
   /** What is to be added to the sums of the backup's rows. */
   readonly #difference = new TableHashes();
+  /** The size of the rows as they are after it. */
+  #stateBytes = 0;
 
   /** What becomes of a row; null when it goes, or comes with {@link end}. Throws `MalformedBytes`. */
   row(table: TableName, key: Uint8Array, value: Uint8Array): Uint8Array | null {
     this.#whole.add(table, key, value);
     if (table === 'meta') return null;
     const after = table === 'sessions' ? null : table === 'mirrors' ? mirrorRowAfterRestore(key, value) : value;
+    if (after !== null) this.#stateBytes += sizeOfRow(table, key, after);
     if (after === value) return value;
     this.#difference.subtract(table, key, value);
     if (after !== null) this.#difference.add(table, key, after);
@@ -55,7 +59,7 @@ export class RestoredState {
    */
   end(): { readonly found: WholeStateFound; readonly meta: readonly Row[]; readonly revision: Revision } {
     const found = this.#whole.end();
-    const progress = progressAfterRestore(found.progress);
+    const progress = { ...progressAfterRestore(found.progress), stateBytes: this.#stateBytes };
     const rewritten = new Map([
       [binaryText(metaKeys.progress), encodeProgress(new ByteWriter(256), progress)],
       [binaryText(metaKeys.hashes), encodeHashesRow(this.#whole.hashes.plus(this.#difference))],

@@ -5,7 +5,7 @@ import { encodeUtf8, unreachable } from '@env-cli/support';
 import type { Command, CommandBody, ResealBody, SessionUse } from './command.ts';
 import { flaw, type Flaw, refusalAt, tooLarge } from './flaw.ts';
 import { keyCheckBytes, masterKeyNameBytes, sealsTakenAtOnceMax, type WrappedKey, wrappedKeyBytesMax } from './keyring-row.ts';
-import { defaultLimits, entryLimits, type Limits } from './limits.ts';
+import { defaultLimits, entryLimits, type Limits, quotaBytesCeiling, quotaBytesMin } from './limits.ts';
 import {
   flawOfEnvironmentName,
   flawOfLabelKey,
@@ -80,6 +80,8 @@ function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusa
       );
     case 'set-limits':
       return at('limits', flawOfLimits(body.limits));
+    case 'set-quota':
+      return at('quota_bytes', flawOfQuota(body.quotaBytes));
     case 'bootstrap':
       return (
         at('cluster_id', body.clusterId.length === idBytes ? null : flaw(`must be ${idBytes} bytes`)) ??
@@ -208,6 +210,7 @@ const ceilings: Partial<Limits> = {
   environmentBytesMax: 32 * 1024 * 1024,
   writeBytesMax: 32 * 1024 * 1024,
   mirrorsMax: mirrorsCeiling,
+  quotaBytes: quotaBytesCeiling,
 };
 
 function flawOfLimits(limits: Limits): Flaw | null {
@@ -216,4 +219,10 @@ function flawOfLimits(limits: Limits): Flaw | null {
     if (limits[name] < 1 || limits[name] > ceiling) return flaw(`${name} must be 1 to ${ceiling}`);
   }
   return null;
+}
+
+function flawOfQuota(quotaBytes: number): Flaw | null {
+  return quotaBytes >= quotaBytesMin && quotaBytes <= quotaBytesCeiling
+    ? null
+    : flaw(`must be ${quotaBytesMin} to ${quotaBytesCeiling} bytes`);
 }

@@ -1,5 +1,7 @@
 import { bytesOfBinaryText } from './binary-text.ts';
 import type { HashedTables } from './hashed-tables.ts';
+import type { Progress } from './progress.ts';
+import { sizeOfRow } from './state-size.ts';
 import type { TableName } from './tables.ts';
 
 interface CachedRow {
@@ -19,12 +21,15 @@ interface CachedRow {
 export class CachedTable {
   readonly #tables: HashedTables;
   readonly #name: TableName;
+  readonly #progress: Pick<Progress, 'stateBytes'>;
   readonly #rows = new Map<string, CachedRow>();
   readonly #dirty = new Set<string>();
 
-  constructor(tables: HashedTables, name: TableName) {
+  /** Of `progress` it keeps the size. */
+  constructor(tables: HashedTables, name: TableName, progress: Pick<Progress, 'stateBytes'>) {
     this.#tables = tables;
     this.#name = name;
+    this.#progress = progress;
   }
 
   /** The value of a key (a text of one character a byte), or undefined. Nobody may write into it. */
@@ -33,13 +38,11 @@ export class CachedTable {
   }
 
   put(key: string, value: Uint8Array): void {
-    this.#row(key).value = value;
-    this.#dirty.add(key);
+    this.#set(key, value);
   }
 
   remove(key: string): void {
-    this.#row(key).value = undefined;
-    this.#dirty.add(key);
+    this.#set(key, undefined);
   }
 
   /** Writes what changed, in key order: neighbouring rows share pages of the store. */
@@ -52,6 +55,17 @@ export class CachedTable {
       row.stored = row.value;
     }
     this.#dirty.clear();
+  }
+
+  #set(key: string, value: Uint8Array | undefined): void {
+    const row = this.#row(key);
+    this.#progress.stateBytes += this.#sizeOf(row.key, value) - this.#sizeOf(row.key, row.value);
+    row.value = value;
+    this.#dirty.add(key);
+  }
+
+  #sizeOf(key: Uint8Array, value: Uint8Array | undefined): number {
+    return value === undefined ? 0 : sizeOfRow(this.#name, key, value);
   }
 
   #row(key: string): CachedRow {

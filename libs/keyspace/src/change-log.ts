@@ -8,6 +8,7 @@ import type { EnvironmentRows } from './environment-rows.ts';
 import type { HashedTables } from './hashed-tables.ts';
 import { changeKey, type ChangePosition, changePosition, keyAfter } from './keys.ts';
 import type { Revision } from './revision.ts';
+import { sizeOfRow } from './state-size.ts';
 import type { ReadTables } from './tables.ts';
 
 /** The most environments that one revision may change: ordinals are 16 bits wide. */
@@ -15,14 +16,14 @@ export const changesPerRevisionMax = 0xffff;
 
 const writer = new ByteWriter(16 * 1024);
 
-/** Appends a change and makes the environment's row what the change left: two rows. */
+/** Appends a change and makes the environment's row what the change left: two rows. Answers the size of the first. */
 export function appendChange(
   tables: HashedTables,
   rows: EnvironmentRows,
   row: EnvironmentRow | null,
   change: NetChange,
   position: ChangePosition,
-): void {
+): number {
   const { parts, content } = change;
   const before: Chain = row?.chain ?? emptyChain;
   const saysAll = parts.kind !== 'updated';
@@ -35,10 +36,12 @@ export function appendChange(
     keyframe: chain.keyframe,
     keyframeContent: isKeyframe && !saysAll ? content : null,
   });
-  tables.put('changes', changeKey(position.revision, position.ordinal), bytes, undefined);
+  const key = changeKey(position.revision, position.ordinal);
+  tables.put('changes', key, bytes, undefined);
+  const size = sizeOfRow('changes', key, bytes);
   if (content !== null) {
     rows.putLive(parts.namespace, parts.name, chain, content);
-    return;
+    return size;
   }
   rows.putTombstone(parts.namespace, parts.name, chain, {
     createRevision: parts.head.createRevision,
@@ -46,6 +49,7 @@ export function appendChange(
     deleteTimeMs: parts.head.modifyTimeMs,
     deletedBy: parts.head.modifiedBy,
   });
+  return size;
 }
 
 /** A change by its place, or null when it is compacted (or never was). */

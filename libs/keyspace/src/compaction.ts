@@ -3,6 +3,7 @@ import type { EnvironmentRows } from './environment-rows.ts';
 import type { HashedTables } from './hashed-tables.ts';
 import { changeKey, changePosition } from './keys.ts';
 import type { Progress } from './progress.ts';
+import { sizeOfRow } from './state-size.ts';
 
 /** Changes that are read at once. */
 const rowsAtOnce = 16;
@@ -25,6 +26,7 @@ export function sweepChanges(tables: HashedTables, rows: EnvironmentRows, progre
     const found = tables.range('changes', { to: changeKey(progress.floor + 1, 0), limit });
     for (const { key, value } of found) {
       tables.remove('changes', key, value);
+      progress.stateBytes -= sizeOfRow('changes', key, value);
       bytes += value.length;
       removed += 1 + removeTombstone(rows, new ChangeReader(changePosition(key), value));
     }

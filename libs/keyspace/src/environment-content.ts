@@ -1,4 +1,4 @@
-import { ByteReader, type ByteWriter } from '@env-cli/support';
+import { ByteReader, ByteWriter } from '@env-cli/support';
 
 import { decodeLabels, type Label } from './label.ts';
 import type { Revision } from './revision.ts';
@@ -162,6 +162,13 @@ export function encodeTombstone(writer: ByteWriter, tombstone: Tombstone): Uint8
     .varint(tombstone.deleteTimeMs)
     .text(tombstone.deletedBy)
     .cut();
+}
+
+const measured = new ByteWriter(256);
+
+/** The length of what {@link encodeTombstone} writes. */
+export function tombstoneBytes(tombstone: Tombstone): number {
+  return encodeTombstone(measured, tombstone).length;
 }
 
 /** Reads what {@link encodeTombstone} wrote. */

@@ -66,6 +66,14 @@ export function readLive(namespace: string, name: string, bytes: Uint8Array): En
   return new EnvironmentReader(namespace, name, bytes.subarray(reader.position));
 }
 
+/** The length of the content (or tombstone) in a row of `environments`. */
+export function contentBytesOf(bytes: Uint8Array): number {
+  const reader = new ByteReader(bytes);
+  readKind(reader);
+  reader.skip(reader.varint());
+  return reader.remaining;
+}
+
 /** Whether a row of `environments` is one that is not deleted. */
 export function isLiveRow(bytes: Uint8Array): boolean {
   return readKind(new ByteReader(bytes)) === liveKind;

@@ -5,6 +5,8 @@ import type { Tombstone } from './environment-content.ts';
 import { encodeEnvironmentRow, EnvironmentRow, readEnvironmentRow } from './environment-row.ts';
 import type { HashedTables } from './hashed-tables.ts';
 import { environmentKeyBytes } from './keys.ts';
+import type { Progress } from './progress.ts';
+import { sizeOfEnvironment } from './state-size.ts';
 
 interface CachedRow {
   readonly name: string;
@@ -26,11 +28,14 @@ const scratch = new ByteWriter(4096);
  */
 export class EnvironmentRows {
   readonly #tables: HashedTables;
+  readonly #progress: Pick<Progress, 'stateBytes'>;
   readonly #namespaces = new Map<string, Map<string, CachedRow>>();
   readonly #dirty: CachedRow[] = [];
 
-  constructor(tables: HashedTables) {
+  /** Of `progress` it keeps the size. */
+  constructor(tables: HashedTables, progress: Pick<Progress, 'stateBytes'>) {
     this.#tables = tables;
+    this.#progress = progress;
   }
 
   /** The row of a name, or null when nothing is known of it. */
@@ -67,6 +72,7 @@ export class EnvironmentRows {
 
   #set(namespace: string, name: string, row: EnvironmentRow | null): void {
     const cached = this.#cached(namespace, name);
+    this.#progress.stateBytes += sizeOf(cached.key, row) - sizeOf(cached.key, cached.row);
     cached.row = row;
     if (cached.dirty) return;
     cached.dirty = true;
@@ -89,4 +95,8 @@ export class EnvironmentRows {
     }
     return cached;
   }
+}
+
+function sizeOf(key: Uint8Array, row: EnvironmentRow | null): number {
+  return row === null ? 0 : sizeOfEnvironment(key, row.content, row.tombstone);
 }

@@ -10,7 +10,7 @@ import { KeptResults } from './kept-results.ts';
 import { changeKey, changePosition, type ChangePosition } from './keys.ts';
 import { encodeLabels } from './label.ts';
 import { encodeClusterIdentity, encodeMembersRow } from './meta.ts';
-import { decodeProgress, encodeProgress, type Progress } from './progress.ts';
+import { decodeProgress, encodeProgress, type Progress, sizeUnknown } from './progress.ts';
 import type { Revision } from './revision.ts';
 import { decodeSession, encodeSession } from './session-row.ts';
 import { formatGolden, parseGolden } from './testing/golden.ts';
@@ -120,6 +120,7 @@ const progress: Progress = {
   sessionSweepAfter: fill(16, 3),
   mirrorIdLast: 4,
   mirrorsVersion: 9,
+  stateBytes: 70_000,
   chainLow: -1,
   chainHigh: 0x1234_5678,
   gaps: [],
@@ -149,8 +150,8 @@ const samples = {
   'change row 1, deleted (change-row.ts)': change('deleted', null),
   'change key (keys.ts)': changeKey(2 ** 40 + 5, 258),
   'session row 1 (session-row.ts)': session(),
-  'progress row 1 (progress.ts)': encodeProgress(new ByteWriter(), progress),
-  'progress row 1, restored (progress.ts)': encodeProgress(new ByteWriter(), { ...progress, gaps }),
+  'progress row 2 (progress.ts)': encodeProgress(new ByteWriter(), progress),
+  'progress row 2, restored (progress.ts)': encodeProgress(new ByteWriter(), { ...progress, gaps }),
   'cluster row 1 (meta.ts)': encodeClusterIdentity({ clusterId: fill(16, 1), epoch: 2, featureLevel: 1, hashKey: fill(32, 9) }),
   'members row 1 (meta.ts)': encodeMembersRow([
     { memberId: 2, diskId: fill(16, 2), address: 'b:7381' },
@@ -158,7 +159,7 @@ const samples = {
   ]),
 };
 
-const file = new URL('./golden/rows-1.hex', import.meta.url);
+const file = new URL('./golden/rows-2.hex', import.meta.url);
 if (env['GOLDEN'] === 'write') writeFileSync(file, formatGolden(samples));
 const golden = parseGolden(readFileSync(file, 'utf8'));
 
@@ -208,7 +209,14 @@ describe('rows of every format that was ever written are read', () => {
   });
 
   test('the progress', () => {
-    expect(decodeProgress(read('progress row 1 (progress.ts)'))).toEqual(progress);
-    expect(decodeProgress(read('progress row 1, restored (progress.ts)'))).toEqual({ ...progress, gaps });
+    expect(decodeProgress(read('progress row 2 (progress.ts)'))).toEqual(progress);
+    expect(decodeProgress(read('progress row 2, restored (progress.ts)'))).toEqual({ ...progress, gaps });
+  });
+
+  test('the progress without a size, which is counted then', () => {
+    const first = parseGolden(readFileSync(new URL('./golden/rows-1.hex', import.meta.url), 'utf8'));
+    const sized = { ...progress, stateBytes: sizeUnknown };
+    expect(decodeProgress(first['progress row 1 (progress.ts)']!)).toEqual(sized);
+    expect(decodeProgress(first['progress row 1, restored (progress.ts)']!)).toEqual({ ...sized, gaps });
   });
 });

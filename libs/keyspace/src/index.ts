@@ -37,11 +37,20 @@ export {
 } from './meta.ts';
 export { HashScrub, ScrubbedTables, type ScrubStep } from './hash-scrub.ts';
 export { changeAt, environmentAt } from './past.ts';
-export { decodeProgress, encodeProgress, passTime, type Progress, type RevisionGap, revisionGapsMax } from './progress.ts';
+export {
+  decodeProgress,
+  encodeProgress,
+  passTime,
+  type Progress,
+  type RevisionGap,
+  revisionGapsMax,
+  sizeUnknown,
+} from './progress.ts';
 export { hashedTableNames, TableHashes } from './table-hashes.ts';
 export { type Revision, toRevision } from './revision.ts';
 export type { KeptResult } from './kept-results.ts';
 export { type SessionCache, sessionIdBytes, type SessionLimits, type SessionVerdict } from './sessions.ts';
+export { countSize, sizeOfRow } from './state-size.ts';
 export { StateTransaction } from './state-transaction.ts';
 export { type ReadTables, type Row, type RowRange, type TableName, tableNames, type Tables } from './tables.ts';
 export { WholeState, type WholeStateFound } from './whole-state.ts';

@@ -13,7 +13,7 @@ import type { ReadTables, Tables } from './tables.ts';
  * - `members`: ids, disks and addresses; `membership`: raft's configuration, opaque here; `limits`, `integrity` and `keyring`: opaque here.
  *
  * `meta` itself is not summed up row by row. The chain takes in, after every entry, what of it changes with entries (index,
- * term, revision, floor, both clocks, the hash of `changes`), and each of the six other rows whenever it is written.
+ * term, revision, floor, both clocks, the size, the hash of `changes`), and each of the six other rows whenever it is written.
  */
 export const metaKeys = {
   progress: encodeUtf8('progress'),

@@ -2,7 +2,7 @@ import { assert, ByteReader, type ByteWriter } from '@env-cli/support';
 
 import type { Revision } from './revision.ts';
 
-const format = 1;
+const format = 2;
 
 /**
  * Revisions that nobody may read, both ends excluded: a restore leaves them between the newest revision of the backup and the one
@@ -43,12 +43,17 @@ export interface Progress {
   mirrorIdLast: number;
   /** Rises with each change of a row of `mirrors`: who caches them compares it. */
   mirrorsVersion: number;
+  /** What the rows of the state take, as `state-size.ts` counts it. {@link sizeUnknown} in a row of format 1, until apply has counted. */
+  stateBytes: number;
   /** The chain over all entries, two lanes of 32 bits. */
   chainLow: number;
   chainHigh: number;
   /** In their order; none overlaps another. At most {@link revisionGapsMax}. */
   gaps: readonly RevisionGap[];
 }
+
+/** The size of a state whose version did not keep it. */
+export const sizeUnknown = -1;
 
 /** Before the first entry. */
 export function initialProgress(): Progress {
@@ -65,6 +70,7 @@ export function initialProgress(): Progress {
     sessionSweepAfter: new Uint8Array(0),
     mirrorIdLast: 0,
     mirrorsVersion: 0,
+    stateBytes: 0,
     chainLow: 0,
     chainHigh: 0,
     gaps: [],
@@ -80,6 +86,7 @@ export function passTime(progress: Progress, stampMs: number, deltaMs: number): 
 export function encodeProgress(writer: ByteWriter, progress: Progress): Uint8Array {
   assert(progress.floor <= progress.revision, 'the floor is at most the newest revision');
   assert(progress.gaps.length <= revisionGapsMax, 'a state keeps few gaps');
+  assert(progress.stateBytes >= 0, 'a state is written with its size');
   writer
     .u8(format)
     .varint(progress.appliedIndex)
@@ -94,6 +101,7 @@ export function encodeProgress(writer: ByteWriter, progress: Progress): Uint8Arr
     .bytes(progress.sessionSweepAfter)
     .varint(progress.mirrorIdLast)
     .varint(progress.mirrorsVersion)
+    .varint(progress.stateBytes)
     .u32(progress.chainLow >>> 0)
     .u32(progress.chainHigh >>> 0);
   // A state that was never restored ends here.
@@ -103,7 +111,8 @@ export function encodeProgress(writer: ByteWriter, progress: Progress): Uint8Arr
 
 export function decodeProgress(bytes: Uint8Array): Progress {
   const reader = new ByteReader(bytes);
-  assert(reader.u8() === format, 'the progress of the state is of a format that this version knows');
+  const found = reader.u8();
+  assert(found === 1 || found === format, 'the progress of the state is of a format that this version knows');
   const progress = {
     appliedIndex: reader.varint(),
     appliedTerm: reader.varint(),
@@ -117,6 +126,7 @@ export function decodeProgress(bytes: Uint8Array): Progress {
     sessionSweepAfter: reader.bytes(),
     mirrorIdLast: reader.varint(),
     mirrorsVersion: reader.varint(),
+    stateBytes: found === 1 ? sizeUnknown : reader.varint(),
     chainLow: reader.u32() | 0,
     chainHigh: reader.u32() | 0,
     gaps: reader.remaining === 0 ? noGaps : readGaps(reader),

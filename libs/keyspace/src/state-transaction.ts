@@ -7,9 +7,10 @@ import { EnvironmentDraft, type NetChange, type WriteStamp } from './environment
 import { EnvironmentRows } from './environment-rows.ts';
 import { HashedTables } from './hashed-tables.ts';
 import { metaKeys, readHashes, writeHashes } from './meta.ts';
-import { encodeProgress, type Progress } from './progress.ts';
+import { encodeProgress, type Progress, sizeUnknown } from './progress.ts';
 import { finish as finishLane, hashRow } from './row-hash.ts';
 import { type SessionCache, Sessions } from './sessions.ts';
+import { countSize } from './state-size.ts';
 import type { ReadTables, Tables } from './tables.ts';
 
 const { imul } = Math;
@@ -37,11 +38,12 @@ export class StateTransaction {
   constructor(tables: Tables, progress: Progress, sessionCache: SessionCache) {
     this.#tables = tables;
     this.progress = progress;
+    if (progress.stateBytes === sizeUnknown) progress.stateBytes = countSize(tables);
     this.#hashed = new HashedTables(tables, readHashes(tables));
-    this.environments = new EnvironmentRows(this.#hashed);
-    this.mirrors = new CachedTable(this.#hashed, 'mirrors');
-    this.outbox = new CachedTable(this.#hashed, 'outbox');
-    this.deliveries = new CachedTable(this.#hashed, 'deliveries');
+    this.environments = new EnvironmentRows(this.#hashed, progress);
+    this.mirrors = new CachedTable(this.#hashed, 'mirrors', progress);
+    this.outbox = new CachedTable(this.#hashed, 'outbox', progress);
+    this.deliveries = new CachedTable(this.#hashed, 'deliveries', progress);
     this.sessions = new Sessions(this.#hashed, this.progress, sessionCache);
   }
 
@@ -61,7 +63,8 @@ export class StateTransaction {
     const revision = (this.progress.revision + 1) as Progress['revision'];
     changes.forEach(({ draft, net }, ordinal) => {
       assert(net.parts.head.modifyRevision === revision, 'a change carries the revision that it takes');
-      appendChange(this.#hashed, this.environments, draft.row, net, { revision, ordinal });
+      const bytes = appendChange(this.#hashed, this.environments, draft.row, net, { revision, ordinal });
+      this.progress.stateBytes += bytes;
     });
     this.progress.revision = revision;
   }
@@ -86,7 +89,8 @@ export class StateTransaction {
     progress.appliedIndex = index;
     progress.appliedTerm = term;
     const { hashes } = this.#hashed;
-    for (const integer of [index, term, progress.revision, progress.floor, progress.peopleTimeMs, progress.clusterTimeMs]) {
+    const { revision, floor, peopleTimeMs, clusterTimeMs, stateBytes } = progress;
+    for (const integer of [index, term, revision, floor, peopleTimeMs, clusterTimeMs, stateBytes]) {
       this.#link(integer | 0);
       this.#link(Math.floor(integer / 0x1_0000_0000));
     }

@@ -3,7 +3,8 @@ import { MalformedBytes } from '@env-cli/support';
 import { binaryText } from './binary-text.ts';
 import { isLiveRow } from './environment-row.ts';
 import { type ClusterIdentity, decodeClusterIdentity, decodeHashesRow, metaKeys } from './meta.ts';
-import { decodeProgress, type Progress } from './progress.ts';
+import { decodeProgress, type Progress, sizeUnknown } from './progress.ts';
+import { sizeOfRow } from './state-size.ts';
 import { TableHashes } from './table-hashes.ts';
 import type { Row, TableName } from './tables.ts';
 
@@ -13,13 +14,15 @@ export interface WholeStateFound {
   readonly progress: Progress;
   /** Environments that are not deleted. */
   readonly environments: number;
-  /** The tables whose rows do not have the hashes that apply kept; none when all is well. */
+  /** The tables whose rows do not have the hashes that apply kept, or `meta` where they have them and not the size; none when all is well. */
   readonly broken: readonly TableName[];
 }
 
 /** Sees all rows of a state, one after another, in any order: a copy of it is checked without the state being built. */
 export class WholeState {
   readonly hashes = new TableHashes();
+  /** What the rows so far take, as the size of a state counts it. */
+  bytes = 0;
   readonly #meta = new Map<string, Row>();
   #environments = 0;
 
@@ -30,6 +33,7 @@ export class WholeState {
       return;
     }
     this.hashes.add(table, key, value);
+    this.bytes += sizeOfRow(table, key, value);
     if (table === 'environments' && isLiveRow(value)) this.#environments++;
   }
 
@@ -40,11 +44,16 @@ export class WholeState {
 
   /** Throws `MalformedBytes` when it is no state of a cluster. */
   end(): WholeStateFound {
+    const identity = decodeClusterIdentity(this.#required('cluster'));
+    const progress = decodeProgress(this.#required('progress'));
+    const broken = this.hashes.differences(decodeHashesRow(this.#required('hashes')));
+    if (progress.stateBytes === sizeUnknown) progress.stateBytes = this.bytes;
+    else if (broken.length === 0 && progress.stateBytes !== this.bytes) broken.push('meta');
     return {
-      identity: decodeClusterIdentity(this.#required('cluster')),
-      progress: decodeProgress(this.#required('progress')),
+      identity,
+      progress,
       environments: this.#environments,
-      broken: this.hashes.differences(decodeHashesRow(this.#required('hashes'))),
+      broken,
     };
   }
 

@@ -61,6 +61,7 @@ export async function status(at: Invocation): Promise<void> {
       first.compactedRevision === 0 ? 'all history is kept' : `history is kept from revision ${first.compactedRevision} on`;
     const alike = `${differ.term ? '' : `, term ${first.term}`}${differ.version ? '' : `, version ${oneLine(first.version)}`}`;
     await say(at.io, `Cluster ${first.clusterId}, epoch ${first.epoch}${alike}; ${kept}.`);
+    await say(at.io, quotaText(first));
   }
   const standing = reached.find(({ alarms: some }) => some.length > 0)?.alarms ?? [];
   for (const one of standing) await say(at.io, `${at.style.red('Alarm')}: ${alarmText(one)}.`);
@@ -124,6 +125,21 @@ export async function alarms(at: Invocation, clear: readonly GivenAlarm[]): Prom
 
 function alarmText({ kind, memberId, index }: Alarm): string {
   return `${kind}${memberId === 0 ? '' : ` of member ${memberId}`}, found at log index ${index}; see docs/operating.md`;
+}
+
+/** `env-cli cluster quota [SIZE]`. */
+export async function quota(at: Invocation, quotaBytes: number | null): Promise<void> {
+  const answer = await withClient(at, async (client) => {
+    if (quotaBytes !== null) return await client.cluster.setQuota(quotaBytes);
+    const { header, stateBytes, quotaBytes: now } = await client.cluster.status();
+    return { header, quotaBytes: now, stateBytes };
+  });
+  if (!(await printedAsData(at, answer))) await say(at.io, quotaText(answer));
+}
+
+function quotaText({ stateBytes, quotaBytes }: Pick<ClusterStatus, 'stateBytes' | 'quotaBytes'>): string {
+  const share = Math.floor((stateBytes / quotaBytes) * 100);
+  return `The state takes ${size(stateBytes)} of its quota of ${size(quotaBytes)} (${share} %).`;
 }
 
 /** `env-cli cluster members`. */

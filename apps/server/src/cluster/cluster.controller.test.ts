@@ -124,6 +124,45 @@ describe('alarms', () => {
   });
 });
 
+describe('the quota', () => {
+  test('is shown beside what the state takes; a full state refuses growth with NOSPACE, takes deletions, and raises an alarm', async () => {
+    const quotaBytes = 16n * 2n ** 20n;
+    const answer = await client.call(Cluster, 'setQuota', { quotaBytes });
+    expect(answer).toMatchObject({ quotaBytes, stateBytes: 0n });
+    const value = 'x'.repeat(250_000);
+    const fill = (at: number) => client.call(Environments, 'write', { operations: [setting(`e${at}`, { A: value })] });
+    let written = 0;
+    let refused: CallFailed | undefined;
+    for (; written < 100 && refused === undefined; written++)
+      refused = await fill(written).then(
+        () => undefined,
+        (error) => error,
+      );
+    const { stateBytes } = await client.call(Cluster, 'status', {});
+    expect(refused).toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'NOSPACE',
+      facts: { state_bytes: String(stateBytes), quota_bytes: String(quotaBytes) },
+    });
+    expect(await client.call(Cluster, 'status', {})).toMatchObject({
+      quotaBytes,
+      alarms: [{ kind: AlarmKind.SPACE_LOW, memberId: 0n }],
+    });
+    expect(stateBytes).toBeGreaterThanOrEqual(quotaBytes);
+    await client.call(Environments, 'write', { operations: [{ environment: 'e0', action: { case: 'delete', value: {} } }] });
+    await client.call(Cluster, 'setQuota', { quotaBytes: quotaBytes * 2n });
+    await fill(written);
+  });
+
+  test('a size out of its range is refused, and changes nothing', async () => {
+    const { quotaBytes } = await client.call(Cluster, 'status', {});
+    for (const wrong of [0n, -1n, 1n << 40n]) {
+      expect(await reasonOf(client.call(Cluster, 'setQuota', { quotaBytes: wrong }))).toBe('INVALID_FIELD');
+    }
+    expect(await client.call(Cluster, 'status', {})).toMatchObject({ quotaBytes });
+  });
+});
+
 describe('compaction', () => {
   test('forgets what lies below, and keeps the revision itself', async () => {
     for (const value of ['1', '2', '3']) await write(value);

@@ -1,5 +1,5 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type Alarm, alarmKinds, positionOf, readIntegrity } from '@env-cli/environments';
+import { type Alarm, alarmKinds, limitsOf, positionOf, readIntegrity } from '@env-cli/environments';
 import { metaKeys, type ReadTables, tableNames, toRevision } from '@env-cli/keyspace';
 import { hexOf } from '@env-cli/support';
 import {
@@ -17,6 +17,8 @@ import {
   ClusterRotateDataKeyResponseSchema,
   type ClusterRotateMasterKeyRequest,
   ClusterRotateMasterKeyResponseSchema,
+  type ClusterSetQuotaRequest,
+  ClusterSetQuotaResponseSchema,
   type ClusterStatusRequest,
   ClusterStatusResponseSchema,
   MemberRole,
@@ -58,9 +60,10 @@ export class ClusterController {
   @GrpcMethod(service, 'Status')
   async status(_request: ClusterStatusRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
     const { member, storageBytes } = this.#api;
-    const { snapshot, position, hashes, integrity } = await this.#here(this.#api.contexts.of(call), (state) => ({
+    const { snapshot, position, quotaBytes, hashes, integrity } = await this.#here(this.#api.contexts.of(call), (state) => ({
       snapshot: state,
       position: positionOf(state.tables),
+      quotaBytes: limitsOf(state.tables).quotaBytes,
       hashes: hashesOf(state.tables),
       integrity: readIntegrity(state.tables),
     }));
@@ -85,6 +88,8 @@ export class ClusterController {
       logBytes: BigInt(view.logBytes),
       alarms: integrity.alarms.map(wireAlarm),
       agreedIndex: BigInt(integrity.agreedIndex),
+      stateBytes: BigInt(position.stateBytes),
+      quotaBytes: BigInt(quotaBytes),
     });
   }
 
@@ -113,6 +118,20 @@ export class ClusterController {
     const demand = { freshness: { kind: 'any' }, appliedIndex } as const;
     return this.#api.reads.here(context, demand, (snapshot) =>
       answerOf(ClusterCompactResponseSchema, snapshot.header, { compactedRevision: BigInt(snapshot.progress.floor) }),
+    );
+  }
+
+  @GrpcMethod(service, 'SetQuota')
+  async setQuota(request: ClusterSetQuotaRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const context = this.#api.contexts.of(call);
+    const body = { kind: 'set-quota' as const, quotaBytes: natural(request.quotaBytes, 'quota_bytes') };
+    const frame = { namespace: defaultNamespace, session: null, reason: '' };
+    const { appliedIndex } = await this.#api.writes.propose(context, body, frame);
+    return this.#api.reads.here(context, { freshness: { kind: 'any' }, appliedIndex } as const, ({ header, tables }) =>
+      answerOf(ClusterSetQuotaResponseSchema, header, {
+        quotaBytes: BigInt(limitsOf(tables).quotaBytes),
+        stateBytes: BigInt(positionOf(tables).stateBytes),
+      }),
     );
   }
 
@@ -179,6 +198,7 @@ const wireAlarmKinds: Readonly<Record<Alarm['kind'], WireAlarmKind>> = {
   'state-diverged': WireAlarmKind.STATE_DIVERGED,
   'state-disagreed': WireAlarmKind.STATE_DISAGREED,
   'state-rotten': WireAlarmKind.STATE_ROTTEN,
+  'space-low': WireAlarmKind.SPACE_LOW,
 };
 
 function wireAlarm({ kind, member, index, raisedAtMs }: Alarm) {

@@ -250,6 +250,15 @@ export const refusalRows: Rows = {
       `the cluster has ${max} data keys, which is all it may; no further one can be added, and the newest goes on sealing`,
     facts: ({ max }) => ({ max }),
   },
+  'no-space': {
+    reason: 'NOSPACE',
+    status: status.RESOURCE_EXHAUSTED,
+    meaning:
+      'The state takes as many bytes as the quota lets it. Deletions are let in: delete what is not needed and compact the history, or raise the quota.',
+    message: ({ stateBytes, quotaBytes }) =>
+      `the state takes ${stateBytes} bytes, and the quota is ${quotaBytes}; compact the history ('env-cli cluster compact'), delete what is not needed, or raise the quota ('env-cli cluster quota')`,
+    facts: ({ stateBytes, quotaBytes }) => ({ state_bytes: stateBytes, quota_bytes: quotaBytes }),
+  },
   'mirror-not-found': {
     reason: 'MIRROR_NOT_FOUND',
     status: status.NOT_FOUND,

@@ -1,4 +1,4 @@
-import type { Alarm, AlarmKind } from '@env-cli/environments';
+import { type Alarm, type AlarmKind, spaceLowPercent } from '@env-cli/environments';
 import { repairByReplacement } from '@env-cli/store-lmdb';
 
 const explanations: Readonly<Record<AlarmKind, (alarm: Alarm) => string>> = {
@@ -8,6 +8,8 @@ const explanations: Readonly<Record<AlarmKind, (alarm: Alarm) => string>> = {
     `members hold different states at log index ${index}, and none has a majority: compare the hashes of their tables in the cluster's status before anything else`,
   'state-rotten': ({ member, index }) =>
     `member ${member} reads other rows from its disk than it wrote, found at log index ${index}: check that disk`,
+  'space-low': ({ index }) =>
+    `the state has grown to ${spaceLowPercent} % of the quota at log index ${index}: compact the history, delete what is not needed, or raise the quota`,
 };
 
 /** What an alarm means, for people. */

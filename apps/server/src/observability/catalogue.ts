@@ -70,6 +70,11 @@ export const metricCatalogue: Readonly<Record<string, MetricEntry>> = {
   revision: gauge('The newest revision of this member’s state.'),
   compacted_revision: gauge('The oldest revision that can be read; 0 before anything was compacted.'),
 
+  state_bytes: gauge(
+    'What the state takes by the count of the quota: names, values, history, deliveries. The same on all members.',
+  ),
+  state_quota_bytes: gauge('The bytes that the state may take: `env-cli cluster quota`.'),
+
   watches: gauge('Watches that are open on this member.'),
   watch_lag_revisions: gauge('The greatest number of revisions that a watch is behind.'),
 

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { readProgress } from '@env-cli/keyspace';
+import { limitsOf, positionOf } from '@env-cli/environments';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
 import type { Member } from '../member/member.ts';
@@ -79,12 +79,24 @@ const readTimeoutMs = 1_000;
 async function stateFigures(member: Member, leaderChanges: number): Promise<Record<string, number>> {
   const view = member.view();
   const deadline = performance.now() + readTimeoutMs;
-  const progress = await member.read({ freshness: { kind: 'any' }, appliedIndex: 0, deadline }, readProgress).catch(() => null);
+  const state = await member
+    .read({ freshness: { kind: 'any' }, appliedIndex: 0, deadline }, (tables) => ({
+      position: positionOf(tables),
+      limits: limitsOf(tables),
+    }))
+    .catch(() => null);
   return {
     raft_has_leader: Number(view.leaderId !== null),
     raft_leader_changes_total: leaderChanges,
     raft_log_bytes: view.logBytes,
-    ...(progress === null ? {} : { revision: progress.revision, compacted_revision: progress.floor }),
+    ...(state === null
+      ? {}
+      : {
+          revision: state.position.revision,
+          compacted_revision: state.position.floor,
+          state_bytes: state.position.stateBytes,
+          state_quota_bytes: state.limits.quotaBytes,
+        }),
   };
 }
 
