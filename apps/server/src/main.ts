@@ -7,7 +7,7 @@ import { type Log, makeLog } from './observability/log.ts';
 import { helpText, printedConfig } from './options/manual.ts';
 import { type Options, readOptions } from './options/read.ts';
 import { exitCodes, type ExitReason, StartRefused } from './options/refusal.ts';
-import { readRestoreArgs, restoreWord } from './options/restore-args.ts';
+import { readRecoverArgs, readRestoreArgs, recoverWord, restoreWord } from './options/restore-args.ts';
 import { framesOf } from './rpc/faults.ts';
 import { softwareVersion } from './version.ts';
 
@@ -138,6 +138,22 @@ async function restore(args: readonly string[]): Promise<void> {
   });
 }
 
+async function recover(args: readonly string[]): Promise<void> {
+  await isAccepted(async () => {
+    const { dataDir, to, rest } = readRecoverArgs(args);
+    const given = optionsOf(rest);
+    if (given === null) return;
+    if (given.action !== 'run') return act(given);
+    if (dataDir === null || to === null) {
+      const what =
+        'recover needs --from-data-dir DIR, the data directory of a member that does not run, and --to FILE, a new file';
+      throw new StartRefused('options', what);
+    }
+    const { runRecover } = await import('./restore/recover-program.ts');
+    await runRecover(dataDir, to, given.values, process.stdout);
+  });
+}
+
 async function act(options: Options | null): Promise<void> {
   switch (options?.action) {
     case 'help':
@@ -162,4 +178,5 @@ async function act(options: Options | null): Promise<void> {
 
 const [word, ...others] = process.argv.slice(2);
 if (word === restoreWord) await restore(others);
+else if (word === recoverWord) await recover(others);
 else await act(optionsOf(process.argv.slice(2)));
