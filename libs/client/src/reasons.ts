@@ -166,6 +166,9 @@ export const reasonTable = {
     remedy: 'never',
     next: 'Ask another member: this one runs without the master key.',
   },
+  MEMBER_NUMBER_USED: { code: 'FAILED_PRECONDITION', remedy: 'never', next: 'Start the new member with the next number.' },
+  MEMBER_ADDRESS_USED: { code: 'FAILED_PRECONDITION', remedy: 'never', next: 'Give the new member an address of its own.' },
+  TOO_MANY_MEMBERS: { code: 'RESOURCE_EXHAUSTED', remedy: 'never', next: 'Remove a member first.' },
   NOSPACE: {
     code: 'RESOURCE_EXHAUSTED',
     remedy: 'never',

@@ -3,6 +3,7 @@ import {
   encodeMembers,
   hashKeyBytes,
   idBytes,
+  type MemberIdentity,
   nonceBytes,
   type Revision,
   secretHashBytes,
@@ -47,6 +48,8 @@ const bodyKinds = [
   'reseal',
   'mark-resealed',
   'set-quota',
+  'add-member',
+  'remove-member',
 ] as const satisfies CommandBody['kind'][];
 
 /** Bytes of a SHA-256. */
@@ -137,6 +140,12 @@ export function writeBody(writer: ByteWriter, body: CommandBody): void {
     case 'set-quota':
       writer.varint(body.quotaBytes);
       return;
+    case 'add-member':
+      encodeMembers(writer, [body.member]);
+      return;
+    case 'remove-member':
+      writer.u32(body.memberId);
+      return;
     case 'bootstrap':
       assert(body.clusterId.length === idBytes && body.hashKey.length === hashKeyBytes, 'ids have 16 bytes, the hash key 32');
       writer.raw(body.clusterId);
@@ -217,6 +226,10 @@ export function readBody(reader: ByteReader): CommandBody {
       return { kind, limits: readLimits(reader) };
     case 'set-quota':
       return { kind, quotaBytes: reader.varint() };
+    case 'add-member':
+      return { kind, member: onlyMember(decodeMembers(reader)) };
+    case 'remove-member':
+      return { kind, memberId: reader.u32() };
     case 'bootstrap':
       return {
         kind,
@@ -237,6 +250,13 @@ export function readBody(reader: ByteReader): CommandBody {
     default:
       return unreachable(kind);
   }
+}
+
+function onlyMember(members: readonly MemberIdentity[]): MemberIdentity {
+  const [member] = members;
+  if (member === undefined || members.length > 1)
+    throw new MalformedBytes('a command that adds another number of members than one');
+  return member;
 }
 
 function readWrite(reader: ByteReader): WriteBody {

@@ -1,4 +1,4 @@
-import { encodeClusterIdentity, encodeMembersRow, type StateTransaction } from '@env-cli/keyspace';
+import { encodeClusterIdentity, encodeRoster, type MemberIdentity, type StateTransaction } from '@env-cli/keyspace';
 import { assert, equalBytes, unreachable } from '@env-cli/support';
 
 import { featureLevelMax } from './command-codec.ts';
@@ -79,7 +79,7 @@ export class ClusterCommands {
     this.#caches.identity = { clusterId: clusterId.slice(), epoch: 1, featureLevel, hashKey: hashKey.slice() };
     this.#caches.limits = limits;
     this.#transaction.putMeta('cluster', encodeClusterIdentity(this.#caches.identity));
-    this.#transaction.putMeta('members', encodeMembersRow(members));
+    this.#transaction.putMeta('members', rosterOf(members));
     this.#transaction.putMeta('limits', encodeLimitsRow(limits));
     return { kind: 'applied', revision: this.#transaction.progress.revision };
   }
@@ -93,7 +93,12 @@ export class ClusterCommands {
     assert(epoch > identity.epoch, 'a restore raises the epoch');
     this.#caches.identity = { ...identity, epoch };
     this.#transaction.putMeta('cluster', encodeClusterIdentity(this.#caches.identity));
-    this.#transaction.putMeta('members', encodeMembersRow(members));
+    this.#transaction.putMeta('members', rosterOf(members));
     return { kind: 'applied', revision: progress.revision };
   }
+}
+
+/** The row `members` of a cluster that begins. */
+function rosterOf(members: readonly MemberIdentity[]): Uint8Array {
+  return encodeRoster({ members, memberIdLast: Math.max(...members.map(({ memberId }) => memberId)) });
 }

@@ -6,6 +6,7 @@ import { ClusterCommands } from './cluster-commands.ts';
 import type { Command } from './command.ts';
 import { IntegrityCommands } from './integrity.ts';
 import { KeyringCommands } from './keyring.ts';
+import { MemberCommands } from './member-commands.ts';
 import { MirrorCommands } from './mirror-commands.ts';
 import { refusalOfFullState } from './quota.ts';
 import { keptOf, replayOf } from './result-codec.ts';
@@ -27,6 +28,7 @@ export class CommandApplier {
   readonly #sessionCommands: SessionCommands;
   readonly #clusterCommands: ClusterCommands;
   readonly #integrityCommands: IntegrityCommands;
+  readonly #memberCommands: MemberCommands;
   readonly #keyringCommands: KeyringCommands;
 
   constructor(transaction: StateTransaction, mirrors: MirrorState, caches: MachineCaches) {
@@ -37,6 +39,7 @@ export class CommandApplier {
     this.#sessionCommands = new SessionCommands(transaction);
     this.#clusterCommands = new ClusterCommands(transaction, caches);
     this.#integrityCommands = new IntegrityCommands(transaction, caches);
+    this.#memberCommands = new MemberCommands(transaction);
     this.#keyringCommands = new KeyringCommands(transaction, caches);
   }
 
@@ -122,6 +125,9 @@ export class CommandApplier {
         return this.#keyringCommands.apply(body);
       case 'reseal':
         return reseal(this.#transaction, command.namespace, body);
+      case 'add-member':
+      case 'remove-member':
+        return this.#memberCommands.apply(body);
       case 'compact':
       case 'raise-level':
       case 'set-limits':

@@ -144,6 +144,10 @@ export type CommandBody =
   | { readonly kind: 'set-limits'; readonly limits: Limits }
   /** Sets the quota alone (`Limits.quotaBytes`). */
   | { readonly kind: 'set-quota'; readonly quotaBytes: number }
+  /** A further member, with the disk that it was found to have. It takes part once raft's configuration names it. */
+  | { readonly kind: 'add-member'; readonly member: MemberIdentity }
+  /** Forgets a member that raft's configuration names no more. Its number is never given again. */
+  | { readonly kind: 'remove-member'; readonly memberId: number }
   /** The first command of a cluster, and only the first. */
   | {
       readonly kind: 'bootstrap';

@@ -100,6 +100,8 @@ const bodies: Record<string, CommandBody> = {
   'delivery-failed': { kind: 'delivery-failed', ...about, status: 'TARGET_ERROR', detail: fill(3, 1) },
   'mark-hashes': { kind: 'mark-hashes' },
   'report-hashes': { kind: 'report-hashes', index: 1000, member: 3, hashes: fill(56, 8) },
+  'add-member': { kind: 'add-member', member: { memberId: 300, diskId: fill(16, 5), address: 'd:7381' } },
+  'remove-member': { kind: 'remove-member', memberId: 300 },
   'set-quota': { kind: 'set-quota', quotaBytes: 2 ** 33 },
   'raise-alarm': { kind: 'raise-alarm', alarm: 'state-rotten', member: 3, index: 1000 },
   'clear-alarm': { kind: 'clear-alarm', alarm: 'state-disagreed', member: 0 },

@@ -17,7 +17,7 @@ const marksMax = 4;
  * majority of all members reports is right, and who reports something else raises the alarm `state-diverged`. While no value has a
  * majority and two differ, nobody can say who is wrong: `state-disagreed`. An alarm stays until a person clears it.
  *
- * All members count as voters, for no command changes the members of a cluster yet.
+ * All members count, learners as well: they hold the same state.
  */
 export class IntegrityCommands {
   readonly #transaction: StateTransaction;

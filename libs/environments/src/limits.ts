@@ -80,6 +80,9 @@ export const defaultLimits: Limits = {
   quotaBytes: 8 * 2 ** 30,
 };
 
+/** Members of a cluster, learners included. */
+export const membersMax = 16;
+
 /** The share of the quota at which the alarm `space-low` is raised, in percent. */
 export const spaceLowPercent = 80;
 

@@ -39,6 +39,9 @@ const fieldsByCode = {
   'secret-not-sealed': { environment: 'text', variable: 'text' },
   'too-many-data-keys': { max: 'integer' },
   'no-space': { stateBytes: 'integer', quotaBytes: 'integer' },
+  'member-number-used': { memberId: 'integer', next: 'integer' },
+  'member-address-used': { address: 'text', memberId: 'integer' },
+  'too-many-members': { max: 'integer' },
 } as const satisfies { readonly [Code in RefusalCode]: FieldsOf<Code> };
 
 /** Every reason by which the cluster refuses a command. */

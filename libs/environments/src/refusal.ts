@@ -81,6 +81,10 @@ export type Refusal =
   | { readonly code: 'secret-not-sealed'; readonly environment: string; readonly variable: string }
   | { readonly code: 'too-many-data-keys'; readonly max: number }
   /** The state is as large as the quota lets it be: only what makes it smaller is let in. */
-  | { readonly code: 'no-space'; readonly stateBytes: number; readonly quotaBytes: number };
+  | { readonly code: 'no-space'; readonly stateBytes: number; readonly quotaBytes: number }
+  /** A number is given once, and rising: `next` is the lowest that is free. */
+  | { readonly code: 'member-number-used'; readonly memberId: number; readonly next: number }
+  | { readonly code: 'member-address-used'; readonly address: string; readonly memberId: number }
+  | { readonly code: 'too-many-members'; readonly max: number };
 
 export type RefusalCode = Refusal['code'];

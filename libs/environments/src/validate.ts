@@ -117,6 +117,14 @@ function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusa
       );
     case 'reseal':
       return refusalOfReseal(body, bytes, limits);
+    case 'add-member':
+      return (
+        at('member_id', flawOfMemberId(body.member.memberId)) ??
+        at('disk_id', body.member.diskId.length === idBytes ? null : flaw(`must be ${idBytes} bytes`)) ??
+        at('address', flawOfAddress(body.member.address))
+      );
+    case 'remove-member':
+      return at('member_id', flawOfMemberId(body.memberId));
     case 'compact':
     case 'mark-hashes':
     case 'mark-resealed':
@@ -127,6 +135,18 @@ function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusa
     default:
       return unreachable(body);
   }
+}
+
+/** Bytes of a member's address, host:port. */
+const addressBytesMax = 300;
+
+function flawOfMemberId(memberId: number): Flaw | null {
+  return memberId >= 1 && memberId <= 0xffff_ffff ? null : flaw('must be 1 to 4294967295');
+}
+
+function flawOfAddress(address: string): Flaw | null {
+  if (address.length > addressBytesMax) return flaw(`must be at most ${addressBytesMax} characters`);
+  return /^[^\s]+:\d{1,5}$/.test(address) ? null : flaw('must be host:port');
 }
 
 /** Bytes of a member's state hashes: more than any version keeps. */

@@ -9,7 +9,7 @@ import { encodeEnvironmentRow, EnvironmentRow, readEnvironmentRow } from './envi
 import { KeptResults } from './kept-results.ts';
 import { changeKey, changePosition, type ChangePosition } from './keys.ts';
 import { encodeLabels } from './label.ts';
-import { encodeClusterIdentity, encodeMembersRow } from './meta.ts';
+import { decodeRoster, encodeClusterIdentity, encodeRoster } from './meta.ts';
 import { decodeProgress, encodeProgress, type Progress, sizeUnknown } from './progress.ts';
 import type { Revision } from './revision.ts';
 import { decodeSession, encodeSession } from './session-row.ts';
@@ -138,6 +138,11 @@ function session(): Uint8Array {
   return encodeSession(new ByteWriter(), { principal: 'alice', lastUsedMs: 890_000, firstIncomplete: 7, results });
 }
 
+const members = [
+  { memberId: 1, diskId: fill(16, 1), address: 'a:7381' },
+  { memberId: 2, diskId: fill(16, 2), address: 'b:7381' },
+];
+
 const row = new EnvironmentRow('default', 'shop/prod', chain, content(), null);
 const tombstone = { createRevision: at(2), deleteRevision: at(300), deleteTimeMs: 1_700_000_600_000, deletedBy: 'alice' };
 const deleted = new EnvironmentRow('default', 'shop/prod', chain, null, tombstone);
@@ -153,10 +158,7 @@ const samples = {
   'progress row 2 (progress.ts)': encodeProgress(new ByteWriter(), progress),
   'progress row 2, restored (progress.ts)': encodeProgress(new ByteWriter(), { ...progress, gaps }),
   'cluster row 1 (meta.ts)': encodeClusterIdentity({ clusterId: fill(16, 1), epoch: 2, featureLevel: 1, hashKey: fill(32, 9) }),
-  'members row 1 (meta.ts)': encodeMembersRow([
-    { memberId: 2, diskId: fill(16, 2), address: 'b:7381' },
-    { memberId: 1, diskId: fill(16, 1), address: 'a:7381' },
-  ]),
+  'members row 2 (meta.ts)': encodeRoster({ members: [members[1]!, members[0]!], memberIdLast: 7 }),
 };
 
 const file = new URL('./golden/rows-2.hex', import.meta.url);
@@ -211,6 +213,12 @@ describe('rows of every format that was ever written are read', () => {
   test('the progress', () => {
     expect(decodeProgress(read('progress row 2 (progress.ts)'))).toEqual(progress);
     expect(decodeProgress(read('progress row 2, restored (progress.ts)'))).toEqual({ ...progress, gaps });
+  });
+
+  test('the members, and those of before a member could be removed', () => {
+    expect(decodeRoster(read('members row 2 (meta.ts)'))).toEqual({ members, memberIdLast: 7 });
+    const first = parseGolden(readFileSync(new URL('./golden/rows-1.hex', import.meta.url), 'utf8'));
+    expect(decodeRoster(first['members row 1 (meta.ts)']!)).toEqual({ members, memberIdLast: 2 });
   });
 
   test('the progress without a size, which is counted then', () => {

@@ -25,7 +25,7 @@ export {
   encodeClusterIdentity,
   encodeHashesRow,
   encodeMembers,
-  encodeMembersRow,
+  encodeRoster,
   hashKeyBytes,
   idBytes,
   type MemberIdentity,
@@ -34,6 +34,8 @@ export {
   readMembers,
   readMembership,
   readProgress,
+  readRoster,
+  type Roster,
 } from './meta.ts';
 export { HashScrub, ScrubbedTables, type ScrubStep } from './hash-scrub.ts';
 export { changeAt, environmentAt } from './past.ts';

@@ -52,6 +52,7 @@ export interface MemberIdentity {
 }
 
 const format = 1;
+const membersFormat = 2;
 /** Bytes of a cluster's and of a disk's id. */
 export const idBytes = 16;
 /** Bytes of the key of the hashes of secrets. */
@@ -115,15 +116,32 @@ export function encodeClusterIdentity(identity: ClusterIdentity): Uint8Array {
     .take();
 }
 
-/** The members of `bootstrap`, sorted by id; none before it. */
+/** The members that the cluster knows, voters and others, sorted by id; none before `bootstrap`. */
 export function readMembers(tables: ReadTables): MemberIdentity[] {
+  return readRoster(tables).members;
+}
+
+/** The members, and the highest number that one was ever given: numbers are not used again, for a lost disk has lost its votes. */
+export interface Roster {
+  readonly members: MemberIdentity[];
+  /** 0 before `bootstrap`. */
+  readonly memberIdLast: number;
+}
+
+export function readRoster(tables: ReadTables): Roster {
   const bytes = tables.get('meta', metaKeys.members);
-  if (bytes === undefined) return [];
+  return bytes === undefined ? { members: [], memberIdLast: 0 } : decodeRoster(bytes);
+}
+
+/** Reads the row `members`. In format 1, of before members could be removed, the highest number is that of a member. */
+export function decodeRoster(bytes: Uint8Array): Roster {
   const reader = new ByteReader(bytes);
-  checkFormat(reader, 'members');
+  const found = reader.u8();
+  if (found !== 1 && found !== membersFormat) throw new MalformedBytes('the row members of meta is of an unknown format');
+  const last = found === 1 ? 0 : reader.u32();
   const members = decodeMembers(reader);
   reader.end();
-  return members;
+  return { members, memberIdLast: Math.max(last, ...members.map(({ memberId }) => memberId)) };
 }
 
 export function encodeMembers(writer: ByteWriter, members: readonly MemberIdentity[]): void {
@@ -141,9 +159,9 @@ export function decodeMembers(reader: ByteReader): MemberIdentity[] {
   return members;
 }
 
-/** The row `members`. */
-export function encodeMembersRow(members: readonly MemberIdentity[]): Uint8Array {
-  const writer = new ByteWriter(256).u8(format);
+/** The row `members`: format, the highest number ever given, the members. */
+export function encodeRoster({ members, memberIdLast }: { readonly [Key in keyof Roster]: Readonly<Roster[Key]> }): Uint8Array {
+  const writer = new ByteWriter(256).u8(membersFormat).u32(memberIdLast);
   encodeMembers(writer, members);
   return writer.take();
 }

@@ -250,6 +250,29 @@ export const refusalRows: Rows = {
       `the cluster has ${max} data keys, which is all it may; no further one can be added, and the newest goes on sealing`,
     facts: ({ max }) => ({ max }),
   },
+  'member-number-used': {
+    reason: 'MEMBER_NUMBER_USED',
+    status: status.FAILED_PRECONDITION,
+    meaning: 'A member had that number, or a higher one, before. Numbers are given once and rising: the message tells the next.',
+    message: ({ memberId, next }) =>
+      `the number ${memberId} was used before, or a higher one was; numbers are given once. Start the new member as member ${next} with an empty data directory`,
+    facts: ({ memberId, next }) => ({ member_id: memberId, next }),
+  },
+  'member-address-used': {
+    reason: 'MEMBER_ADDRESS_USED',
+    status: status.FAILED_PRECONDITION,
+    meaning: 'Another member has that address.',
+    message: ({ address, memberId }) =>
+      `member ${memberId} has the address ${address}; give the new member one of its own, or remove that one first`,
+    facts: ({ address, memberId }) => ({ address, member_id: memberId }),
+  },
+  'too-many-members': {
+    reason: 'TOO_MANY_MEMBERS',
+    status: status.RESOURCE_EXHAUSTED,
+    meaning: 'The cluster has as many members as it may. Remove one first.',
+    message: ({ max }) => `the cluster has ${max} members, which is all it may; remove one first`,
+    facts: ({ max }) => ({ max }),
+  },
   'no-space': {
     reason: 'NOSPACE',
     status: status.RESOURCE_EXHAUSTED,

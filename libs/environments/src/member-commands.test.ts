@@ -1,0 +1,52 @@
+import { describe, expect, test } from '@jest/globals';
+import { readRoster } from '@env-cli/keyspace';
+
+import { membersMax } from './limits.ts';
+import { TestMember } from './testing/test-member.ts';
+
+const disk = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
+const memberOf = (memberId: number, address = `m${memberId}:7381`) => ({ memberId, diskId: disk(memberId), address });
+const add = (memberId: number, parts = {}) => ({ kind: 'add-member' as const, member: { ...memberOf(memberId), ...parts } });
+const numbersOf = ({ tables }: TestMember): number[] => readRoster(tables).members.map(({ memberId }) => memberId);
+
+describe('the members of a cluster', () => {
+  test('grow by one with its disk and address; asked for again, nothing changes', () => {
+    const member = TestMember.bootstrapped();
+    expect(member.apply(add(2)).kind).toBe('applied');
+    expect(readRoster(member.tables)).toMatchObject({ members: [{ memberId: 1 }, memberOf(2)], memberIdLast: 2 });
+    expect(member.apply(add(2)).kind).toBe('unchanged');
+  });
+
+  test('have each a number that is given once, also when its member is gone', () => {
+    const member = TestMember.bootstrapped();
+    member.apply(add(5));
+    expect(member.apply({ kind: 'remove-member', memberId: 5 }).kind).toBe('applied');
+    expect(member.apply({ kind: 'remove-member', memberId: 5 }).kind).toBe('unchanged');
+    for (const used of [add(5), add(3), add(1, { diskId: disk(9) })]) {
+      expect(member.apply(used)).toMatchObject({ refusal: { code: 'member-number-used', next: 6 } });
+    }
+    expect(numbersOf(member)).toEqual([1]);
+    expect(member.apply(add(6)).kind).toBe('applied');
+  });
+
+  test('have each an address of their own, and are few', () => {
+    const member = TestMember.bootstrapped();
+    expect(member.apply(add(2, { address: 'a:7381' }))).toMatchObject({
+      refusal: { code: 'member-address-used', address: 'a:7381', memberId: 1 },
+    });
+    for (let memberId = 2; memberId <= membersMax; memberId++) expect(member.apply(add(memberId)).kind).toBe('applied');
+    expect(member.apply(add(membersMax + 1))).toMatchObject({ refusal: { code: 'too-many-members', max: membersMax } });
+  });
+
+  test.each([
+    [add(0), 'member_id'],
+    [add(2, { address: '' }), 'address'],
+    [add(2, { address: 'no port' }), 'address'],
+    [add(2, { address: `${'h'.repeat(300)}:1` }), 'address'],
+    [{ kind: 'remove-member' as const, memberId: 0 }, 'member_id'],
+  ])('are not changed by what is wrong: %j', (body, field) => {
+    const member = TestMember.bootstrapped();
+    expect(member.apply(body)).toMatchObject({ kind: 'refused', refusal: { code: 'invalid', field } });
+    expect(numbersOf(member)).toEqual([1]);
+  });
+});
