@@ -50,6 +50,7 @@ const bodyKinds = [
   'set-quota',
   'add-member',
   'remove-member',
+  'pause-mirror',
 ] as const satisfies CommandBody['kind'][];
 
 /** Bytes of a SHA-256. */
@@ -83,6 +84,9 @@ export function writeBody(writer: ByteWriter, body: CommandBody): void {
       return;
     case 'retry-mirror':
       writer.text(body.mirror).text(body.environment ?? '');
+      return;
+    case 'pause-mirror':
+      writer.text(body.mirror).u8(body.paused ? 1 : 0);
       return;
     case 'delivered':
       writeReport(writer, body);
@@ -188,6 +192,8 @@ export function readBody(reader: ByteReader): CommandBody {
       const environment = reader.text();
       return { kind, mirror, environment: environment === '' ? null : environment };
     }
+    case 'pause-mirror':
+      return { kind, mirror: reader.text(), paused: reader.u8() === 1 };
     case 'delivered':
       return {
         kind,

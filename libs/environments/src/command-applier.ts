@@ -105,6 +105,7 @@ export class CommandApplier {
         return this.#sessionCommands.apply(command, body, limits);
       case 'create-mirror':
       case 'update-mirror':
+      case 'pause-mirror':
       case 'delete-mirror':
       case 'retry-mirror':
         return this.#mirrorCommands.define(command.namespace, body, limits);

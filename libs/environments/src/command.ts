@@ -94,6 +94,8 @@ export type CommandBody =
   | { readonly kind: 'create-mirror'; readonly definition: MirrorDefinition }
   /** The target key cannot change: what is at the old target would be nobody's. */
   | { readonly kind: 'update-mirror'; readonly definition: MirrorDefinition }
+  /** Lets a mirror rest, or work again; nothing else of it changes. An update leaves `paused` as this set it. */
+  | { readonly kind: 'pause-mirror'; readonly mirror: string; readonly paused: boolean }
   /** Withdraws (by the mirror's policy), then forgets it; with `abandon` forgets at once and leaves the target as it is. */
   | { readonly kind: 'delete-mirror'; readonly mirror: string; readonly abandon: boolean }
   /** Enqueues again what failed for good: one environment, or all of the mirror when it is null. */

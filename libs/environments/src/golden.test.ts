@@ -125,6 +125,7 @@ const bodies: Record<string, CommandBody> = {
     values: [{ environment: 'a/b', variable: 'S', keyId: 1, nonce: fill(12, 1), hash: fill(16, 2), value: sealed }],
   },
   'mark-resealed': { kind: 'mark-resealed', id: 300 },
+  'pause-mirror': { kind: 'pause-mirror', mirror: 'm', paused: true },
   'raise-level': { kind: 'raise-level', featureLevel: 1 },
   'set-limits': { kind: 'set-limits', limits },
   bootstrap: bootstrapOf(limits),

@@ -6,7 +6,10 @@ import type { CommandBody } from './command.ts';
 import type { Limits } from './limits.ts';
 import type { CommandResult } from './result.ts';
 
-type Definitions = Extract<CommandBody, { readonly kind: 'create-mirror' | 'update-mirror' | 'delete-mirror' | 'retry-mirror' }>;
+type Definitions = Extract<
+  CommandBody,
+  { readonly kind: 'create-mirror' | 'update-mirror' | 'pause-mirror' | 'delete-mirror' | 'retry-mirror' }
+>;
 type Reports = Extract<CommandBody, { readonly kind: 'delivered' | 'withdrawn' | 'delivery-failed' }>;
 
 /** Carries out what people and workers say of mirrors. */
@@ -25,6 +28,8 @@ export class MirrorCommands {
         return this.#resultOf(body.definition.name, this.#mirrors.create(namespace, body.definition, limits.mirrorsMax));
       case 'update-mirror':
         return this.#resultOf(body.definition.name, this.#mirrors.update(namespace, body.definition));
+      case 'pause-mirror':
+        return this.#resultOf(body.mirror, this.#mirrors.setPaused(namespace, body.mirror, body.paused));
       case 'delete-mirror':
         return this.#resultOf(body.mirror, this.#mirrors.delete(namespace, body.mirror, body.abandon));
       case 'retry-mirror':

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Revision } from '@env-cli/keyspace';
+import { readProgress, type Revision } from '@env-cli/keyspace';
 import {
   type MirrorRow,
   readDeliveries,
@@ -358,11 +358,66 @@ describe('definitions that are refused', () => {
     set(member, 'a');
     report(member, mirror, 'a', 'delivered');
     expect(member.apply({ kind: 'update-mirror', definition: mirrorOf('m') }).kind).toBe('unchanged');
-    expect(member.apply({ kind: 'update-mirror', definition: mirrorOf('m', { paused: true, onDrift: 'report' }) }).kind).toBe(
-      'applied',
-    );
+    expect(member.apply({ kind: 'update-mirror', definition: mirrorOf('m', { onDrift: 'report' }) }).kind).toBe('applied');
     member.settle();
     expect(due(member, mirror)).toEqual([]);
+  });
+});
+
+describe('whether a mirror rests is a word of its own', () => {
+  const definitionOf = (member: TestMember) => readMirror(member.tables, 'default', 'm')?.definition;
+
+  test('neither a pause nor an update undoes the other, whichever was thought of first', () => {
+    const member = TestMember.bootstrapped();
+    create(member, 'm');
+    member.apply({ kind: 'update-mirror', definition: mirrorOf('m', { onDrift: 'report' }) });
+    expect(member.apply({ kind: 'pause-mirror', mirror: 'm', paused: true }).kind).toBe('applied');
+    expect(definitionOf(member)).toMatchObject({ onDrift: 'report', paused: true });
+    // It was read before the pause.
+    member.apply({ kind: 'update-mirror', definition: mirrorOf('m', { onDrift: 'import', paused: false }) });
+    expect(definitionOf(member)).toMatchObject({ onDrift: 'import', paused: true });
+    expect(member.apply({ kind: 'pause-mirror', mirror: 'm', paused: true }).kind).toBe('unchanged');
+    member.apply({ kind: 'pause-mirror', mirror: 'm', paused: false });
+    expect(definitionOf(member)).toMatchObject({ onDrift: 'import', paused: false });
+  });
+
+  test('changes the version by which its workers see that it is another', () => {
+    const member = TestMember.bootstrapped();
+    create(member, 'm');
+    const before = readProgress(member.tables).mirrorsVersion;
+    member.apply({ kind: 'pause-mirror', mirror: 'm', paused: true });
+    expect(readProgress(member.tables).mirrorsVersion).toBe(before + 1);
+  });
+
+  test('makes nothing due', () => {
+    const member = TestMember.bootstrapped();
+    const mirror = create(member, 'm');
+    set(member, 'a');
+    report(member, mirror, 'a', 'delivered');
+    for (const paused of [true, false]) member.apply({ kind: 'pause-mirror', mirror: 'm', paused });
+    member.settle();
+    expect(due(member, mirror)).toEqual([]);
+  });
+
+  test('can be said of one that is being deleted: its withdrawals wait for it', () => {
+    const member = TestMember.bootstrapped();
+    const mirror = create(member, 'm');
+    set(member, 'a');
+    report(member, mirror, 'a', 'delivered');
+    member.apply({ kind: 'pause-mirror', mirror: 'm', paused: true });
+    member.apply({ kind: 'delete-mirror', mirror: 'm', abandon: false });
+    expect(member.apply({ kind: 'pause-mirror', mirror: 'm', paused: false }).kind).toBe('applied');
+    expect(definitionOf(member)).toMatchObject({ paused: false });
+  });
+
+  test('is refused of a mirror that there is not, and of what is no name', () => {
+    const member = TestMember.bootstrapped();
+    expect(member.apply({ kind: 'pause-mirror', mirror: 'x', paused: true })).toMatchObject({
+      refusal: { code: 'mirror-not-found', mirror: 'x' },
+    });
+    expect(member.apply({ kind: 'pause-mirror', mirror: '../x', paused: true })).toMatchObject({
+      refusal: { code: 'invalid', field: 'mirror' },
+    });
   });
 });
 

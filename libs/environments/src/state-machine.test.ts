@@ -81,6 +81,14 @@ const body: fc.Arbitrary<CommandBody> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
+      kind: fc.constant('pause-mirror' as const),
+      mirror: fc.constantFrom('m', 'n'),
+      paused: fc.boolean(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
       kind: fc.constant('retry-mirror' as const),
       mirror: fc.constantFrom('m', 'n'),
       environment: fc.option(environment),

@@ -64,6 +64,7 @@ function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusa
     case 'create-mirror':
     case 'update-mirror':
       return refusalOfDefinition(body.definition, bytes, limits);
+    case 'pause-mirror':
     case 'delete-mirror':
       return at('mirror', flawOfMirrorName(body.mirror));
     case 'retry-mirror':

@@ -111,18 +111,26 @@ export class MirrorState {
     return { kind: 'done' };
   }
 
-  update(namespace: string, definition: MirrorDefinition): MirrorVerdict {
-    const mirror = this.#mirrors.get(namespace, definition.name);
+  /** Makes a mirror what the definition says, but for whether it rests: that is {@link setPaused}'s, so that neither undoes the other. */
+  update(namespace: string, wanted: MirrorDefinition): MirrorVerdict {
+    const mirror = this.#mirrors.get(namespace, wanted.name);
     if (mirror === null) return { kind: 'not-found' };
     if (mirror.deleting) return { kind: 'exists', deleting: true };
-    const { targetKey } = mirror.definition;
+    const { targetKey, paused } = mirror.definition;
+    const definition = { ...wanted, paused };
     if (targetKey !== definition.targetKey) return { kind: 'target-fixed', targetKey };
     const asked = phasesOfUpdate(mirror.definition, definition);
     if (asked === null) return { kind: 'unchanged' };
-    const { progress } = this.#transaction;
-    progress.mirrorsVersion++;
-    const changed = { ...mirror, definition, modifyRevision: progress.revision, modifyTimeMs: progress.peopleTimeMs };
-    this.#mirrors.put(withPhases(changed, asked));
+    this.#mirrors.put(withPhases(this.#modified(mirror, definition), asked));
+    return { kind: 'done' };
+  }
+
+  /** Lets a mirror rest, or work again: also one that is being deleted, whose withdrawals would else never be done. */
+  setPaused(namespace: string, name: string, paused: boolean): MirrorVerdict {
+    const mirror = this.#mirrors.get(namespace, name);
+    if (mirror === null) return { kind: 'not-found' };
+    if (mirror.definition.paused === paused) return { kind: 'unchanged' };
+    this.#mirrors.put(this.#modified(mirror, { ...mirror.definition, paused }));
     return { kind: 'done' };
   }
 
@@ -208,6 +216,12 @@ export class MirrorState {
   /** Writes the mirrors that changed; their other rows are the transaction's. */
   flush(): void {
     this.#mirrors.flush();
+  }
+
+  #modified(mirror: MirrorRow, definition: MirrorDefinition): MirrorRow {
+    const { progress } = this.#transaction;
+    progress.mirrorsVersion++;
+    return { ...mirror, definition, modifyRevision: progress.revision, modifyTimeMs: progress.peopleTimeMs };
   }
 
   #overlapping(targetKey: string): MirrorRow | null {

@@ -21,11 +21,8 @@ import { type AwsDefaults, awsTargetPartOf, type TargetDefinition, wireAwsTarget
 /** The share of a target's keys that one delivery may delete, in percent, when a mirror states none. */
 const deleteBrakePercentDefault = 50;
 
-/** What an update keeps of a mirror: where it writes, unless the request says so itself, and whether it rests. */
-export type KeptMirror = TargetDefinition & Pick<MirrorDefinition, 'paused'>;
-
-/** The definition that a mirror of a request describes. */
-export function definitionOf(mirror: Mirror, kept: KeptMirror | null, defaults: AwsDefaults): MirrorDefinition {
+/** The definition that a mirror of a request describes. `kept`: where it writes so far, unless the request says so itself; null: it is new. */
+export function definitionOf(mirror: Mirror, kept: TargetDefinition | null, defaults: AwsDefaults): MirrorDefinition {
   const brake = mirror.deleteBrakePercent ?? deleteBrakePercentDefault;
   if (brake < 0 || brake > 100) throw invalid('mirror.delete_brake_percent', 'must be 0 to 100');
   return {
@@ -36,13 +33,14 @@ export function definitionOf(mirror: Mirror, kept: KeptMirror | null, defaults: 
     onLeave: leavePolicyOf(mirror.withdrawal),
     onDrift: driftPolicyOf(mirror.drift),
     deleteShareMaxPercent: brake,
-    paused: kept?.paused ?? false,
+    // An update leaves it as it is, whatever it says.
+    paused: false,
   };
 }
 
-/** What an update of a mirror keeps. */
-export function keptOf({ provider, targetKey, options, layout, paused }: MirrorDefinition): KeptMirror {
-  return { provider, targetKey, options, layout, paused };
+/** Where a mirror writes. */
+export function keptOf({ provider, targetKey, options, layout }: MirrorDefinition): TargetDefinition {
+  return { provider, targetKey, options, layout };
 }
 
 /** A mirror as it is kept, as an answer shows it. */
@@ -79,7 +77,7 @@ function wireFileTargetOf(definition: MirrorDefinition): MessageInitShape<typeof
   return { provider: { case: 'file', value: { directory, format: format === 'json' ? FileFormat.JSON : FileFormat.DOTENV } } };
 }
 
-function targetOf(target: MirrorTarget | undefined, kept: KeptMirror | null, defaults: AwsDefaults): TargetDefinition {
+function targetOf(target: MirrorTarget | undefined, kept: TargetDefinition | null, defaults: AwsDefaults): TargetDefinition {
   const provider = target?.provider;
   switch (provider?.case) {
     case 'file':
@@ -95,7 +93,7 @@ function targetOf(target: MirrorTarget | undefined, kept: KeptMirror | null, def
 }
 
 /** The names of what a mirror wrote follow from its layout and template: under others it would not find its own again. */
-function settled(target: TargetDefinition, kept: KeptMirror | null): TargetDefinition {
+function settled(target: TargetDefinition, kept: TargetDefinition | null): TargetDefinition {
   if (kept === null || kept.targetKey !== target.targetKey) return target;
   if (kept.layout !== target.layout) throw invalid('mirror.target', 'must keep its layout: delete the mirror and create another');
   if (templateOf(kept) === templateOf(target)) return target;

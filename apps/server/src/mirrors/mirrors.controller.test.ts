@@ -79,6 +79,15 @@ async function write(environment: string, value = 'x'): Promise<number> {
   return Number((await client.call(Environments, 'write', { operations: [setting(environment, { A: value })] })).revision);
 }
 
+function pause() {
+  return client.call(Mirrors, 'pause', { name: 'files' });
+}
+
+/** An update that changes what is done about drift, and nothing else. */
+function drifting() {
+  return { mirror: { name: 'files', drift: DriftPolicy.REPORT } };
+}
+
 /** Reports, as the worker would, that a mirror's target holds what is due. */
 async function deliver(environment: string, revision: number, kind: 'delivered' | 'failed' = 'delivered'): Promise<void> {
   const { due } = await import('./outbox-source.ts').then(({ MemberOutboxSource }) =>
@@ -215,6 +224,31 @@ describe('a mirror', () => {
     expect((await client.call(Mirrors, 'resume', { name: 'files' })).mirror?.paused).toBe(false);
     const failure = await failureOf(client.call(Mirrors, 'pause', { name: 'nope' }));
     expect(failure.reason).toBe('MIRROR_NOT_FOUND');
+  });
+
+  test.each([
+    ['an update between the beginning and the end of a pause', () => pause(), () => client.call(Mirrors, 'update', drifting())],
+    ['a pause between the beginning and the end of an update', () => client.call(Mirrors, 'update', drifting()), () => pause()],
+  ])('loses nothing by %s', async (_which, outer, inner) => {
+    await create('files', '/tmp/a');
+    const propose = member.propose.bind(member);
+    member.propose = async (...args) => {
+      member.propose = propose;
+      await inner();
+      return propose(...args);
+    };
+    await outer();
+    const { mirrors } = await client.call(Mirrors, 'list', {});
+    expect(mirrors).toMatchObject([{ drift: DriftPolicy.REPORT, paused: true }]);
+  });
+
+  test('that rests while it is deleted can be let work again, so that it comes to its end', async () => {
+    await create('files', '/tmp/a');
+    await deliver('e', await write('e'));
+    await pause();
+    await client.call(Mirrors, 'delete', { name: 'files' });
+    const { mirror: resumed } = await client.call(Mirrors, 'resume', { name: 'files' });
+    expect(resumed).toMatchObject({ deleting: true, paused: false });
   });
 
   test('delivers again what failed, of one environment or of all', async () => {

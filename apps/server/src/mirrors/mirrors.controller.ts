@@ -39,7 +39,8 @@ import { forwarded, type ForwardedCall } from '../rpc/leader-calls.ts';
 import type { Encoded } from '../rpc/service-definition.ts';
 import { API, type ApiServices } from '../services.ts';
 import type { Done } from '../writes/outcome.ts';
-import { definitionOf, keptOf, type KeptMirror, wireMirrorOf } from './definition.ts';
+import type { TargetDefinition } from './aws-definition.ts';
+import { definitionOf, keptOf, wireMirrorOf } from './definition.ts';
 import { planItemsOf, planRefusal, planScopeOf } from './plan.ts';
 import { answerStatus, mirrorOf } from './status.ts';
 import { waitForMirrors } from './wait.ts';
@@ -184,21 +185,13 @@ export class MirrorsController {
     if (problem !== null) throw invalid('mirror.target.file.directory', problem);
   }
 
-  /**
-   * Lets a mirror rest, or work again. This is not ideal because it writes the whole definition back: of an update at the same moment
-   * one would be lost, where two people change one mirror within milliseconds.
-   */
   async #setPaused(
     context: CallContext,
     request: { readonly namespace: string; readonly name: string },
     paused: boolean,
   ): Promise<Encoded> {
-    const definition = await this.#api.reads.here(context, { freshness: { kind: 'strong' }, appliedIndex: 0 }, (snapshot) => ({
-      ...mirrorOf(snapshot, request).definition,
-      paused,
-    }));
     const frame = { namespace: namespaceOf(request), session: null, reason: '' };
-    const done = await this.#api.writes.propose(context, { kind: 'update-mirror', definition }, frame);
+    const done = await this.#api.writes.propose(context, { kind: 'pause-mirror', mirror: request.name, paused }, frame);
     const schema = paused ? MirrorsPauseResponseSchema : MirrorsResumeResponseSchema;
     return this.#after(context, done, (snapshot) =>
       answerOf(schema, snapshot.header, { mirror: wireMirrorOf(mirrorOf(snapshot, request)) }),
@@ -211,8 +204,8 @@ export class MirrorsController {
     return address === null ? Promise.resolve(null) : this.#api.leader.forward(address, call, context);
   }
 
-  /** What a mirror is so far, as an update keeps it. */
-  #kept(context: CallContext, mirror: Pick<Mirror, 'namespace' | 'name'>): Promise<KeptMirror> {
+  /** Where a mirror writes so far, as an update keeps it. */
+  #kept(context: CallContext, mirror: Pick<Mirror, 'namespace' | 'name'>): Promise<TargetDefinition> {
     return this.#api.reads.here(context, { freshness: { kind: 'strong' }, appliedIndex: 0 }, (snapshot) =>
       keptOf(mirrorOf(snapshot, mirror).definition),
     );
