@@ -222,6 +222,20 @@ describe('the CLI', () => {
     expect(JSON.parse((await cli('mirror', 'list', '-o', 'json')).stdout)).toMatchObject({
       mirrors: [{ name: 'real', drift: 'report', prefix: 'mirrored/' }],
     });
+    // What cannot be delivered ends a wait long before its time, and is delivered once that is mended.
+    const path = join(directory, 'mirrored/b.json');
+    await writeFile(path, 'somebody else’s');
+    const failed = await cli('set', 'mirrored/b', 'X=1', '--create', '--wait', 'mirrored');
+    expect([failed.code, failed.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /it is written, but not mirrored\. Mirror real gave up on mirrored\/b \(blocked-by-policy\): .* Mend that, then 'env-cli mirror retry real mirrored\/b'\.\n$/,
+      ),
+    ]);
+    expect(await cli('mirror', 'wait', 'real', '--timeout', '1h')).toMatchObject({ code: 1 });
+    await rm(path);
+    expect(await cli('mirror', 'retry', 'real', 'mirrored/b')).toMatchObject({ code: 0 });
+    expect(await cli('mirror', 'wait', 'real', '--timeout', '20s')).toMatchObject({ code: 0 });
     expect(await cli('mirror', 'delete', 'real')).toMatchObject({ code: 0 });
   }, 60_000);
 

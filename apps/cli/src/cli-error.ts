@@ -4,11 +4,13 @@ export const exitCodes = { ok: 0, refused: 1, usage: 2, notFound: 3, conflict: 4
 /** What each exit code means. */
 export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   ok: 'It was done.',
-  refused: 'Refused: a value, a name, a limit or a file is not as it must be. Nothing was changed.',
+  refused:
+    'Refused: a value, a name, a limit or a file is not as it must be (nothing was changed), or a mirror waits for somebody.',
   usage: 'Usage: the command line is wrong. The cluster was not asked.',
   notFound: 'Not found: there is no such environment, variable, mirror or context.',
   conflict: 'Conflict: it exists already, or somebody else has changed it meanwhile. Nothing was changed.',
-  unavailable: 'Unavailable: no member answered in time, or the outcome of a write is not known (the message says which).',
+  unavailable:
+    'Unavailable: no member or no mirror was ready in time, or the outcome of a write is not known (the message says which).',
 };
 
 /** A failure of the program's own, with its exit code. The message is for a person: what, where, what next. */

@@ -93,7 +93,9 @@ export function addMirrorVerbs(program: Command, frame: Frame): void {
     await (await import('./verbs/mirror.ts')).resume(at, one(0));
   });
 
-  const wait = mirror.command('wait [names...]').description('Wait until mirrors hold a revision; without names, all of them');
+  const wait = mirror
+    .command('wait [names...]')
+    .description('Wait until mirrors hold a revision; without names, all of them. Ends at once when one waits for somebody');
   outputOption(wait).option('--at-revision <number>', 'the revision; the newest unless given', revision);
   examples(wait, ['env-cli mirror wait', 'env-cli mirror wait files --at-revision 14 --timeout 1m']);
   does<{ atRevision?: number }>(wait, frame, async (at, { many }, flags) => {

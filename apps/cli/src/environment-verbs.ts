@@ -126,7 +126,11 @@ function addWrites(program: Command, frame: Frame): void {
   const set = program.command('set <environment> <assignments...>').description('Set variables and leave the others');
   outputOption(writingOptions(valueOptions(set)))
     .option('--create', 'create the environment if there is none')
-    .addOption(new Option('--wait <for>', 'end only once all mirrors hold it, or after 30 s').choices(['mirrored']));
+    .addOption(
+      new Option('--wait <for>', 'end only once all mirrors hold it, one cannot before somebody acts, or after 30 s').choices([
+        'mirrored',
+      ]),
+    );
   examples(
     set,
     [

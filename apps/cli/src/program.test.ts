@@ -10,6 +10,7 @@ import {
   FileFormat,
   MemberRole,
   PlanAction,
+  StuckReason,
   VariableType,
 } from '@env-cli/wire';
 import type { status } from '@grpc/grpc-js';
@@ -409,6 +410,52 @@ describe('arguments become calls', () => {
     expect(exitCode).toBe(5);
     expect(stderr).toContain('e is at revision 15.');
     expect(stderr).toContain("not every mirror holds it after 30 s. See 'env-cli mirror status files' for why.");
+  });
+
+  const blocked = 'the file is not from this mirror';
+  const deadLetter = {
+    mirror: 'files',
+    reason: StuckReason.DEAD_LETTER,
+    environment: 'e',
+    state: DeliveryState.BLOCKED_BY_POLICY,
+    error: blocked,
+  } as const;
+  test.each([
+    [
+      'a delivery that failed for good',
+      deadLetter,
+      `Mirror files gave up on e (blocked-by-policy): ${blocked}. Mend that, then 'env-cli mirror retry files e'.`,
+    ],
+    [
+      'one that nobody found the name of',
+      { mirror: 'files', reason: StuckReason.DEAD_LETTER },
+      "Mirror files gave up on an environment: see 'env-cli mirror status files', mend that, then 'env-cli mirror retry files'.",
+    ],
+    [
+      'a pause',
+      { mirror: 'files', reason: StuckReason.PAUSED },
+      "Mirror files is paused: 'env-cli mirror resume files' lets it deliver.",
+    ],
+    [
+      'what this program is too old for',
+      { mirror: 'files', reason: 9 },
+      "Mirror files waits for somebody: see 'env-cli mirror status files'.",
+    ],
+  ])('a wait that %s ended says so, and what to do', async (_what, stuck, sentence) => {
+    twin.answers['Environments.Write'] = () => ({
+      revision: 15n,
+      changed: true,
+      mirrorsBehind: ['files'],
+      mirrorsStuck: [stuck],
+    });
+    const { exitCode, stderr } = await run(['set', 'e', 'A=1', '--wait', 'mirrored']);
+    expect([exitCode, stderr]).toEqual([1, `e is at revision 15.\nenv-cli: it is written, but not mirrored. ${sentence}\n`]);
+    twin.answers['Mirrors.Wait'] = () => ({ behind: ['files'], stuck: [stuck] });
+    expect(await run(['mirror', 'wait'])).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: `env-cli: not all mirrors hold the newest revision. ${sentence}\n`,
+    });
   });
 
   test('mirror update changes what its flags name and keeps the rest', async () => {

@@ -3,6 +3,7 @@ import type { Environment } from './environment.ts';
 import type { EnvCliError } from './error.ts';
 import type { Header } from './header.ts';
 import type { Page } from './listing.ts';
+import type { StuckMirror } from './mirror.ts';
 import type { Updates } from './operation.ts';
 import type { CallOptions, ReadOptions, View, WriteOptions } from './options.ts';
 
@@ -77,6 +78,8 @@ export interface WriteAnswer {
   readonly replayed: boolean;
   /** Of the mirrors that were to be waited for, those that did not hold the write at the end of the wait, sorted by name. */
   readonly mirrorsBehind: readonly string[];
+  /** Those of them that come no further before somebody acts, which ended the wait at once. */
+  readonly mirrorsStuck: readonly StuckMirror[];
 }
 
 /** What a write to one environment takes. */

@@ -29,6 +29,7 @@ import type {
 import { EnvCliError } from './error.ts';
 import { headerOf, type Header } from './header.ts';
 import { Listing } from './listing.ts';
+import { stuckMirrorOf } from './mirror.ts';
 import type { Condition, Operation, Updates } from './operation.ts';
 import { wireViews, type ReadOptions, type WriteOptions } from './options.ts';
 import { encodeBatchGet, encodeGet, encodeWrite } from './request-codec.ts';
@@ -198,7 +199,8 @@ export class Environments {
     const bytes = encodeWrite(this.#calls.namespace(options), request, options.reason ?? '', awaitMirrors);
     const { header, answer } = await this.#calls.pipelined('write', bytes, bounds, null);
     const { revision, changed, replayed, mirrorsBehind } = answer;
-    return { header: headerOf(header), revision: revisionOf(revision), changed, replayed, mirrorsBehind };
+    const mirrorsStuck = answer.mirrorsStuck.map(stuckMirrorOf);
+    return { header: headerOf(header), revision: revisionOf(revision), changed, replayed, mirrorsBehind, mirrorsStuck };
   }
 
   /** Sets variables and leaves the others as they are. */

@@ -47,10 +47,18 @@ export type {
   MirrorTarget,
   PlanAction,
   PlanItem,
+  StuckMirror,
   WithdrawalPolicy,
 } from './mirror.ts';
 export type { AwsOptions, AwsSecretsManagerOptions, AwsSsmOptions, MirrorLayout } from './mirror-aws.ts';
-export type { MirrorAnswer, MirrorPlanAnswer, Mirrors, MirrorStatusPage, MirrorWaitOptions } from './mirrors.ts';
+export type {
+  MirrorAnswer,
+  MirrorPlanAnswer,
+  Mirrors,
+  MirrorStatusPage,
+  MirrorWaitAnswer,
+  MirrorWaitOptions,
+} from './mirrors.ts';
 export type { Backup } from './backup.ts';
 export { type Alarm, type AlarmKind, alarmKinds } from './cluster.ts';
 export type { Cluster, ClusterStatus, MemberInfo, MemberRole } from './cluster.ts';

@@ -8,10 +8,12 @@ import {
   type MirrorTarget as WireTarget,
   type MirrorTargetSchema,
   PlanAction as WireAction,
+  StuckReason as WireStuckReason,
   WithdrawalPolicy as WireWithdrawal,
   type EnvironmentDelivery as WireDelivery,
   type Mirror as WireMirror,
   type PlanItem as WirePlanItem,
+  type StuckMirror as WireStuckMirror,
 } from '@env-cli/wire';
 
 import {
@@ -92,6 +94,22 @@ export interface EnvironmentDelivery {
   readonly nextAttemptTime: Date | null;
   /** Variables, as far as the member that leads has looked. */
   readonly variables: readonly { readonly name: string; readonly state: DeliveryState; readonly error: string }[];
+}
+
+/** A mirror that does not hold what was waited for, and will not until somebody acts. */
+export interface StuckMirror {
+  readonly mirror: string;
+  /**
+   * `dead-letter`: the delivery of `environment` failed for good; mend what `error` says, then `mirrors.retry` (a later write to the
+   * environment does it as well). `paused`: `mirrors.resume`. `unknown`: a reason that this client does not know.
+   */
+  readonly reason: 'dead-letter' | 'paused' | 'unknown';
+  /** Of a dead letter; of several the first by name. Empty: `mirrors.status` tells which. */
+  readonly environment: string;
+  /** How that environment stands; `unknown` where none is named. */
+  readonly state: DeliveryState;
+  /** Why, without any value. */
+  readonly error: string;
 }
 
 /** What a delivery would do with a key of the target. */
@@ -207,6 +225,15 @@ export function deliveryOf(delivery: WireDelivery): EnvironmentDelivery {
     nextAttemptTime: delivery.nextAttemptTime === undefined ? null : timestampDate(delivery.nextAttemptTime),
     variables: delivery.variables.map(({ name, state, error }) => ({ name, state: stateNames[state] ?? 'unknown', error })),
   };
+}
+
+const stuckReasons: Readonly<Record<number, StuckMirror['reason']>> = {
+  [WireStuckReason.DEAD_LETTER]: 'dead-letter',
+  [WireStuckReason.PAUSED]: 'paused',
+};
+
+export function stuckMirrorOf({ mirror, reason, environment, state, error }: WireStuckMirror): StuckMirror {
+  return { mirror, reason: stuckReasons[reason] ?? 'unknown', environment, state: stateNames[state] ?? 'unknown', error };
 }
 
 export function planItemOf(item: WirePlanItem): PlanItem {

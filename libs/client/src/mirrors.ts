@@ -24,11 +24,13 @@ import {
   deliveryOf,
   mirrorOf,
   planItemOf,
+  stuckMirrorOf,
   wireMirror,
   type EnvironmentDelivery,
   type Mirror,
   type MirrorDefinition,
   type PlanItem,
+  type StuckMirror,
 } from './mirror.ts';
 import type { CallOptions, ReadOptions } from './options.ts';
 import { revisionOf, wireRevision } from './revision.ts';
@@ -60,6 +62,14 @@ export interface MirrorWaitOptions extends CallOptions {
   readonly names?: readonly string[];
   /** The revision that they must hold. Defaults to 0: the newest. */
   readonly revision?: number;
+}
+
+export interface MirrorWaitAnswer {
+  readonly header: Header;
+  /** Mirrors that do not hold the revision, sorted by name. Empty: all do. */
+  readonly behind: readonly string[];
+  /** Those of them that wait for somebody, which ended the wait at once. */
+  readonly stuck: readonly StuckMirror[];
 }
 
 /** How much longer than the wait itself its answer may take, in milliseconds. */
@@ -182,11 +192,12 @@ export class Mirrors {
   }
 
   /**
-   * Waits until mirrors hold a revision, for `timeoutMs` at most, and answers which of them do not: none when all do.
+   * Waits until mirrors hold a revision, for `timeoutMs` at most, and answers which of them do not: none when all do. One that comes
+   * no further before somebody acts (a delivery failed for good, or it is paused) ends the wait at once.
    *
    * The cluster waits by its own default when there is no time-out.
    */
-  async wait(options: MirrorWaitOptions = {}): Promise<{ readonly header: Header; readonly behind: readonly string[] }> {
+  async wait(options: MirrorWaitOptions = {}): Promise<MirrorWaitAnswer> {
     const { names = [], revision = 0, timeoutMs = this.#calls.defaults.timeoutMs } = options;
     const request = create(MirrorsWaitRequestSchema, {
       namespace: this.#calls.namespace(options),
@@ -196,7 +207,7 @@ export class Mirrors {
     });
     const bounds = boundsFrom(timeoutMs + waitMarginMs, options.signal);
     const answer = await this.#calls.unary(Service.method.wait, request, bounds, { repeatable: 'repeatable', began: -1 });
-    return { header: headerOf(answer.header), behind: answer.behind };
+    return { header: headerOf(answer.header), behind: answer.behind, stuck: answer.stuck.map(stuckMirrorOf) };
   }
 }
 

@@ -42,8 +42,8 @@ export interface WriteOptions extends CallOptions {
   /** Why, for the history. At most 1,024 bytes. */
   readonly reason?: string;
   /**
-   * Answers only once mirrors hold what was written, or at the end of the wait: `mirrorsBehind` of the answer says which do not. The
-   * time-out of the call counts on top of it.
+   * Answers only once mirrors hold what was written, or at the end of the wait: `mirrorsBehind` of the answer says which do not. One
+   * that comes no further before somebody acts ends the wait at once: `mirrorsStuck` says why. The time-out of the call counts on top.
    */
   readonly awaitMirrors?: AwaitMirrors;
 }

@@ -77,7 +77,9 @@ describe('calls of one turn of the event loop ride together', () => {
 
   test('ten thousand reads beside ten thousand writes cost less than 4 KiB each while they wait, and nothing afterwards', () => {
     const flags = ['--conditions=@env-cli/source', '--expose-gc', '--disable-warning=ExperimentalWarning'];
-    const child = spawnSync(process.execPath, [...flags, 'libs/client/src/testing/memory-child.ts'], { encoding: 'utf8' });
+    const args = [...flags, 'libs/client/src/testing/memory-child.ts'];
+    // It waits for calls to be sent: one that never is must not hold the tests up.
+    const child = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
     expect(child.stderr).toBe('');
     const cost = JSON.parse(child.stdout) as Readonly<Record<'waitingBytes' | 'afterBytes' | 'messages', number>>;
     // The member of the test is in the same process, and has what it was sent in this figure.

@@ -2,6 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { readProgress, type Revision } from '@env-cli/keyspace';
 import {
   type MirrorRow,
+  obstacleOf,
+  obstacleOfEnvironment,
   readDeliveries,
   readDelivery,
   readMirror,
@@ -27,6 +29,11 @@ function create(member: TestMember, name: string, parts: Parameters<typeof mirro
   const result = member.apply({ kind: 'create-mirror', definition: mirrorOf(name, parts) });
   if (result.kind !== 'applied') throw new Error(JSON.stringify(result));
   return readMirror(member.tables, 'default', name)!;
+}
+
+/** The mirror `m`. */
+function rowOf(member: TestMember): MirrorRow {
+  return readMirror(member.tables, 'default', 'm')!;
 }
 
 function set(member: TestMember, environment: string, value = '1'): void {
@@ -365,20 +372,18 @@ describe('definitions that are refused', () => {
 });
 
 describe('whether a mirror rests is a word of its own', () => {
-  const definitionOf = (member: TestMember) => readMirror(member.tables, 'default', 'm')?.definition;
-
   test('neither a pause nor an update undoes the other, whichever was thought of first', () => {
     const member = TestMember.bootstrapped();
     create(member, 'm');
     member.apply({ kind: 'update-mirror', definition: mirrorOf('m', { onDrift: 'report' }) });
     expect(member.apply({ kind: 'pause-mirror', mirror: 'm', paused: true }).kind).toBe('applied');
-    expect(definitionOf(member)).toMatchObject({ onDrift: 'report', paused: true });
+    expect(rowOf(member).definition).toMatchObject({ onDrift: 'report', paused: true });
     // It was read before the pause.
     member.apply({ kind: 'update-mirror', definition: mirrorOf('m', { onDrift: 'import', paused: false }) });
-    expect(definitionOf(member)).toMatchObject({ onDrift: 'import', paused: true });
+    expect(rowOf(member).definition).toMatchObject({ onDrift: 'import', paused: true });
     expect(member.apply({ kind: 'pause-mirror', mirror: 'm', paused: true }).kind).toBe('unchanged');
     member.apply({ kind: 'pause-mirror', mirror: 'm', paused: false });
-    expect(definitionOf(member)).toMatchObject({ onDrift: 'import', paused: false });
+    expect(rowOf(member).definition).toMatchObject({ onDrift: 'import', paused: false });
   });
 
   test('changes the version by which its workers see that it is another', () => {
@@ -407,7 +412,7 @@ describe('whether a mirror rests is a word of its own', () => {
     member.apply({ kind: 'pause-mirror', mirror: 'm', paused: true });
     member.apply({ kind: 'delete-mirror', mirror: 'm', abandon: false });
     expect(member.apply({ kind: 'pause-mirror', mirror: 'm', paused: false }).kind).toBe('applied');
-    expect(definitionOf(member)).toMatchObject({ paused: false });
+    expect(rowOf(member).definition).toMatchObject({ paused: false });
   });
 
   test('is refused of a mirror that there is not, and of what is no name', () => {
@@ -439,6 +444,60 @@ test('whether a mirror holds a revision', () => {
   member.apply({ kind: 'retry-mirror', mirror: 'm', environment: 'b' });
   report(member, readMirror(member.tables, 'default', 'm')!, 'b', 'delivered');
   expect(standing(2)).toEqual(['holds', 'holds']);
+});
+
+/** `a` waits, `b` failed for good, `c` is in place. */
+function failing(): TestMember {
+  const member = TestMember.bootstrapped();
+  const mirror = create(member, 'm');
+  for (const name of ['a', 'b', 'c']) set(member, name);
+  report(member, mirror, 'c', 'delivered');
+  report(member, mirror, 'b', 'delivery-failed');
+  return member;
+}
+
+describe('a mirror waits for a person', () => {
+  const obstacles = (member: TestMember, scanMax = 10) => [
+    obstacleOf(member.tables, rowOf(member), scanMax),
+    obstacleOfEnvironment(member.tables, rowOf(member), 'b'),
+  ];
+  const deadLetter = { kind: 'dead-letter', found: { environment: 'b', failed: { revision: 2, status: 'TARGET_ERROR' } } };
+
+  test('with what failed for good, whatever else waits', () => {
+    expect(obstacles(failing())).toMatchObject([deadLetter, deadLetter]);
+    expect(obstacleOfEnvironment(failing().tables, rowOf(failing()), 'a')).toBeNull();
+  });
+
+  test('no longer once it is due again: by a retry of it or of all, or by a later write', () => {
+    for (const body of [
+      { kind: 'retry-mirror', mirror: 'm', environment: 'b' },
+      { kind: 'retry-mirror', mirror: 'm', environment: null },
+      writeOf([setOf('b', input('A', '2'))]),
+    ] as const) {
+      const member = failing();
+      member.apply(body);
+      expect(obstacles(member)).toEqual([null, null]);
+      member.settle();
+      expect(obstacles(member)).toEqual([null, null]);
+    }
+  });
+
+  test('while it is paused, and first with what failed', () => {
+    const member = failing();
+    member.apply({ kind: 'pause-mirror', mirror: 'm', paused: true });
+    expect(obstacles(member)).toMatchObject([deadLetter, deadLetter]);
+    member.apply({ kind: 'retry-mirror', mirror: 'm', environment: 'b' });
+    expect(obstacles(member)).toEqual([{ kind: 'paused' }, { kind: 'paused' }]);
+  });
+
+  test('with what is not among the rows that are looked at only where the counts say that there is some', () => {
+    const member = failing();
+    set(member, 'd');
+    set(member, 'e');
+    expect(obstacles(member, 2)[0]).toBeNull();
+    for (const name of ['a', 'd', 'e']) report(member, rowOf(member), name, 'delivered');
+    expect(obstacles(member, 1)[0]).toEqual({ kind: 'dead-letter', found: null });
+  });
 });
 
 describe('in the end the target is what it is to be, whatever happens on the way', () => {

@@ -11,6 +11,7 @@ export {
 } from './delivery-rows.ts';
 export { type MirrorPhase, mirrorPhases, type MirrorRow } from './mirror-row.ts';
 export { type MirrorCache, mirrorsCeiling, readMirror, readMirrors } from './mirror-rows.ts';
+export { type MirrorObstacle, obstacleOf, obstacleOfEnvironment } from './mirror-obstacle.ts';
 export { type MirrorStanding, standingOf, standingOfEnvironment } from './mirror-standing.ts';
 export { type Enqueued, MirrorState, type MirrorVerdict, type Report } from './mirror-state.ts';
 export { type DueEnvironment, type OutboxKind, type OutboxRow, readOutbox, readOutboxRow } from './outbox-rows.ts';

@@ -16,6 +16,7 @@ import { print, say } from '../io.ts';
 import { printedAsData } from '../structured.ts';
 import { cell, table, type Column } from '../table.ts';
 import { count, moment } from '../text.ts';
+import { stuckText } from '../stuck-text.ts';
 import type { Style } from '../style.ts';
 
 export interface MirrorFlags {
@@ -230,7 +231,7 @@ export async function plan(at: Invocation, name: string, environment: string | u
   if (answer.truncated) await say(at.io, 'Environments beyond the first 100 were left out: name one to see its plan.');
 }
 
-/** `env-cli mirror wait [NAME…]`: exit code 5 when some are still behind at the time-out. */
+/** `env-cli mirror wait [NAME…]`: exit code 5 when some are still behind at the time-out, 1 at once when one waits for somebody. */
 export async function wait(
   at: Invocation,
   names: readonly string[],
@@ -241,6 +242,9 @@ export async function wait(
   );
   const isData = await printedAsData(at, answer);
   const what = atRevision === 0 ? 'the newest revision' : `revision ${atRevision}`;
+  if (answer.stuck.length > 0) {
+    throw new CliError(exitCodes.refused, `not all mirrors hold ${what}. ${stuckText(answer.stuck)}`);
+  }
   if (answer.behind.length > 0) {
     const which = answer.behind.join(', ');
     throw new CliError(

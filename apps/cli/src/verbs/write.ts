@@ -4,6 +4,7 @@ import { readAssignments } from '../assignments.ts';
 import { withClient, type Invocation } from '../invocation.ts';
 import { say } from '../io.ts';
 import { printedAsData } from '../structured.ts';
+import { stuckText } from '../stuck-text.ts';
 import { CliError, exitCodes, usageError } from '../cli-error.ts';
 
 /** What every verb that writes takes. */
@@ -30,6 +31,9 @@ export async function set(at: Invocation, environment: string, assignments: read
   const answer = await withClient(at, (client) => client.environments.set(environment, variables, options));
   await confirm(at, answer, `${environment} is at revision ${answer.revision}`);
   if (answer.mirrorsBehind.length === 0) return;
+  if (answer.mirrorsStuck.length > 0) {
+    throw new CliError(exitCodes.refused, `it is written, but not mirrored. ${stuckText(answer.mirrorsStuck)}`);
+  }
   const behind = answer.mirrorsBehind.map((name) => `'env-cli mirror status ${name}'`).join(' and ');
   throw new CliError(exitCodes.unavailable, `it is written, but not every mirror holds it after 30 s. See ${behind} for why.`);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { readProgress } from '@env-cli/keyspace';
 import { statusOfAll } from '@env-cli/mirroring';
 import { type LiveStatus, NotDelivering, TargetError } from '@env-cli/outbox';
 import {
@@ -12,6 +13,7 @@ import {
   MirrorLayout,
   Mirrors,
   PlanAction,
+  StuckReason,
   UnfitValuePolicy,
   WithdrawalPolicy,
 } from '@env-cli/wire';
@@ -108,6 +110,18 @@ async function deliver(environment: string, revision: number, kind: 'delivered' 
       ),
     },
   ]);
+}
+
+/** Resolves once a revision is applied. */
+async function applied(revision: number): Promise<void> {
+  while (readProgress(member.tables).revision < revision) {
+    await new Promise<void>((done) => {
+      const stop = member.onApplied(() => {
+        stop();
+        done();
+      });
+    });
+  }
 }
 
 async function failureOf(call: Promise<unknown>): Promise<CallFailed> {
@@ -269,17 +283,11 @@ describe('a mirror', () => {
     const late = await client.call(Environments, 'write', { operations, awaitMirrors: { timeout: { nanos: 1_000_000 } } });
     expect(late.mirrorsBehind).toEqual(['files']);
     await deliver('e', Number(late.revision));
-    const applied = new Promise<void>((done) => {
-      const stop = member.onApplied(() => {
-        stop();
-        done();
-      });
-    });
     const writing = client.call(Environments, 'write', {
       operations: [setting('e', { A: '2' })],
       awaitMirrors: { names: ['files'] },
     });
-    await applied;
+    await applied(Number(late.revision) + 1);
     await deliver('e', Number(late.revision) + 1);
     expect((await writing).mirrorsBehind).toEqual([]);
     const unknown = await client.call(Environments, 'write', {
@@ -464,6 +472,48 @@ describe('waiting for mirrors', () => {
     await write('a');
     const { behind } = await client.call(Mirrors, 'wait', { timeout: { seconds: 0n, nanos: 50_000_000 } });
     expect(behind).toEqual(['files']);
+  });
+
+  const deadLetter = {
+    mirror: 'files',
+    reason: StuckReason.DEAD_LETTER,
+    environment: 'a',
+    state: DeliveryState.BLOCKED_BY_POLICY,
+    error: 'the file is somebody else’s',
+  };
+
+  test('ends at once over what failed for good, before it or meanwhile, and goes on once that is due again', async () => {
+    await create('files', '/tmp/a');
+    const revision = await write('a');
+    const during = client.call(Mirrors, 'wait', { timeout: { seconds: 600n } });
+    await deliver('a', revision, 'failed');
+    const { behind, stuck } = await during;
+    expect([behind, stuck]).toMatchObject([['files'], [deadLetter]]);
+    expect((await client.call(Mirrors, 'wait', { timeout: { seconds: 600n } })).stuck).toMatchObject([deadLetter]);
+    await client.call(Mirrors, 'retry', { name: 'files', environment: 'a' });
+    const again = client.call(Mirrors, 'wait', { timeout: { seconds: 600n } });
+    await deliver('a', revision);
+    expect(await again).toMatchObject({ behind: [], stuck: [] });
+  });
+
+  test('ends at once over a mirror that is paused, unless it holds all that is asked for', async () => {
+    await create('files', '/tmp/a');
+    await pause();
+    expect(await client.call(Mirrors, 'wait', { timeout: { seconds: 600n } })).toMatchObject({ behind: [], stuck: [] });
+    await write('a');
+    const { behind, stuck } = await client.call(Mirrors, 'wait', { timeout: { seconds: 600n } });
+    expect([behind, stuck]).toMatchObject([['files'], [{ mirror: 'files', reason: StuckReason.PAUSED, environment: '' }]]);
+  });
+
+  test('of a write ends at once over its own environment, and over no other', async () => {
+    await create('files', '/tmp/a');
+    await deliver('other', await write('other'), 'failed');
+    const operations = [setting('a', { A: '1' })];
+    const writing = client.call(Environments, 'write', { operations, awaitMirrors: { timeout: { seconds: 600n } } });
+    await applied(2);
+    await deliver('a', 2, 'failed');
+    const { revision, mirrorsBehind, mirrorsStuck } = await writing;
+    expect([revision, mirrorsBehind, mirrorsStuck]).toMatchObject([2n, ['files'], [deadLetter]]);
   });
 
   test('ends with the deadline of its call, and still says which do not', async () => {

@@ -169,13 +169,13 @@ export class MirrorsController {
     const limit = hasDeadline ? context.deadline : performance.now() + waitMsDefault;
     const asked = request.timeout === undefined ? limit : performance.now() + milliseconds(request.timeout, 'timeout');
     const until = hasDeadline ? Math.min(limit, asked) : asked;
-    const { behind, header } = await waitForMirrors(
+    const { behind, stuck, header } = await waitForMirrors(
       this.#api,
       { ...context, deadline: Math.max(context.deadline, until) },
       request,
       until,
     );
-    return answerOf(MirrorsWaitResponseSchema, header, { behind: [...behind] });
+    return answerOf(MirrorsWaitResponseSchema, header, { behind: [...behind], stuck: [...stuck] });
   }
 
   /** Refuses at once what the member that is to write there would refuse, as far as it is known on this one. */

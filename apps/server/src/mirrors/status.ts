@@ -48,6 +48,11 @@ const states: Readonly<Record<LibraryState, DeliveryState>> = {
   INTERNAL_ERROR: DeliveryState.INTERNAL_ERROR,
 };
 
+/** How far a delivery has come, as answers say it. */
+export function wireStateOf(state: LibraryState): DeliveryState {
+  return states[state];
+}
+
 /** The mirror that a request names. */
 export function mirrorOf({ tables }: Snapshot, request: { readonly namespace: string; readonly name: string }): MirrorRow {
   // What is no name of a mirror names none.

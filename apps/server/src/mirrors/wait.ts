@@ -1,5 +1,5 @@
 import { toRevision } from '@env-cli/keyspace';
-import { readMirrors, standingOf } from '@env-cli/mirroring';
+import { obstacleOf, readMirrors, standingOf } from '@env-cli/mirroring';
 import type { MirrorsWaitRequest } from '@env-cli/wire';
 
 import type { Header } from '../answers/header.ts';
@@ -11,6 +11,7 @@ import { natural } from '../requests/integers.ts';
 import { namespaceOf } from '../requests/names.ts';
 import type { CallContext } from '../rpc/call-context.ts';
 import { mirrorOf } from './status.ts';
+import { type StuckMirror, stuckOf } from './stuck.ts';
 
 /** Rows of a mirror that are looked at. */
 const scanMax = 1_000;
@@ -20,6 +21,8 @@ const lookAgainMs = 20;
 /** How far the mirrors have come, and in which state that was seen. */
 export interface WaitOutcome {
   readonly behind: readonly string[];
+  /** Those of them that come no further by themselves. */
+  readonly stuck: readonly StuckMirror[];
   readonly header: Header;
 }
 
@@ -29,7 +32,7 @@ export interface WaitServices {
   readonly draining: AbortSignal;
 }
 
-/** Waits until mirrors hold a revision, or until `until`. */
+/** Waits until mirrors hold a revision, or one of them cannot before somebody acts, or until `until`. */
 export async function waitForMirrors(
   services: WaitServices,
   context: CallContext,
@@ -48,14 +51,19 @@ export async function waitForMirrors(
       outcome: outcomeOf(snapshot, request, asked === 0 ? revision : asked),
     };
   });
-  if (first.outcome.behind.length === 0) return first.outcome;
+  if (isOver(first.outcome)) return first.outcome;
   return lookUntil(
     services,
     context,
     { untilMs: until, appliedIndex: 0 },
     (snapshot) => outcomeOf(snapshot, request, first.revision),
-    ({ behind }) => behind.length === 0,
+    isOver,
   );
+}
+
+/** Nobody has to be waited for, or waiting will not do. */
+export function isOver({ behind, stuck }: Pick<WaitOutcome, 'behind' | 'stuck'>): boolean {
+  return behind.length === 0 || stuck.length > 0;
 }
 
 /** Looks at the state, and again whenever something was applied, until what it sees is enough, or there is no more time. */
@@ -83,11 +91,15 @@ export async function lookUntil<T>(
 
 function outcomeOf(snapshot: Snapshot, request: MirrorsWaitRequest, revision: number): WaitOutcome {
   const wanted = new Set(request.names);
-  const behind = readMirrors(snapshot.tables, namespaceOf(request))
+  const { tables, header } = snapshot;
+  const behind = readMirrors(tables, namespaceOf(request))
     .filter((mirror) => wanted.size === 0 || wanted.has(mirror.definition.name))
-    .filter((mirror) => standingOf(snapshot.tables, mirror, toRevision(revision), scanMax) !== 'holds')
-    .map(({ definition }) => definition.name);
-  return { behind, header: snapshot.header };
+    .filter((mirror) => standingOf(tables, mirror, toRevision(revision), scanMax) !== 'holds');
+  const stuck = behind.flatMap((mirror) => {
+    const obstacle = obstacleOf(tables, mirror, scanMax);
+    return obstacle === null ? [] : [stuckOf(mirror.definition.name, obstacle)];
+  });
+  return { behind: behind.map(({ definition }) => definition.name), stuck, header };
 }
 
 /** Resolves when something was applied, and some time has passed. */

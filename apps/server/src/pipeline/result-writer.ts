@@ -1,5 +1,5 @@
-import { toBinary } from '@bufbuild/protobuf';
-import { StatusSchema, type Status } from '@env-cli/wire';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { StatusSchema, type Status, StuckMirrorSchema } from '@env-cli/wire';
 
 import { writeHeader } from '../answers/header.ts';
 import { ProtoWriter } from '../answers/proto-writer.ts';
@@ -34,6 +34,10 @@ export function writeDone(to: ProtoWriter, done: Done): void {
   to.bool(3, done.changed);
   to.bool(4, done.replayed);
   for (const name of done.mirrorsBehind ?? []) to.text(5, name);
+  // Seldom any, and never many: one for a mirror.
+  for (const stuck of done.mirrorsStuck ?? []) {
+    to.presentBytes(6, toBinary(StuckMirrorSchema, create(StuckMirrorSchema, stuck)));
+  }
 }
 
 /** Bytes that an answer takes, about. */

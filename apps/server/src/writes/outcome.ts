@@ -2,6 +2,7 @@ import { unreachable } from '@env-cli/support';
 
 import { Refused } from '../errors/refused.ts';
 import type { Applied } from '../member/member.ts';
+import type { StuckMirror } from '../mirrors/stuck.ts';
 
 /** What a command came to. */
 export interface Done {
@@ -14,6 +15,8 @@ export interface Done {
   readonly appliedIndex: number;
   /** Of the mirrors that the write was to wait for, those that do not hold it, sorted. Absent: it waited for none. */
   readonly mirrorsBehind?: readonly string[];
+  /** Those of them that come no further before somebody acts, sorted. Absent: it waited for none. */
+  readonly mirrorsStuck?: readonly StuckMirror[];
 }
 
 /** What came of a command that was applied; throws why it was refused. `sequence` is its number in a session, or 0. */
