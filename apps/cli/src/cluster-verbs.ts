@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import { alarm, type GivenAlarm } from './alarm-argument.ts';
+import { durationMs } from './duration.ts';
 import { does, examples, givenRevision, givenSize, outputOption, percent, readingOptions, revision, type Frame } from './verb.ts';
 import type { MirrorFlags } from './verbs/mirror.ts';
 
@@ -59,9 +60,10 @@ export function addMirrorVerbs(program: Command, frame: Frame): void {
   );
 
   const update = mirror.command('update <name>').description('Change what a mirror carries, or its policy');
-  examples(outputOption(policyOptions(update)), [
+  examples(outputOption(policyOptions(update).addOption(writeInterval())), [
     'env-cli mirror update files --drift report',
     "env-cli mirror update files --prefix ''",
+    'env-cli mirror update vault --write-interval 0s',
   ]);
   does<MirrorFlags>(update, frame, async (at, { one }, flags) => {
     await (await import('./verbs/mirror.ts')).update(at, one(0), flags);
@@ -127,7 +129,19 @@ function awsOptions(command: Command): Command {
     .addOption(new Option('--tier <tier>', 'AWS SSM: the tier').choices(['auto', 'standard', 'advanced']))
     .option('--encrypt-secrets-only', 'AWS SSM: what is no secret becomes a String')
     .option('--high-throughput', 'AWS SSM: the account has higher throughput switched on')
-    .option('--recovery-days <days>', 'AWS Secrets Manager: for how long a deleted secret can be restored', days);
+    .option('--recovery-days <days>', 'AWS Secrets Manager: for how long a deleted secret can be restored', days)
+    .addOption(writeInterval());
+}
+
+function writeInterval(): Option {
+  return new Option(
+    '--write-interval <duration>',
+    'AWS Secrets Manager: how often a secret is written in the long run; 0s: as often as it changes',
+  ).argParser((text) => {
+    const value = durationMs(text);
+    if (value !== null && Number.isInteger(value) && value <= 86_400_000) return value;
+    throw new InvalidArgumentError('Write a number with its unit: 0s, 90s, 10m, at most 24h.');
+  });
 }
 
 function days(text: string): number {

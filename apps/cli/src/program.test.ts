@@ -344,7 +344,7 @@ describe('arguments become calls', () => {
       },
     ],
     [
-      'mirror create m --aws-secrets-manager --role-arn arn:aws:iam::123456789012:role/x --target-prefix p --recovery-days 7',
+      'mirror create m --aws-secrets-manager --role-arn arn:aws:iam::123456789012:role/x --target-prefix p --recovery-days 7 --write-interval 1h',
       'Mirrors.Create',
       {
         mirror: {
@@ -358,6 +358,7 @@ describe('arguments become calls', () => {
               emptyValues: 'EMPTY_VALUE_POLICY_REFUSE',
               unfitValues: 'UNFIT_VALUE_POLICY_REFUSE',
               recoveryDays: 7,
+              writeInterval: '3600s',
             },
           },
           withdrawal: 'WITHDRAWAL_POLICY_DELETE',
@@ -397,6 +398,8 @@ describe('arguments become calls', () => {
     ['mirror create m --file /srv --region eu-west-1', '--region does not go with --file'],
     ['mirror create m --aws-ssm --recovery-days 7', '--recovery-days does not go with --aws-ssm'],
     ['mirror create m --aws-secrets-manager --recovery-days 3', 'It is 7 to 30.'],
+    ['mirror create m --aws-ssm --write-interval 1m', '--write-interval does not go with --aws-ssm'],
+    ['mirror create m --aws-secrets-manager --write-interval 25h', 'Write a number with its unit: 0s, 90s, 10m, at most 24h.'],
   ])('%s: is refused before a call', async (line, problem) => {
     const { exitCode, stderr } = await run(line.split(' '));
     expect([exitCode, stderr.includes(problem)]).toEqual([2, true]);
@@ -472,6 +475,24 @@ describe('arguments become calls', () => {
       },
     });
     expect(twin.calls.at(-1)).not.toHaveProperty('request.mirror.prefix');
+  });
+
+  test('mirror update --write-interval changes that of a mirror to Secrets Manager, and is refused of another', async () => {
+    const vault = {
+      name: 'vault',
+      target: { provider: { case: 'awsSecretsManager', value: { prefix: 'p/', recoveryDays: 7 } } },
+    } as const;
+    twin.answers['Mirrors.List'] = () => ({ mirrors: [mirror, vault] });
+    expect((await run(['mirror', 'update', 'vault', '--write-interval', '0s'])).exitCode).toBe(0);
+    expect(twin.calls.at(-1)).toMatchObject({
+      method: 'Mirrors.Update',
+      request: { mirror: { target: { awsSecretsManager: { prefix: 'p/', recoveryDays: 7, writeInterval: '0s' } } } },
+    });
+    const { exitCode, stderr } = await run(['mirror', 'update', 'files', '--write-interval', '0s']);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringContaining('--write-interval does not go with files, which is no mirror to Secrets Manager'),
+    ]);
   });
 
   test('a value comes from a file or from standard input, without the line break at its end', async () => {

@@ -31,9 +31,9 @@ export type Step =
   | { readonly kind: 'mark'; readonly key: string; readonly stamp: Stamp; readonly found: ObservedKey }
   | { readonly kind: 'delete'; readonly key: string; readonly found: ObservedKey };
 
-/** Why a key is not as it is wanted, and stays so until somebody acts. */
+/** Why a key is not as it is wanted, and stays so until somebody acts; or, while it is `PENDING`, until some time has passed. */
 export interface Hold {
-  readonly state: 'UNSYNCED' | 'BLOCKED_BY_POLICY';
+  readonly state: 'PENDING' | 'UNSYNCED' | 'BLOCKED_BY_POLICY';
   /** What is wrong and what to do, without any value. */
   readonly reason: string;
   /** The variables that are the cause, where not the key as a whole is. */

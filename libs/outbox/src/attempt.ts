@@ -24,6 +24,8 @@ import {
 import { unreachable } from '@env-cli/support';
 
 import { importDrift } from './import-drift.ts';
+import type { KeyPace } from './key-pace.ts';
+import { countWrites, pacedOutcome, pacedPlan } from './paced-plan.ts';
 import type { DeliverySnapshot, EnvironmentContent, ImportSink, MirrorInForce, OutboxSource } from './ports.ts';
 import {
   type CloudProvider,
@@ -235,6 +237,8 @@ export interface Attempted {
   readonly outcome: Outcome;
   /** Whether the delete brake held something back. */
   readonly braked: boolean;
+  /** Whether nothing but the rate of writes of a key is in the way. */
+  readonly paced: boolean;
   /** Steps that were done at the target. */
   readonly steps: number;
   /** The keys that the target holds, with the hashes and versions of what they hold; for `done` alone. */
@@ -249,11 +253,17 @@ export async function attemptAt(
   delivering: Delivering,
   environment: string,
   given: Job,
-  run: { readonly calls: WriteCalls; readonly brake: BrakePort; readonly attempt: Attempt },
+  run: {
+    readonly calls: WriteCalls;
+    readonly brake: BrakePort;
+    /** Null: each key may be written as often as it changes. */
+    readonly keyPace: KeyPace | null;
+    readonly attempt: Attempt;
+  },
 ): Promise<Attempted> {
-  const { calls, attempt } = run;
+  const { calls, attempt, keyPace } = run;
   const { provider, mirror } = delivering;
-  const nothing = { braked: false, steps: 0, held: [] };
+  const nothing = { braked: false, paced: false, steps: 0, held: [] };
   // Left where it is, with its stamps: if the environment comes back, it is still ours.
   if (given.source.kind === 'left' && mirror.definition.onLeave === 'leave')
     return { ...nothing, outcome: { kind: 'done', status: synced } };
@@ -291,10 +301,13 @@ export async function attemptAt(
     return { ...nothing, outcome: outcomeOfFailure(error.failure, attempt) };
   }
 
-  const results = await applied(items, provider, run);
-  const outcome = outcomeOf(items, results, attempt);
+  const allowed = pacedPlan(items, keyPace);
+  const results = await applied(allowed.items, provider, run);
+  countWrites(allowed.items, results, keyPace);
+  const outcome = pacedOutcome(outcomeOf(allowed.items, results, attempt), allowed.waitMs);
+  const paced = allowed.waitMs !== null && results.every(({ failure }) => failure === null);
   const steps = results.filter(({ failure }) => failure === null).length;
-  return { outcome, braked, steps, held: outcome.kind === 'done' ? heldAfter(job, items, results) : [] };
+  return { outcome, braked, paced, steps, held: outcome.kind === 'done' ? heldAfter(job, items, results) : [] };
 }
 
 async function applied(

@@ -26,6 +26,7 @@ export {
   contentHash,
   type ImportedVariable,
   type KeyedHash,
+  type KeyWriteRate,
   type OpenProvider,
   type PartlyRendered,
   type PlainVariable,

@@ -6,6 +6,7 @@ import { BrakeGauge } from './brake-gauge.ts';
 import type { Budget } from './budget.ts';
 import { DueRows } from './due-rows.ts';
 import { Ending } from './ending.ts';
+import type { KeyPace } from './key-pace.ts';
 import type { OutboxLimits } from './limits.ts';
 import type { Paces } from './paces.ts';
 import type { AttemptEvent, DueRow, Host, MirrorInForce, OutboxObserver } from './ports.ts';
@@ -64,6 +65,7 @@ export class Lane {
   readonly #options: LaneOptions;
   readonly #ending = new Ending();
   readonly #calls: TargetCalls;
+  readonly #keyPace: KeyPace | null;
   readonly #due: DueRows;
   readonly #scan: Scan;
   readonly #brake: BrakeGauge;
@@ -89,6 +91,8 @@ export class Lane {
     const trouble = (doing: string) => (error: unknown) => observer.trouble({ mirror, doing, error });
     const ending = this.#ending;
     this.#calls = new TargetCalls(provider.limits, options.paces.of(provider.limits), host, ending);
+    const { keyWrites } = provider.limits;
+    this.#keyPace = keyWrites === undefined ? null : options.paces.ofKeys(mirror.id, keyWrites);
     this.#brake = new BrakeGauge({ delivering: options, calls: this.#calls, host, pageRows: limits.pageRows });
     this.#waiting = new WaitingRoom(host, (environment) => this.#makeReady(environment));
     this.#due = new DueRows({
@@ -238,7 +242,8 @@ export class Lane {
       this.#active.set(row.environment, true);
       return false;
     }
-    if (this.#waiting.has(row.environment)) return false;
+    const waiting = this.#waiting.look(row.environment)?.waiting ?? null;
+    if (waiting !== null && (waiting.paced !== true || row.revision <= waiting.revision)) return false;
     return row.kind !== 'withdraw' || this.#brake.holding === null;
   }
 
@@ -265,7 +270,8 @@ export class Lane {
     const attempts = earlier?.revision === revision ? earlier.attempts + 1 : 1;
     const attempt = { number: attempts, random: host.random(), policy: limits.retry };
     try {
-      const run = { calls: this.#calls.of(environment, attempts), brake: this.#brake.portOf(environment, job), attempt };
+      const calls = this.#calls.of(environment, attempts);
+      const run = { calls, brake: this.#brake.portOf(environment, job), keyPace: this.#keyPace, attempt };
       const attempted = await attemptAt(this.#options, environment, job, run);
       return {
         job: { cause, kind, revision, enqueuedIndex, failedBefore },
@@ -291,6 +297,11 @@ export class Lane {
         if (job.cause !== 'due' && !job.failedBefore) return;
         break;
       case 'retry':
+        // A wait that was expected is no attempt that failed.
+        if (attempted.paced) {
+          const waiting = { revision, attempts: attempts - 1, status: outcome.status, paced: true } as const;
+          return this.#wait(environment, waiting, outcome.afterMs);
+        }
         return this.#wait(environment, { revision, attempts, status: outcome.status }, outcome.afterMs);
       case 'failed':
         // The row stays due, and counts as one that waits: once the brake is let go, all that waited for it goes on by itself.

@@ -1,11 +1,13 @@
+import { KeyPace } from './key-pace.ts';
 import { Pace } from './pace.ts';
 import type { Host } from './ports.ts';
-import type { TargetLimits } from './provider.ts';
+import type { KeyWriteRate, TargetLimits } from './provider.ts';
 
 /** The paces of all targets of a worker: mirrors that draw on the same quota share them, by meter. */
 export class Paces {
   readonly #host: Host;
   readonly #shared = new Map<string, Pace>();
+  readonly #keys = new Map<number, KeyPace>();
 
   constructor(host: Host) {
     this.#host = host;
@@ -25,5 +27,19 @@ export class Paces {
         return [meter, pace];
       }),
     );
+  }
+
+  /** How often a mirror may write each of its keys: remembered when it is opened anew, unless its rate is another by then. */
+  ofKeys(mirror: number, rate: KeyWriteRate): KeyPace {
+    const known = this.#keys.get(mirror);
+    if (known?.rate.intervalMs === rate.intervalMs && known.rate.writesBurst === rate.writesBurst) return known;
+    const pace = new KeyPace(rate, this.#host);
+    this.#keys.set(mirror, pace);
+    return pace;
+  }
+
+  /** Forgets the keys of mirrors that are not there any more. */
+  keepKeysOf(mirrors: ReadonlySet<number>): void {
+    for (const id of this.#keys.keys()) if (!mirrors.has(id)) this.#keys.delete(id);
   }
 }

@@ -98,6 +98,14 @@ export interface CallRate {
   readonly callsBurst: number;
 }
 
+/** How often one key may be written. */
+export interface KeyWriteRate {
+  /** Writes at once after a rest; from 1. */
+  readonly writesBurst: number;
+  /** In the long run, one write in so many milliseconds; above 0. */
+  readonly intervalMs: number;
+}
+
 /** What a target bears. */
 export interface TargetLimits extends CallRate {
   /** The longest that one call may take, in milliseconds. A new leader waits that long before it writes. */
@@ -106,6 +114,8 @@ export interface TargetLimits extends CallRate {
   readonly meters?: Readonly<Record<string, CallRate>>;
   /** Whose rates these are, where several mirrors draw on the same (an account and region). Empty or absent: this mirror's alone. */
   readonly quota?: string;
+  /** How often one key may be written: what is more waits, and is then written as it is by then. Absent: as often as it changes. */
+  readonly keyWrites?: KeyWriteRate;
   /** Deliveries at once. */
   readonly deliveriesMax: number;
   /**

@@ -145,6 +145,7 @@ export class Reign {
     const ids = new Set(mirrors.map(({ id }) => id));
     for (const id of this.#lanes.keys()) if (!ids.has(id)) this.#endLane(id);
     for (const id of this.#unopened.keys()) if (!ids.has(id)) this.#unopened.delete(id);
+    this.#paces.keepKeysOf(ids);
     for (const mirror of mirrors) {
       const lane = this.#lanes.get(mirror.id);
       const known = lane?.mirror ?? this.#unopened.get(mirror.id)?.mirror;

@@ -8,6 +8,8 @@ export interface Waiting {
   readonly revision: number;
   readonly attempts: number;
   readonly status: DeliveryStatus;
+  /** It waits for the rate of writes of a key alone: a newer revision may have other keys to write. Absent: it does not. */
+  readonly paced?: true;
 }
 
 /** Environments that wait for another attempt, and those whose wait is over. */

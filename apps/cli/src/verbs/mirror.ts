@@ -45,6 +45,7 @@ export interface MirrorFlags {
   readonly encryptSecretsOnly?: boolean;
   readonly highThroughput?: boolean;
   readonly recoveryDays?: number;
+  readonly writeInterval?: number;
 }
 
 const listColumns: readonly Column[] = [
@@ -87,8 +88,9 @@ export async function create(at: Invocation, name: string, flags: MirrorFlags): 
 /** `env-cli mirror update NAME`: what no flag names stays as it is. */
 export async function update(at: Invocation, name: string, flags: MirrorFlags): Promise<void> {
   const changes = changesOf(flags);
-  if (Object.keys(changes).length === 0) {
-    throw usageError('nothing to change: give --prefix, --selector, --withdrawal, --drift or --delete-brake');
+  const { writeInterval: writeIntervalMs } = flags;
+  if (Object.keys(changes).length === 0 && writeIntervalMs === undefined) {
+    throw usageError('nothing to change: give --prefix, --selector, --withdrawal, --drift, --delete-brake or --write-interval');
   }
   const answer = await withClient(at, async (client) => {
     const { mirrors } = await client.mirrors.list({ consistency: 'strong' });
@@ -96,7 +98,12 @@ export async function update(at: Invocation, name: string, flags: MirrorFlags): 
     if (found === undefined) {
       throw new CliError(exitCodes.notFound, `there is no mirror ${name}. See 'env-cli mirror list' for those that exist.`);
     }
-    return await client.mirrors.update({ ...found, ...changes });
+    if (writeIntervalMs === undefined) return await client.mirrors.update({ ...found, ...changes });
+    const { target } = found;
+    if (target.provider === 'aws-secrets-manager') {
+      return await client.mirrors.update({ ...found, ...changes, target: { ...target, writeIntervalMs } });
+    }
+    throw usageError(`--write-interval does not go with ${name}, which is no mirror to Secrets Manager`);
   });
   await confirm(at, answer, `Mirror ${name} is changed.`);
 }
@@ -291,12 +298,13 @@ function targetOf(flags: MirrorFlags): MirrorTarget {
   if (kind === 'file') return { provider: 'file', directory: resolve(flags.file!), format: flags.format ?? 'dotenv' };
   const { account: accountId, targetPrefix: prefix, region, roleArn, externalId, sessionName, layout, nameTemplate } = flags;
   const { emptyValues, emptyReplacement, unfitValues, kmsKeyId, tier, encryptSecretsOnly, highThroughput, recoveryDays } = flags;
+  const { writeInterval: writeIntervalMs } = flags;
   const common = onlyGiven({ accountId, prefix, region, roleArn, externalId, sessionName, layout, nameTemplate });
   const policy = onlyGiven({ emptyValues, emptyReplacement, unfitValues, kmsKeyId });
   if (kind === 'aws-ssm') {
     return { provider: kind, ...common, ...policy, ...onlyGiven({ tier, encryptSecretsOnly, highThroughput }) };
   }
-  return { provider: kind, ...common, ...policy, ...onlyGiven({ recoveryDays }) };
+  return { provider: kind, ...common, ...policy, ...onlyGiven({ recoveryDays, writeIntervalMs }) };
 }
 
 const aws = ['aws-ssm', 'aws-secrets-manager'];
@@ -320,6 +328,7 @@ const flagsOfTargets: Readonly<Partial<Record<keyof MirrorFlags, readonly string
   encryptSecretsOnly: ['aws-ssm'],
   highThroughput: ['aws-ssm'],
   recoveryDays: ['aws-secrets-manager'],
+  writeInterval: ['aws-secrets-manager'],
 };
 
 /** What was given, without what was not. */

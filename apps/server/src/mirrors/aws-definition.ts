@@ -1,4 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { type Duration, durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { MirrorDefinition, MirrorLayout as LibraryLayout } from '@env-cli/mirroring';
 import { TargetError } from '@env-cli/outbox';
 import { awsDefinition, type AwsStore } from '@env-cli/provider-aws';
@@ -13,6 +14,7 @@ import {
 } from '@env-cli/wire';
 
 import { invalid } from '../errors/refused.ts';
+import { milliseconds } from '../requests/duration.ts';
 
 /** The parts of a definition that say where it writes. */
 export type TargetDefinition = Pick<MirrorDefinition, 'provider' | 'targetKey' | 'options' | 'layout'>;
@@ -68,7 +70,8 @@ export function awsTargetPartOf(provider: AwsProvider, defaults: AwsDefaults): T
     if (provider.case === 'awsSecretsManager') {
       const prefix = value.prefix === '' ? defaults.secretsManagerPrefix : value.prefix;
       const days = provider.value.recoveryDays === 0 ? {} : { recovery_days: String(provider.value.recoveryDays) };
-      return awsDefinition('aws-secrets-manager', layout, { ...common, prefix, ...days });
+      const interval = writeIntervalOf(provider.value.writeInterval, `${place}.write_interval`);
+      return awsDefinition('aws-secrets-manager', layout, { ...common, prefix, ...days, ...interval });
     }
     const { tier, encryptSecretsOnly, highThroughput } = provider.value;
     return awsDefinition('aws-ssm', layout, {
@@ -104,9 +107,12 @@ export function wireAwsTargetOf(definition: MirrorDefinition): MessageInitShape<
     kmsKeyId: option('kms_key_id'),
   };
   if ((definition.provider as AwsStore) === 'aws-secrets-manager') {
-    return {
-      provider: { case: 'awsSecretsManager', value: { ...common, recoveryDays: Number(option('recovery_days') || '30') } },
+    const value = {
+      ...common,
+      recoveryDays: Number(option('recovery_days') || '30'),
+      writeInterval: durationFromMs(Number(option('write_interval_ms') || '600000')),
     };
+    return { provider: { case: 'awsSecretsManager', value } };
   }
   const ssm = {
     ...common,
@@ -115,6 +121,14 @@ export function wireAwsTargetOf(definition: MirrorDefinition): MessageInitShape<
     highThroughput: option('throughput') === 'high',
   };
   return { provider: { case: 'awsSsm', value: ssm } };
+}
+
+function writeIntervalOf(interval: Duration | undefined, field: string): Record<string, string> {
+  if (interval === undefined) return {};
+  if (interval.seconds >= 86_400n && (interval.seconds > 86_400n || interval.nanos > 0)) {
+    throw invalid(field, 'must be at most 24 hours');
+  }
+  return { write_interval_ms: String(milliseconds(interval, field)) };
 }
 
 function accountOptionsOf(account: AwsAccount | undefined, defaults: AwsDefaults): Record<string, string> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { readProgress } from '@env-cli/keyspace';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { statusOfAll } from '@env-cli/mirroring';
 import { type LiveStatus, NotDelivering, TargetError } from '@env-cli/outbox';
 import {
@@ -188,10 +189,19 @@ describe('a mirror', () => {
       },
     });
     const role = { roleArn: 'arn:aws:iam::222222222222:role/env-cli', region: 'us-east-1' };
-    const secrets = { case: 'awsSecretsManager', value: { account: role, layout: MirrorLayout.BLOB, recoveryDays: 7 } } as const;
+    const secrets = {
+      case: 'awsSecretsManager',
+      value: { account: role, layout: MirrorLayout.BLOB, recoveryDays: 7, writeInterval: durationFromMs(90_000) },
+    } as const;
     const { mirror: other } = await client.call(Mirrors, 'create', { mirror: { name: 'vault', target: { provider: secrets } } });
     expect(other?.target?.provider).toMatchObject({
-      value: { account: { accountId: '222222222222', ...role }, prefix: 'env-cli/', layout: MirrorLayout.BLOB, recoveryDays: 7 },
+      value: {
+        account: { accountId: '222222222222', ...role },
+        prefix: 'env-cli/',
+        layout: MirrorLayout.BLOB,
+        recoveryDays: 7,
+        writeInterval: { seconds: 90n },
+      },
     });
   });
 
@@ -216,6 +226,23 @@ describe('a mirror', () => {
     expect([failure.code, failure.reason]).toEqual(['INVALID_ARGUMENT', 'INVALID_FIELD']);
     expect(failure.message).toContain(problem);
     expect(failure.message).toContain('mirror.target.aws_ssm');
+  });
+
+  test.each([
+    ['above 24 hours', 86_400_001, 'must be at most 24 hours'],
+    ['below 0', -1, 'must be a duration of 0 or more'],
+  ])('to Secrets Manager with a write interval %s is refused by its field', async (_why, intervalMs, problem) => {
+    const target = {
+      provider: { case: 'awsSecretsManager', value: { writeInterval: durationFromMs(intervalMs) } },
+    } as const;
+    const failure = await failureOf(client.call(Mirrors, 'create', { mirror: { name: 'vault', target } }));
+    expect(failure.message).toContain(`mirror.target.aws_secrets_manager.write_interval: ${problem}`);
+  });
+
+  test('to Secrets Manager writes a secret once in 10 minutes in the long run, unless it is told otherwise', async () => {
+    const target = { provider: { case: 'awsSecretsManager', value: {} } } as const;
+    const { mirror: made } = await client.call(Mirrors, 'create', { mirror: { name: 'vault', target } });
+    expect(made?.target?.provider).toMatchObject({ value: { writeInterval: { seconds: 600n, nanos: 0 } } });
   });
 
   test('to AWS keeps its layout and its names, for under others it would not find its own', async () => {

@@ -131,6 +131,12 @@ describe('a definition that makes no target is refused with what is wrong', () =
     ['a template with both in one part', 'aws-ssm', { name_template: '{environment}-{variable}' }, 'the name template'],
     ['a replacement that is missing', 'aws-ssm', { empty_values: 'replace' }, 'give empty_replacement'],
     ['an option of the other store', 'aws-ssm', { recovery_days: '7' }, 'a mirror to aws-ssm has no option recovery_days'],
+    [
+      'an interval above a day',
+      'aws-secrets-manager',
+      { write_interval_ms: '86400001' },
+      'the option write_interval_ms must be a duration of at most 24 hours',
+    ],
     ['days beyond what AWS keeps', 'aws-secrets-manager', { recovery_days: '31' }, 'the option recovery_days must be 7 to 30'],
   ] as const;
   test.each(cases)('%s', (_why, store, options, problem) => {

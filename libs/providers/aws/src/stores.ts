@@ -2,7 +2,7 @@ import type { CloudProvider, TargetLimits } from '@env-cli/outbox';
 
 import type { AwsTarget } from './aws-target.ts';
 import { secretNameProblem, secretValueProblem, ssmNameProblem, ssmValueProblem } from './preflight.ts';
-import { secretsManagerQuotas, type SsmThroughput, ssmQuotas } from './quotas.ts';
+import { secretsManagerQuotas, secretWritesBurst, type SsmThroughput, ssmQuotas } from './quotas.ts';
 import type { StoreRules } from './rendering.ts';
 import type { AwsStore } from './target-options.ts';
 
@@ -25,8 +25,10 @@ export function faceOf(store: AwsStore, target: AwsTarget): StoreFace {
   const quota = `${store}/${account}/${region}`;
   if (store === 'aws-secrets-manager') {
     const meters = secretsManagerQuotas;
+    const intervalMs = Number(target.more['write_interval_ms']);
+    const keyWrites = intervalMs === 0 ? {} : { keyWrites: { writesBurst: secretWritesBurst, intervalMs } };
     return {
-      limits: { callMsMax, ...meters['read']!, meters, quota, deliveriesMax: 16, perMember: false },
+      limits: { callMsMax, ...meters['read']!, meters, quota, ...keyWrites, deliveriesMax: 16, perMember: false },
       rules: { nameProblem: secretNameProblem, valueProblem: secretValueProblem, attributes: () => '' },
     };
   }

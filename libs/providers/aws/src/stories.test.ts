@@ -463,6 +463,39 @@ const region = 'eu-west-1';
     expect(found.DeletedDate).toBeDefined();
   });
 
+  test('a secret is written 20 times at once, and then once in 10 minutes: what waits is told, and the newest follows', async () => {
+    world.define('aws-secrets-manager', {}, { layout: 'blob' });
+    const worker = await world.lead();
+    const newest = async () => JSON.parse([...(await secrets.all()).values()][0]!).A;
+    for (let i = 1; i <= 20; i++) {
+      world.cluster.write('shop', { A: String(i) });
+      await world.settled();
+    }
+    expect(await newest()).toBe('20');
+    for (const value of ['21', '22']) {
+      world.cluster.write('shop', { A: value });
+      await world.pass(1_000);
+    }
+    expect(await newest()).toBe('20');
+    expect(worker.status(1, 'shop', 'deliver')?.status).toMatchObject({
+      state: 'PENDING',
+      reason: expect.stringContaining('it was written 20 times in short order, and may be once in 600 s in the long run'),
+    });
+    await world.pass(600_000);
+    expect(await newest()).toBe('22');
+    expect(proxy.operations('CreateSecret', 'PutSecretValue').length).toBe(21);
+  });
+
+  test('a secret is written as often as it changes where the mirror says so', async () => {
+    world.define('aws-secrets-manager', { write_interval_ms: '0' }, { layout: 'blob' });
+    await world.lead();
+    for (let i = 1; i <= 23; i++) {
+      world.cluster.write('shop', { A: String(i) });
+      await world.settled();
+    }
+    expect(proxy.operations('CreateSecret', 'PutSecretValue').length).toBe(23);
+  });
+
   test('a rollback moves the stage back to the version before, and makes none', async () => {
     world.define('aws-secrets-manager');
     await world.lead();

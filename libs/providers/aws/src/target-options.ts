@@ -66,6 +66,9 @@ const ssm: readonly TargetOption[] = [
   { key: 'tier', default: 'auto', ...oneOf('auto', 'standard', 'advanced') },
 ];
 
+/** The longest interval between two writes of a secret in the long run: 24 hours. */
+const writeIntervalMsMax = 86_400_000;
+
 const secretsManager: readonly TargetOption[] = [
   ...common,
   {
@@ -73,6 +76,12 @@ const secretsManager: readonly TargetOption[] = [
     default: '30',
     isValid: (value) => /^\d{1,2}$/.test(value) && Number(value) >= 7 && Number(value) <= 30,
     allowed: '7 to 30',
+  },
+  {
+    key: 'write_interval_ms',
+    default: '600000',
+    isValid: (value) => /^\d{1,8}$/.test(value) && Number(value) <= writeIntervalMsMax,
+    allowed: 'a duration of at most 24 hours',
   },
 ];
 
