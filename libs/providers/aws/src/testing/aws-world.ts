@@ -115,6 +115,8 @@ export class AwsWorld {
     const stopped = Promise.all(this.#workers.map((worker) => worker.stop(0)));
     await this.pass(0);
     await stopped;
+    // What was given up has ended when its call has: it must not go on in the next test, or behind the last one.
+    await Promise.all(this.#calls);
   }
 
   #timed(provider: CloudProvider): CloudProvider {

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** What happens to one call on its way: it passes, or goes wrong as a service or a network does. */
@@ -33,10 +33,15 @@ export class FaultyProxy {
   fate: (call: SeenCall) => Fate = () => pass;
   readonly #server: Server;
   readonly #emulatorPort: number;
+  /** Its connections end with the proxy: a call that was cut off must not outlive the test in one of them. */
+  readonly #outward = new Agent({ keepAlive: true });
 
   private constructor(emulatorPort: number) {
     this.#emulatorPort = emulatorPort;
-    this.#server = createServer((incoming, outgoing) => void this.#handle(incoming, outgoing));
+    this.#server = createServer((incoming, outgoing) => {
+      // Either side may be gone before a call is through: then the other is told so by the end of its connection.
+      this.#handle(incoming, outgoing).catch(() => outgoing.destroy());
+    });
   }
 
   static async before(emulatorPort: number): Promise<FaultyProxy> {
@@ -66,6 +71,7 @@ export class FaultyProxy {
 
   async close(): Promise<void> {
     this.#server.closeAllConnections();
+    this.#outward.destroy();
     await new Promise<void>((closed) => this.#server.close(() => closed()));
   }
 
@@ -109,14 +115,18 @@ export class FaultyProxy {
   ): Promise<{ readonly status: number; readonly headers: Record<string, string>; readonly body: Buffer }> {
     const { method = 'POST', url = '/', headers } = incoming;
     return new Promise((resolve, reject) => {
-      const outward = request({ host: '127.0.0.1', port: this.#emulatorPort, method, path: url, headers }, (answered) => {
-        const chunks: Buffer[] = [];
-        answered.on('data', (chunk: Buffer) => chunks.push(chunk));
-        answered.on('end', () => {
-          const type = answered.headers['content-type'] ?? 'application/x-amz-json-1.1';
-          resolve({ status: answered.statusCode ?? 500, headers: { 'content-type': type }, body: Buffer.concat(chunks) });
-        });
-      });
+      const outward = request(
+        { host: '127.0.0.1', port: this.#emulatorPort, method, path: url, headers, agent: this.#outward },
+        (answered) => {
+          const chunks: Buffer[] = [];
+          answered.on('data', (chunk: Buffer) => chunks.push(chunk));
+          answered.on('error', reject);
+          answered.on('end', () => {
+            const type = answered.headers['content-type'] ?? 'application/x-amz-json-1.1';
+            resolve({ status: answered.statusCode ?? 500, headers: { 'content-type': type }, body: Buffer.concat(chunks) });
+          });
+        },
+      );
       outward.on('error', reject);
       outward.end(body);
     });
