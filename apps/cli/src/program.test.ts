@@ -765,6 +765,40 @@ describe('what a program reads', () => {
     expect(await run(['history', 'old'])).toEqual({ exitCode: 0, stdout: '', stderr: 'Older changes are no longer kept.\n' });
   });
 
+  test('a mirror that is paused, or that something failed for good at, is shown as such, with what to do', async () => {
+    const failing = { ...mirror, paused: true, failedCount: 2n, pendingCount: 3n };
+    twin.answers['Mirrors.List'] = () => ({ mirrors: [failing, mirror] });
+    const { stdout } = await run(['mirror', 'list']);
+    expect(stdout.split('\n')[1]).toMatch(/ paused, 2 failed, 3 pending$/);
+    twin.answers['Mirrors.Status'] = () => ({
+      mirror: failing,
+      pendingCount: 3n,
+      environments: [
+        {
+          environment: 'e',
+          state: DeliveryState.BLOCKED_BY_POLICY,
+          error: 'e.env: the file is current but for what it cannot hold: X: a zero byte (and 1 variables more)',
+          variables: [
+            { name: 'X', state: DeliveryState.BLOCKED_BY_POLICY, error: 'a zero byte' },
+            { name: 'Y', state: DeliveryState.BLOCKED_BY_POLICY, error: 'a carriage return' },
+          ],
+        },
+      ],
+    });
+    const status = await run(['mirror', 'status', 'files']);
+    const lines = status.stdout.split('\n').map((line) => line.trim().split(/ {2,}/));
+    expect(lines.slice(1, -1)).toEqual([
+      ['e', 'blocked-by-policy', '-', 'e.env: the file is current but for what it cannot hold'],
+      ['X', 'blocked-by-policy', 'a zero byte'],
+      ['Y', 'blocked-by-policy', 'a carriage return'],
+    ]);
+    expect(status.stderr).toBe(
+      'Mirror files: 3 environments to be delivered; 2 environments failed for good.\n' +
+        "Mend what is said of them, then 'env-cli mirror retry files'.\n" +
+        "It is paused: 'env-cli mirror resume files' lets it go on.\n",
+    );
+  });
+
   test('a mirror that is being deleted is shown as one, and one that never delivered does not name a revision', async () => {
     twin.answers['Mirrors.List'] = () => ({
       mirrors: [

@@ -72,6 +72,10 @@ export interface Mirror extends Required<MirrorDefinition> {
   readonly deleting: boolean;
   /** Nothing is delivered until somebody resumes it. */
   readonly paused: boolean;
+  /** Environments that are still to be delivered or withdrawn. */
+  readonly pendingCount: number;
+  /** Environments whose delivery failed for good, and did not succeed since. */
+  readonly failedCount: number;
 }
 
 /** How far a delivery has come. */
@@ -211,6 +215,8 @@ export function mirrorOf(mirror: WireMirror): Mirror {
     modifyRevision: revisionOf(mirror.modifyRevision),
     deleting: mirror.deleting,
     paused: mirror.paused,
+    pendingCount: revisionOf(mirror.pendingCount),
+    failedCount: revisionOf(mirror.failedCount),
   };
 }
 

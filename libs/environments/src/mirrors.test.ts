@@ -456,11 +456,12 @@ function failing(): TestMember {
   return member;
 }
 
+/** What the mirror `m` waits for a person with: as a whole, and with `b`. */
+function obstacles(member: TestMember, scanMax = 10) {
+  return [obstacleOf(member.tables, rowOf(member), scanMax), obstacleOfEnvironment(member.tables, rowOf(member), 'b')];
+}
+
 describe('a mirror waits for a person', () => {
-  const obstacles = (member: TestMember, scanMax = 10) => [
-    obstacleOf(member.tables, rowOf(member), scanMax),
-    obstacleOfEnvironment(member.tables, rowOf(member), 'b'),
-  ];
   const deadLetter = { kind: 'dead-letter', found: { environment: 'b', failed: { revision: 2, status: 'TARGET_ERROR' } } };
 
   test('with what failed for good, whatever else waits', () => {

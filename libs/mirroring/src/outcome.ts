@@ -133,7 +133,7 @@ function stateOfItem(item: PlanItem, result: StepResult | undefined): StateWithR
   }
   if (item.hold !== null) {
     const [first, ...others] = item.hold.refusals;
-    const more = others.length === 0 ? '' : ` (and ${others.length} variables more)`;
+    const more = others.length === 0 ? '' : ` (and ${others.length} ${others.length === 1 ? 'variable' : 'variables'} more)`;
     const cause = first === undefined ? '' : `: ${first.variable}: ${first.reason}${more}`;
     return { state: item.hold.state, reason: `${item.hold.reason}${cause}` };
   }

@@ -49,6 +49,11 @@ async function write(variables: Readonly<Record<string, string>>): Promise<void>
   await host.pass(1_000);
 }
 
+/** Makes every write fail. */
+function failing(failure: TargetError): CloudTwin['before'] {
+  return (call) => (call.startsWith('write') ? Promise.reject(failure) : Promise.resolve());
+}
+
 describe('a key that is written too often', () => {
   test('waits, says so and until when, and is then written once, as it is newest', async () => {
     for (const value of ['1', '2', '3', '4']) await write({ A: value });
@@ -105,15 +110,13 @@ describe('a key that is written too often', () => {
 
   test('a write that certainly did not happen does not count, one that may have happened does', async () => {
     await write({ A: '1' });
-    const fails = (failure: TargetError) => (call: string) =>
-      call.startsWith('write') ? Promise.reject(failure) : Promise.resolve();
-    cloud.before = fails(new TargetError('refused', 'no'));
+    cloud.before = failing(new TargetError('refused', 'no'));
     for (const value of ['2', '3', '4']) await write({ A: value });
     cloud.before = () => Promise.resolve();
     await write({ A: '5' });
     expect(cloud.values()).toEqual({ 'prod--A': '5' });
     await host.pass(10 * intervalMs);
-    cloud.before = fails(new TargetError('connection-lost', 'cut'));
+    cloud.before = failing(new TargetError('connection-lost', 'cut'));
     cluster.write('prod', { A: '6' });
     await host.until(() => cloud.calls.filter((call) => call === 'write prod--A').length >= 7);
     cloud.before = () => Promise.resolve();

@@ -146,7 +146,7 @@ export async function list(at: Invocation): Promise<void> {
     mirror.withdrawal,
     mirror.drift,
     `${mirror.deleteBrakePercent} %`,
-    mirror.deleting ? at.style.yellow('deleting') : mirror.paused ? at.style.yellow('paused') : '',
+    standingText(mirror, at.style),
   ]);
   if (rows.length > 0) await print(at.io, table(listColumns, rows, at));
   else
@@ -156,16 +156,29 @@ export async function list(at: Invocation): Promise<void> {
     );
 }
 
+/** What is to be known of a mirror beside what it is; empty when nothing waits and nothing failed. */
+function standingText({ deleting, paused, pendingCount, failedCount }: Mirror, style: Style): string {
+  return [
+    ...(deleting ? [style.yellow('deleting')] : []),
+    ...(paused ? [style.yellow('paused')] : []),
+    ...(failedCount > 0 ? [style.red(`${failedCount} failed`)] : []),
+    ...(pendingCount > 0 ? [style.yellow(`${pendingCount} pending`)] : []),
+  ].join(', ');
+}
+
 /** `env-cli mirror status NAME`. */
 export async function status(at: Invocation, name: string): Promise<void> {
   const environments: EnvironmentDelivery[] = [];
   const last = await withClient(at, async (client) => {
-    const totals = { pendingCount: 0, deliveredRevision: 0, deleting: false };
+    const totals = { pendingCount: 0, failedCount: 0, deliveredRevision: 0, deleting: false, paused: false };
     for await (const page of client.mirrors.status(name).pages()) {
       environments.push(...page.items);
       totals.pendingCount = page.pendingCount;
       totals.deliveredRevision = page.deliveredRevision;
+      // While withdrawals wait, what failed before is among them.
+      totals.failedCount = page.mirror.deleting && page.pendingCount > 0 ? 0 : page.mirror.failedCount;
       totals.deleting = page.mirror.deleting;
+      totals.paused = page.mirror.paused;
     }
     return totals;
   });
@@ -173,20 +186,30 @@ export async function status(at: Invocation, name: string): Promise<void> {
   const rows = environments.flatMap((delivery) => statusRows(delivery, at.style));
   if (rows.length > 0) await print(at.io, table(statusColumns, rows, at));
   await say(at.io, `Mirror ${name}: ${standing(last, environments)}.`);
+  if (last.failedCount > 0) {
+    await say(at.io, `Mend what is said of ${last.failedCount === 1 ? 'it' : 'them'}, then 'env-cli mirror retry ${name}'.`);
+  }
+  if (last.paused) await say(at.io, `It is paused: 'env-cli mirror resume ${name}' lets it go on.`);
 }
 
 interface Totals {
   readonly pendingCount: number;
+  readonly failedCount: number;
   readonly deliveredRevision: number;
   readonly deleting: boolean;
 }
 
 /** How a mirror is, in a sentence. A revision is named only where something was delivered. */
-function standing({ pendingCount, deliveredRevision, deleting }: Totals, environments: readonly EnvironmentDelivery[]): string {
-  if (deleting) return `it is being deleted; ${count(pendingCount, 'environment')} to be withdrawn`;
+function standing(
+  { pendingCount, failedCount, deliveredRevision, deleting }: Totals,
+  environments: readonly EnvironmentDelivery[],
+): string {
+  const failed = failedCount === 0 ? '' : `; ${count(failedCount, 'environment')} failed for good`;
+  if (deleting) return `it is being deleted; ${count(pendingCount, 'environment')} to be withdrawn${failed}`;
   const pending = pendingCount === 0 ? 'nothing is to be delivered' : `${count(pendingCount, 'environment')} to be delivered`;
+  if (failedCount > 0) return `${pending}${failed}`;
   if (environments.every((delivery) => delivery.deliveredRevision === 0)) return `${pending}; nothing was delivered yet`;
-  if (deliveredRevision === 0) return `${pending}; not everything could be delivered`;
+  if (deliveredRevision === 0) return `${pending}; up to which revision everything is delivered is not known now`;
   return `${pending}; everything is delivered up to revision ${deliveredRevision}`;
 }
 
@@ -201,12 +224,19 @@ function statusRows(delivery: EnvironmentDelivery, style: Style): string[][] {
     nonZero(pendingRevision),
     nonZero(attempts),
     moment(delivery.nextAttemptTime),
-    cell(delivery.error),
+    cell(withoutCause(delivery)),
   ];
   const others = delivery.variables
     .filter(({ state }) => state !== 'synced')
     .map(({ name, state, error }) => ['', cell(name), stateText(state, style), '', '', '', '', cell(error)]);
   return [first, ...others];
+}
+
+/** What is wrong with an environment, without the cause where the line of a variable says it. */
+function withoutCause({ error, variables }: EnvironmentDelivery): string {
+  const ends = variables.map(({ name, error: cause }) => (cause === '' ? -1 : error.indexOf(`: ${name}: ${cause}`)));
+  const end = ends.find((at) => at > 0);
+  return end === undefined ? error : error.slice(0, end);
 }
 
 function nonZero(number: number): string {

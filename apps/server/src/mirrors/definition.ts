@@ -44,7 +44,8 @@ export function keptOf({ provider, targetKey, options, layout }: MirrorDefinitio
 }
 
 /** A mirror as it is kept, as an answer shows it. */
-export function wireMirrorOf({ namespace, definition, createRevision, modifyRevision, deleting }: MirrorRow): Mirror {
+export function wireMirrorOf(mirror: MirrorRow): Mirror {
+  const { namespace, definition, createRevision, modifyRevision, deleting, pendingCount, failedCount } = mirror;
   return create(MirrorSchema, {
     namespace,
     name: definition.name,
@@ -58,6 +59,8 @@ export function wireMirrorOf({ namespace, definition, createRevision, modifyRevi
     modifyRevision: BigInt(modifyRevision),
     deleting,
     paused: definition.paused,
+    pendingCount: BigInt(pendingCount),
+    failedCount: BigInt(failedCount),
   });
 }
 

@@ -297,6 +297,7 @@ describe('a mirror', () => {
     await deliver('e', await write('e'), 'failed');
     const { environments } = await client.call(Mirrors, 'status', { name: 'files' });
     expect(environments[0]).toMatchObject({ state: DeliveryState.BLOCKED_BY_POLICY });
+    expect((await client.call(Mirrors, 'list', {})).mirrors).toMatchObject([{ failedCount: 1n, pendingCount: 0n }]);
     expect((await client.call(Mirrors, 'retry', { name: 'files', environment: 'other' })).changed).toBe(false);
     expect((await client.call(Mirrors, 'retry', { name: 'files', environment: 'e' })).changed).toBe(true);
     const { pendingCount } = await client.call(Mirrors, 'status', { name: 'files' });

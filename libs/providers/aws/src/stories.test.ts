@@ -463,10 +463,14 @@ const region = 'eu-west-1';
     expect(found.DeletedDate).toBeDefined();
   });
 
+  /** The variable A of the one secret that there is. */
+  async function newest(): Promise<unknown> {
+    return JSON.parse([...(await secrets.all()).values()][0]!).A;
+  }
+
   test('a secret is written 20 times at once, and then once in 10 minutes: what waits is told, and the newest follows', async () => {
     world.define('aws-secrets-manager', {}, { layout: 'blob' });
     const worker = await world.lead();
-    const newest = async () => JSON.parse([...(await secrets.all()).values()][0]!).A;
     for (let i = 1; i <= 20; i++) {
       world.cluster.write('shop', { A: String(i) });
       await world.settled();
