@@ -159,7 +159,7 @@ export function writeBody(writer: ByteWriter, body: CommandBody): void {
       return;
     case 'restore':
       assert(body.clusterId.length === idBytes && body.backupDigest.length === digestBytes, 'ids have 16 bytes, digests 32');
-      writer.raw(body.clusterId).u32(body.epoch);
+      writer.raw(body.clusterId).u32OrU64(body.epoch);
       encodeMembers(writer, body.members);
       writer.raw(body.backupDigest);
       return;
@@ -249,7 +249,7 @@ export function readBody(reader: ByteReader): CommandBody {
       return {
         kind,
         clusterId: reader.raw(idBytes),
-        epoch: reader.u32(),
+        epoch: reader.u32OrU64(),
         members: decodeMembers(reader),
         backupDigest: reader.raw(digestBytes),
       };

@@ -136,6 +136,13 @@ const bodies: Record<string, CommandBody> = {
     members: [{ memberId: 1, diskId: fill(16, 2), address: 'a:7381' }],
     backupDigest: fill(32, 6),
   },
+  'restore, with an epoch of more than 32 bits': {
+    kind: 'restore',
+    clusterId: fill(16, 1),
+    epoch: 2 ** 51 + 2047,
+    members: [{ memberId: 1, diskId: fill(16, 2), address: 'a:7381' }],
+    backupDigest: fill(32, 6),
+  },
 };
 const parts = {
   namespace: 'team',

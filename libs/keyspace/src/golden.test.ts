@@ -158,6 +158,12 @@ const samples = {
   'progress row 2 (progress.ts)': encodeProgress(new ByteWriter(), progress),
   'progress row 2, restored (progress.ts)': encodeProgress(new ByteWriter(), { ...progress, gaps }),
   'cluster row 1 (meta.ts)': encodeClusterIdentity({ clusterId: fill(16, 1), epoch: 2, featureLevel: 1, hashKey: fill(32, 9) }),
+  'cluster row 1, restored (meta.ts)': encodeClusterIdentity({
+    clusterId: fill(16, 1),
+    epoch: 2 ** 51 + 2047,
+    featureLevel: 1,
+    hashKey: fill(32, 9),
+  }),
   'members row 2 (meta.ts)': encodeRoster({ members: [members[1]!, members[0]!], memberIdLast: 7 }),
 };
 

@@ -30,7 +30,7 @@ export const metaKeys = {
 export interface ClusterIdentity {
   /** 16 random bytes. */
   readonly clusterId: Uint8Array;
-  /** From 1; raised by a restore from a backup. */
+  /** 1 … 2^53 − 1. From 1; raised by a restore from a backup. */
   readonly epoch: number;
   /** The level of commands that are let in. */
   readonly featureLevel: number;
@@ -98,7 +98,7 @@ export function decodeClusterIdentity(bytes: Uint8Array): ClusterIdentity {
   checkFormat(reader, 'cluster');
   const identity = {
     clusterId: reader.raw(idBytes),
-    epoch: reader.u32(),
+    epoch: reader.u32OrU64(),
     featureLevel: reader.varint(),
     hashKey: reader.raw(hashKeyBytes),
   };
@@ -110,7 +110,7 @@ export function encodeClusterIdentity(identity: ClusterIdentity): Uint8Array {
   return new ByteWriter(64)
     .u8(format)
     .raw(identity.clusterId)
-    .u32(identity.epoch)
+    .u32OrU64(identity.epoch)
     .varint(identity.featureLevel)
     .raw(identity.hashKey)
     .take();

@@ -366,7 +366,7 @@ describe('whoever does not belong is refused and told of, and nobody stops', () 
     const found = { term: 2 ** 40, votedFor: 2 ** 32 - 1, entryTerm: 7, entryIndex: 2 ** 50 };
     for (const each of [
       { ...hello, found },
-      { ...hello, clusterId: null, epoch: 2 ** 32 - 1, founderDiskId: id(9), startNonce: 2 ** 32 - 1 },
+      { ...hello, clusterId: null, epoch: 2 ** 53 - 1, founderDiskId: id(9), startNonce: 2 ** 32 - 1 },
     ])
       expect(decodeHello(encodeHello(each))).toEqual(each);
     const bytes = encodeHello(hello);

@@ -54,7 +54,7 @@ function readRefusal(reader: ByteReader): HelloAnswer {
 
 function writeHello(writer: ByteWriter, hello: Hello): ByteWriter {
   const { formingId, clusterId, memberId, diskId, toMemberId, protocolMin, protocolMax, featureLevel, apiAddress } = hello;
-  writeIdIfAny(writer.raw(formingId), clusterId).u32(hello.epoch).u32(memberId).raw(diskId).u32(toMemberId);
+  writeIdIfAny(writer.raw(formingId), clusterId).u32OrU64(hello.epoch).u32(memberId).raw(diskId).u32(toMemberId);
   writer.u16(protocolMin).u16(protocolMax).u32(featureLevel).text(apiAddress);
   return writeStanding(writeIdIfAny(writer, hello.founderDiskId).u32(hello.startNonce), hello.found);
 }
@@ -63,7 +63,7 @@ function readHello(reader: ByteReader): Hello {
   return {
     formingId: reader.raw(idBytes).slice(),
     clusterId: readIdIfAny(reader),
-    epoch: reader.u32(),
+    epoch: reader.u32OrU64(),
     memberId: reader.u32(),
     diskId: reader.raw(idBytes).slice(),
     toMemberId: reader.u32(),

@@ -13,13 +13,20 @@ function spelt(value: number): number[] {
 }
 
 describe('what a writer wrote, a reader reads', () => {
-  test('for every integer, in both encodings', () => {
+  test('for every integer, in all encodings', () => {
     fc.assert(
       fc.property(fc.nat(integerMax), (value) => {
-        const reader = new ByteReader(new ByteWriter().u64(value).varint(value).take());
-        expect([reader.u64(), reader.varint(), reader.remaining]).toEqual([value, value, 0]);
+        const reader = new ByteReader(new ByteWriter().u64(value).varint(value).u32OrU64(value).take());
+        expect([reader.u64(), reader.varint(), reader.u32OrU64(), reader.remaining]).toEqual([value, value, value, 0]);
       }),
     );
+  });
+
+  test('for a number that began as a u32, in four bytes as long as they are enough', () => {
+    const ends = [0, 1, 2 ** 32 - 2, 2 ** 32 - 1, 2 ** 32, integerMax];
+    const written = ends.map((value) => new ByteWriter().u32OrU64(value).take());
+    expect(written.map(({ length }) => length)).toEqual([4, 4, 4, 12, 12, 12]);
+    expect(written.map((bytes) => new ByteReader(bytes).u32OrU64())).toEqual(ends);
   });
 
   test('integers are spelt as LEB128 spells them, at every length', () => {
@@ -54,6 +61,7 @@ describe('bytes that no writer wrote are refused', () => {
     ['an integer above 2^53 - 1', [0, 0x20, 0, 0, 0, 0, 0, 0], (r: ByteReader) => r.u64()],
     ['a varint with a second spelling of zero', [0x80, 0x00], (r: ByteReader) => r.varint()],
     ['a varint that never ends', Array.from({ length: 12 }, () => 0xff), (r: ByteReader) => r.varint()],
+    ['a second spelling of what four bytes hold', [255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 7], (r: ByteReader) => r.u32OrU64()],
     ['text that is not UTF-8', [1, 0xff], (r: ByteReader) => r.text()],
     ['bytes after the end', [1], (r: ByteReader) => r.end()],
   ] as const;

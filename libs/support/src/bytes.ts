@@ -26,6 +26,9 @@ export function hexOf(bytes: Uint8Array): string {
 /** The largest integer that the formats carry: 2^53 − 1, the largest exact `number`. */
 export const integerMax = Number.MAX_SAFE_INTEGER;
 
+/** What says that eight bytes follow, where four are not enough. */
+const u32Max = 0xffff_ffff;
+
 /** The length up to which a loop over bytes is quicker than a call into the host. */
 const shortBytesMax = 32;
 
@@ -81,6 +84,11 @@ export class ByteWriter {
     this.#view.setUint32(this.#length + 4, value >>> 0);
     this.#length += 8;
     return this;
+  }
+
+  /** An integer of 0 … 2^53 − 1 in four bytes, or, from 2^32 − 1 on, in four full ones and eight: for a number that began as a u32. */
+  u32OrU64(value: number): this {
+    return value < u32Max ? this.u32(value) : this.u32(u32Max).u64(value);
   }
 
   /** An integer of 0 … 2^53 − 1 in as few bytes as it takes (LEB128). */
@@ -239,6 +247,16 @@ export class ByteReader {
     const high = this.#u32At(at);
     if (high > 0x1f_ffff) throw new MalformedBytes(`an integer above 2^53 - 1 at byte ${at}`);
     return high * 0x1_0000_0000 + this.#u32At(at + 4);
+  }
+
+  /** Reads what {@link ByteWriter.u32OrU64} wrote. */
+  u32OrU64(): number {
+    const short = this.u32();
+    if (short < u32Max) return short;
+    const value = this.u64();
+    // One number has one spelling.
+    if (value < u32Max) throw new MalformedBytes(`an integer in more bytes than it takes before byte ${this.#at}`);
+    return value;
   }
 
   varint(): number {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -13,7 +13,7 @@ import {
 import type { MemberIdentity } from '@env-cli/keyspace';
 import type { FormationStore, Founding } from '@env-cli/replica';
 import { replaceFile } from '@env-cli/store-lmdb';
-import { ByteWriter, MalformedBytes } from '@env-cli/support';
+import { assert, ByteWriter, MalformedBytes } from '@env-cli/support';
 
 import type { RestoredMark } from './restored-file.ts';
 
@@ -71,16 +71,31 @@ function firstEntry(
   return encodeEntryData({ stampMs: founder.wallMs, deltaMs: 0, commands: [command] });
 }
 
+/** What a millisecond is in an epoch: 2^53 of them reach to the year 2109. */
+const epochsPerMs = 2 ** 11;
+/** An epoch is drawn from so many: those of 1,024 milliseconds. */
+export const epochDraws = 2 ** 21;
+
 /**
- * The first entry's data of a cluster whose members were restored from one backup. The epoch is the second in which it is founded, or one
- * above that of the backup if that is higher: so two restores of one backup have two epochs, and the later one outranks the earlier.
+ * The epoch of a cluster that is restored: the millisecond in which it is founded, or that of the backup if that is higher, and what was drawn
+ * beyond it. `drawn`: 0 … {@link epochDraws} − 1.
+ *
+ * Two restores of one backup have two epochs, also when they are founded at one moment or by clocks that lag behind the backup's: of two in the same second one
+ * pair in two million is alike. Of those that are founded more than 1.1 seconds apart the later one has the higher epoch.
  */
+export function epochOfRestore(backupEpoch: number, wallMs: number, drawn: number): number {
+  const epoch = Math.max(Math.floor(wallMs) * epochsPerMs, backupEpoch) + 1 + drawn;
+  assert(Number.isSafeInteger(epoch), 'an epoch is at most 2^53 - 1');
+  return epoch;
+}
+
+/** The first entry's data of a cluster whose members were restored from one backup. */
 export function composeRestoring(
   { clusterId, epoch, backupDigest }: RestoredMark,
   founder: { readonly memberId: number; readonly startNonce: number; readonly wallMs: number },
   members: readonly MemberIdentity[],
 ): Uint8Array {
-  const raised = Math.max(epoch + 1, Math.floor(founder.wallMs / 1_000));
+  const raised = epochOfRestore(epoch, founder.wallMs, randomInt(epochDraws));
   return firstEntry(founder, { kind: 'restore', clusterId, epoch: raised, members, backupDigest });
 }
 

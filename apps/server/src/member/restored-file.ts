@@ -22,7 +22,7 @@ const digestBytes = 32;
 
 export function encodeRestored({ clusterId, epoch, backupDigest, members }: RestoredMark): Uint8Array {
   return seal(kind, (writer) => {
-    writer.raw(clusterId).u32(epoch).raw(backupDigest).varint(members.length);
+    writer.raw(clusterId).u32OrU64(epoch).raw(backupDigest).varint(members.length);
     for (const { memberId, address } of members) writer.u32(memberId).text(address);
   });
 }
@@ -33,7 +33,7 @@ export function readRestored(directory: string): RestoredMark | null {
   try {
     return unseal(kind, readFileSync(path), (reader) => ({
       clusterId: reader.raw(idBytes).slice(),
-      epoch: reader.u32(),
+      epoch: reader.u32OrU64(),
       backupDigest: reader.raw(digestBytes).slice(),
       members: Array.from({ length: reader.varint() }, () => ({ memberId: reader.u32(), address: reader.text() })),
     }));

@@ -74,7 +74,7 @@ describe('members that were restored', () => {
     const all = await Promise.all([one, two, start(3)]);
     const states = await Promise.all(all.map(stateOf));
     const { epoch } = states[0]!;
-    expect(epoch).toBeGreaterThan(1_700_000_000);
+    expect(epoch).toBeGreaterThan(1_700_000_000_000 * 2 ** 11);
     for (const state of states) expect(state).toEqual({ revision: 1 + 2 ** 32, epoch, told: epoch, value: '1' });
   }, 60_000);
 

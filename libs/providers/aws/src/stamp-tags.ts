@@ -70,7 +70,7 @@ export function marks(tags: FoundTags, { clusterId, mirror }: StampOwner): boole
 }
 
 function ageOf(text: string): Pick<Stamp, 'epoch' | 'revision' | 'valueHash'> | null {
-  const [, epoch, revision, valueHash] = /^(\d{1,15}) (\d{1,16}) ([0-9a-f]+)$/.exec(text) ?? [];
+  const [, epoch, revision, valueHash] = /^(\d{1,16}) (\d{1,16}) ([0-9a-f]+)$/.exec(text) ?? [];
   if (epoch === undefined || revision === undefined || valueHash === undefined) return null;
   return { epoch: Number(epoch), revision: Number(revision), valueHash };
 }
