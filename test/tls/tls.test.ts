@@ -1,6 +1,8 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
@@ -27,15 +29,33 @@ function tlsOf(user: string, from = certs, ca = certs): NonNullable<ClientOption
   return { caFile: join(ca, 'ca.pem'), certFile: join(from, `user-${user}.pem`), keyFile: join(from, `user-${user}-key.pem`) };
 }
 
-/** Why no connection came about; empty when one did. */
-async function whyNot(options: ClientOptions, address = cluster.addresses): Promise<string> {
+/** Why no connection came about; null when one did. */
+async function problemOf(options: ClientOptions, address = cluster.addresses): Promise<EnvCliError | null> {
   try {
     const other = await connect(address, { connectTimeoutMs: 3_000, ...options });
     await other.close();
-    return '';
+    return null;
   } catch (error) {
-    return (error as EnvCliError).message;
+    return error as EnvCliError;
   }
+}
+
+async function whyNot(options: ClientOptions): Promise<string> {
+  return (await problemOf(options))?.message ?? '';
+}
+
+/** The same at once: the test's own time is over long before a client that waits to be let in gives up. */
+function refusalOf(tls: NonNullable<ClientOptions['tls']>, address?: string): Promise<EnvCliError | null> {
+  return problemOf({ tls, connectTimeoutMs: 600_000 }, address);
+}
+
+/** A connection as gRPC makes it, to member 1. Resolves when the member has looked at the certificate. */
+async function standing(who: NonNullable<ClientOptions['tls']>): Promise<ClientHttp2Session> {
+  const [ca, cert, key] = [who.caFile, who.certFile, who.keyFile].map((path) => readFileSync(path!));
+  const session = connectHttp2(`https://${cluster.member(1).apiAddress}`, { ca: ca!, cert: cert!, key: key! });
+  session.on('error', () => undefined);
+  await once(session, 'remoteSettings');
+  return session;
 }
 
 function openssl(...args: string[]): void {
@@ -138,12 +158,23 @@ describe('a client', () => {
     await fake.close();
   }, 60_000);
 
-  test('without a certificate is not let in, and told what it lacks', async () => {
-    expect(await whyNot({ tls: { caFile: join(certs, 'ca.pem') } })).toMatch(/wants a certificate/);
+  test('without a certificate is not let in, and told at once what it lacks', async () => {
+    const refusal = await refusalOf({ caFile: join(certs, 'ca.pem') });
+    expect(refusal).toMatchObject({ reason: 'CERTIFICATE_REFUSED', code: 'UNAUTHENTICATED' });
+    expect(refusal?.message).toMatch(/wants a certificate/);
   });
 
-  test('with one of another authority is not let in', async () => {
-    expect(await whyNot({ tls: tlsOf('mallory', others) })).not.toBe('');
+  test('with one of another authority is not let in, and told so at once', async () => {
+    const refusal = await refusalOf(tlsOf('mallory', others, certs));
+    expect(refusal).toMatchObject({ reason: 'CERTIFICATE_REFUSED' });
+    expect(refusal?.message).toMatch(/does not know the authority that signed your certificate/);
+    // Also when the other members are away.
+    const nobody = '127.0.0.1:1';
+    const away = await refusalOf(tlsOf('mallory', others, certs), `${nobody},${cluster.member(2).apiAddress}`);
+    expect(away).toMatchObject({
+      reason: 'CERTIFICATE_REFUSED',
+      message: expect.stringContaining(`${nobody}: connection refused`),
+    });
   });
 
   test('with one that has expired is not let in', async () => {
@@ -162,11 +193,15 @@ describe('a client', () => {
       'old.csr',
     );
     openssl('x509', '-req', '-in', 'old.csr', '-CA', 'ca.pem', '-CAkey', 'ca-key.pem', '-days', '0', '-out', 'user-old.pem');
-    expect(await whyNot({ tls: tlsOf('old') })).not.toBe('');
+    const refusal = await refusalOf(tlsOf('old'));
+    expect(refusal).toMatchObject({ reason: 'CERTIFICATE_REFUSED' });
+    expect(refusal?.message).toMatch(/your certificate \(.*user-old\.pem\) has expired, at /);
   });
 
   test('does not believe members of another authority', async () => {
-    expect(await whyNot({ tls: tlsOf('alice', certs, others) })).toMatch(/not signed by the authority/);
+    const refusal = await refusalOf(tlsOf('alice', certs, others));
+    expect(refusal).toMatchObject({ reason: 'CERTIFICATE_REFUSED' });
+    expect(refusal?.message).toMatch(/not signed by the authority/);
   });
 
   test('that speaks no TLS is not let in', async () => {
@@ -190,6 +225,24 @@ describe('a client', () => {
 });
 
 describe('certificates of members', () => {
+  test('show when they end among the metrics, beside those of who is connected', async () => {
+    const answer = await fetch(`http://127.0.0.1:${cluster.member(1).metricsPort}/metrics`);
+    const ends = Object.fromEntries(
+      [...(await answer.text()).matchAll(/^env_cli_tls_certificate_end_timestamp_seconds\{use="(.*)"\} (\d+)$/gm)].map(
+        ([, use, end]) => [use, Number(end)],
+      ),
+    );
+    const endOf = (name: string): number => Date.parse(new X509Certificate(readFileSync(join(certs, name))).validTo) / 1_000;
+    expect(ends).toEqual({
+      'shown to clients': endOf('member-1.pem'),
+      'shown to members': endOf('member-1.pem'),
+      authority: endOf('ca.pem'),
+      client: expect.any(Number),
+      member: Math.min(endOf('member-2.pem'), endOf('member-3.pem')),
+    });
+    expect(ends['client']).toBeGreaterThan(Date.now() / 1_000);
+  });
+
   test('are replaced under load, and nobody notices', async () => {
     const before = await shownBy(1);
     const over = new AbortController();
@@ -239,4 +292,58 @@ describe('certificates of members', () => {
     cluster.startMember(3);
     await cluster.ready();
   }, 90_000);
+});
+
+describe('a standing connection', () => {
+  test('ends when its authority is believed no more; who has a new certificate by then goes on, nobody else does', async () => {
+    const alice = await standing(tlsOf('alice'));
+    const own = readFileSync(join(certs, 'ca.pem'));
+    writeFileSync(join(certs, 'ca.pem'), Buffer.concat([own, readFileSync(join(others, 'ca.pem'))]));
+    for (const id of [1, 2, 3]) cluster.signal(id, 'SIGHUP');
+    const files = join(folder, 'files');
+    mkdirSync(files);
+    for (const part of ['', '-key']) cpSync(join(others, `user-mallory${part}.pem`), join(files, `user-bob${part}.pem`));
+    for (const { apiAddress } of cluster.members)
+      while ((await problemOf({ tls: tlsOf('mallory', others, certs) }, apiAddress)) !== null);
+    // Two programs with certificates of the authority that goes: the files of one are replaced in time.
+    const [bob, mallory] = await Promise.all(
+      [tlsOf('bob', files, certs), tlsOf('mallory', others, certs)].map((tls) =>
+        connect(cluster.addresses, { tls, timeoutMs: 60_000 }),
+      ),
+    );
+    try {
+      await mallory!.environments.set('m', { X: '1' }, { createIfAbsent: true });
+      await bob!.environments.set('b', { X: '1' }, { createIfAbsent: true });
+      const watch = mallory!.environments.watch({ prefix: 'm' });
+      await watch.started;
+      const stood = await standing(tlsOf('mallory', others, certs));
+      for (const part of ['', '-key']) cpSync(join(certs, `user-alice${part}.pem`), join(files, `user-bob${part}.pem`));
+      const closed = once(stood, 'close');
+      cluster.member(1).log = '';
+      writeFileSync(join(certs, 'ca.pem'), own);
+      for (const id of [1, 2, 3]) cluster.signal(id, 'SIGHUP');
+      await closed;
+      expect(cluster.member(1).log).toContain(
+        'a connection of mallory was ended: its certificate is of no authority that is believed now',
+      );
+
+      const outcome = async (): Promise<string> =>
+        mallory!.environments.set('m', { X: '2' }).then(
+          () => 'done',
+          ({ reason }: EnvCliError) => reason,
+        );
+      let last = await outcome();
+      // The member that it talks to may look a moment later than the first.
+      while (last === 'done') last = await outcome();
+      expect(['CERTIFICATE_REFUSED', 'OUTCOME_UNKNOWN']).toContain(last);
+      expect(await outcome()).toBe('CERTIFICATE_REFUSED');
+      await bob!.environments.set('b', { X: '2' });
+      expect(alice.closed).toBe(false);
+      // Members are among those that are believed.
+      expect((await client.cluster.members()).members.map(({ connected }) => connected)).toEqual([true, true, true]);
+      alice.destroy();
+    } finally {
+      await Promise.all([bob, mallory].map((each) => each!.close()));
+    }
+  }, 120_000);
 });

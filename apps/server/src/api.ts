@@ -65,7 +65,7 @@ export class Api implements ApiServices {
     this.mirrorWorker = mirrorWorker;
     this.#proofs = new ForwardProofs(member);
     this.contexts = new CallContexts(defaultDeadlineMs, this.#proofs, tls !== null);
-    this.leader = new LeaderCalls(member, this.#proofs, tls === null ? undefined : () => tls.dialAny());
+    this.leader = new LeaderCalls(member, this.#proofs, tls ?? undefined);
     this.reads = new Reads(member, this.leader, defaultConsistency, secrets);
     this.writes = new Writes(member, secrets);
     this.dispatcher = new Dispatcher(member, secrets, (error) => rpcStatusOfError(error, 'the dispatcher of watches', faults));

@@ -1,3 +1,6 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
 import type {
   DescMethod,
   MessageShape,
@@ -20,6 +23,7 @@ import {
 import { isOver, overError, whenOver, type Bounds } from './bounds.ts';
 import { EnvCliError } from './error.ts';
 import { failureOfCall } from './failure.ts';
+import type { Reason } from './reasons.ts';
 import { securityOf, type TlsOptions } from './tls.ts';
 
 /** How the connections are kept. */
@@ -61,12 +65,14 @@ function definitionOf(method: DescMethod): MethodDefinition<any, any> {
 export class Channel {
   readonly address: string;
   readonly #client: Client;
+  readonly #tls: TlsOptions | null;
   #uses = 0;
   #retired = false;
 
   /** `tls`: null: neither encrypted nor authenticated. Throws INVALID_FIELD where its files cannot be used. */
   constructor(address: string, tls: TlsOptions | null) {
     this.address = address;
+    this.#tls = tls;
     const { credentials, options } = securityOf(tls, address);
     this.#client = new Client(address, credentials, { ...channelOptions, ...options });
   }
@@ -76,7 +82,10 @@ export class Channel {
     return this.#client.getChannel().getConnectivityState(false) === connectivityState.READY;
   }
 
-  /** Connects. Rejects with CONNECTION_LOST when that fails or takes longer than `timeoutMs`. */
+  /**
+   * Connects. Rejects with CONNECTION_LOST when that fails or takes longer than `timeoutMs`, and with CERTIFICATE_REFUSED when one of the two
+   * sides does not believe the certificate of the other.
+   */
   connect(timeoutMs: number): Promise<void> {
     const channel = this.#client.getChannel();
     const deadline = new Date(Date.now() + timeoutMs);
@@ -90,25 +99,51 @@ export class Channel {
             else reject(this.#unreached(`no connection within ${timeoutMs / 1000} s`));
           });
         } else {
-          this.#whyUnreached().then((why) => reject(this.#unreached(why)), reject);
+          this.#whyUnreached().then(
+            ({ why, certificateRefused }) => reject(this.#unreached(why, certificateRefused ? 'CERTIFICATE_REFUSED' : undefined)),
+            reject,
+          );
         }
       };
       look();
     });
   }
 
-  #unreached(why: string): EnvCliError {
-    return new EnvCliError({ reason: 'CONNECTION_LOST', message: `${this.address}: ${why}` });
+  #unreached(why: string, reason: Reason = 'CONNECTION_LOST'): EnvCliError {
+    return new EnvCliError({ reason, message: `${this.address}: ${why}` });
+  }
+
+  async #whyUnreached(): Promise<Unreached> {
+    const details = await this.#whyFailed();
+    const { certFile } = this.#tls ?? {};
+    // Node ends a connection whose certificate it does not believe without a word, after the handshake. Whoever lets nobody in without a
+    // certificate, and hangs up on this one, does not believe it.
+    if (certFile !== undefined && hungUp.test(details) && (await this.#wantsCertificate()))
+      return { why: whyRefused(certFile), certificateRefused: true };
+    return unreachedBy(details);
   }
 
   /** A connection that failed does not say why; a call on it does, at once. */
-  #whyUnreached(): Promise<string> {
+  #whyFailed(): Promise<string> {
     return new Promise((resolve) => {
       const deadline = Date.now() + 200;
       this.#client.makeUnaryRequest('/-/-', asIs, asIs, Buffer.alloc(0), new Metadata(), { deadline }, (error) => {
-        resolve(whyIn(error?.details ?? ''));
+        resolve(error?.details ?? '');
       });
     });
+  }
+
+  async #wantsCertificate(): Promise<boolean> {
+    const { caFile } = this.#tls!;
+    const nobody = new Channel(this.address, caFile === undefined ? {} : { caFile });
+    try {
+      await nobody.connect(probeMs);
+      return false;
+    } catch (error) {
+      return (error as EnvCliError).message.endsWith(certificateWanted);
+    } finally {
+      nobody.close();
+    }
   }
 
   /** One call, one answer, one attempt. Rejects with an {@link EnvCliError}. */
@@ -213,12 +248,24 @@ export class Channel {
   }
 }
 
-/** What OpenSSL and Node say of a handshake that failed, and what it means to who connects. */
-const tlsTroubles: readonly (readonly [RegExp, string])[] = [
-  [
-    /certificate required|alert number 116|bad certificate|alert number 42/i,
-    'it wants a certificate that its authority signed: give certFile and keyFile (--cert, --key)',
-  ],
+/** Why there is no connection. */
+interface Unreached {
+  readonly why: string;
+  /** One side does not believe the certificate of the other: it will be no different in a moment. */
+  readonly certificateRefused: boolean;
+}
+
+/** How long is waited for what a member says to somebody without a certificate, in milliseconds. */
+const probeMs = 1_000;
+
+/** What grpc-js says of a connection that was ended before the first word of HTTP/2. */
+const hungUp = /Failed to connect|ECONNRESET|socket hang up|closed before/;
+
+const certificateWanted = 'it wants a certificate that its authority signed: give certFile and keyFile (--cert, --key)';
+
+/** What OpenSSL and Node say of a certificate that is not believed, and what it means to who connects. */
+const certificateTroubles: readonly (readonly [RegExp, string])[] = [
+  [/certificate required|alert number 116|bad certificate|alert number 42/i, certificateWanted],
   [/certificate expired|alert number 45/i, 'it says that your certificate has expired: bring a new one'],
   [/unknown ca|alert number 48/i, 'it does not know the authority that signed your certificate: bring one of its own'],
   [/CERT_HAS_EXPIRED|certificate has expired/i, 'its certificate has expired'],
@@ -227,15 +274,29 @@ const tlsTroubles: readonly (readonly [RegExp, string])[] = [
     'its certificate was not signed by the authority that was given: check caFile (--ca)',
   ],
   [/altnames|does not match/i, 'its certificate is for other names than this address'],
-  [/wrong version number|packet length too long|EPROTO/i, 'it does not speak TLS: connect without certificates'],
 ];
 
 /** What grpc-js says of a connection that failed, without its wrapping. */
-function whyIn(details: string): string {
-  if (details.startsWith('Name resolution failed')) return 'no host of that name was found';
+function unreachedBy(details: string): Unreached {
   const last = /Last error: (?:Error: )?(?<why>.*?)(?:\. Resolution note: .*)?$/.exec(details)?.groups?.['why'] ?? details;
+  const trouble = certificateTroubles.find(([sign]) => sign.test(last));
+  return trouble === undefined
+    ? { why: otherwise(details, last), certificateRefused: false }
+    : { why: trouble[1], certificateRefused: true };
+}
+
+function otherwise(details: string, last: string): string {
+  if (details.startsWith('Name resolution failed')) return 'no host of that name was found';
   if (last.includes('ECONNREFUSED')) return 'connection refused';
-  const trouble = tlsTroubles.find(([sign]) => sign.test(last));
-  if (trouble !== undefined) return trouble[1];
+  if (/wrong version number|packet length too long|EPROTO/i.test(last))
+    return 'it does not speak TLS: connect without certificates';
   return last === '' ? 'no connection' : last;
+}
+
+/** What of an own certificate that a member does not believe can be told from here. */
+function whyRefused(certFile: string): string {
+  const { validTo } = new X509Certificate(readFileSync(certFile));
+  return Date.parse(validTo) < Date.now()
+    ? `your certificate (${certFile}) has expired, at ${validTo}: bring a new one`
+    : `it does not know the authority that signed your certificate (${certFile}): bring one of its own`;
 }

@@ -43,7 +43,7 @@ export class Members {
   /** What cuts short that which is under way. */
   readonly #atClose = new Set<() => void>();
   /** What the last attempt at each address met. */
-  readonly #met = new Map<string, string>();
+  readonly #met = new Map<string, EnvCliError>();
 
   constructor(given: readonly string[], options: MembersOptions) {
     this.#given = given;
@@ -59,7 +59,8 @@ export class Members {
   /**
    * A connected member, after connecting if need be.
    *
-   * Rejects with UNREACHABLE when no member could be reached within `connectTimeoutMs`, or with what ends the bounds.
+   * Rejects with UNREACHABLE when no member could be reached within `connectTimeoutMs`, at once with CERTIFICATE_REFUSED when none could and one
+   * did not believe this client's certificate, or this client that member's, or with what ends the bounds.
    */
   async channel(bounds: Bounds): Promise<Channel> {
     this.#assertOpen();
@@ -146,7 +147,8 @@ export class Members {
         if (address === this.#leader) this.#shun(address);
         this.#pass(address);
         if (this.#waiters === 0) throw this.#unreachable();
-        // A whole round has failed: give the cluster time.
+        // A whole round has failed. A certificate that is not believed is not in a moment either; all else is given time.
+        if (failures >= this.#given.length && this.#certificateRefused) throw this.#unreachable();
         if (failures % this.#given.length === 0) await this.#pause(failures / this.#given.length);
       }
     } finally {
@@ -163,7 +165,7 @@ export class Members {
       this.#met.delete(address);
       return channel;
     } catch (error) {
-      this.#met.set(address, (error as Error).message);
+      this.#met.set(address, error as EnvCliError);
       channel.close();
       return null;
     } finally {
@@ -205,10 +207,14 @@ export class Members {
     if (this.#closed) throw closedError();
   }
 
+  get #certificateRefused(): boolean {
+    return [...this.#met.values()].some(({ reason }) => reason === 'CERTIFICATE_REFUSED');
+  }
+
   #unreachable(): EnvCliError {
-    const met = [...this.#met.values()];
+    const met = [...this.#met.values()].map(({ message }) => message);
     return new EnvCliError({
-      reason: 'UNREACHABLE',
+      reason: this.#certificateRefused ? 'CERTIFICATE_REFUSED' : 'UNREACHABLE',
       message: `no member could be reached: ${met.length > 0 ? met.join('; ') : this.#given.join(', ')}`,
     });
   }

@@ -183,9 +183,12 @@ export class Pipeline {
     try {
       await this.#members.channel(boundsFrom(connectTimeoutMs, undefined));
     } catch (error) {
-      const enough = performance.now() - connectTimeoutMs;
+      const failure = error as EnvCliError;
+      // A certificate that is not believed is not for those who came a moment ago either, and says more than what they met before.
+      const refused = failure.reason === 'CERTIFICATE_REFUSED';
+      const enough = performance.now() - (refused ? 0 : connectTimeoutMs);
       for (const call of this.#waiting.all()) {
-        if (call.waitingSinceMs <= enough) this.#fail(call, call.last ?? (error as EnvCliError));
+        if (call.waitingSinceMs <= enough) this.#fail(call, refused ? failure : (call.last ?? failure));
       }
     } finally {
       this.#reaching = false;

@@ -17,6 +17,7 @@ const ownReasons: readonly Reason[] = [
   'OTHER',
   'CONNECTION_LOST',
   'UNREACHABLE',
+  'CERTIFICATE_REFUSED',
   'CANCELLED',
   'CLIENT_CLOSED',
   'CLIENT_OVERLOADED',

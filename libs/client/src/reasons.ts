@@ -197,6 +197,11 @@ export const reasonTable = {
   // The client's own.
   CONNECTION_LOST: { code: 'UNAVAILABLE', remedy: 'same-session', next: 'Try again.' },
   UNREACHABLE: { code: 'UNAVAILABLE', remedy: 'never', next: 'Check the addresses, and whether the members run.' },
+  CERTIFICATE_REFUSED: {
+    code: 'UNAUTHENTICATED',
+    remedy: 'never',
+    next: 'Bring a certificate that is valid, of the authority that the members believe, and the certificate of that authority.',
+  },
   CANCELLED: { code: 'CANCELLED', remedy: 'never', next: 'Nothing: the caller gave it up.' },
   CLIENT_CLOSED: { code: 'CANCELLED', remedy: 'never', next: 'Connect again.' },
   CLIENT_OVERLOADED: { code: 'RESOURCE_EXHAUSTED', remedy: 'never', next: 'Wait for earlier calls before making more.' },

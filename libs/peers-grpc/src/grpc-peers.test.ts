@@ -1,6 +1,7 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { randomBytes } from 'node:crypto';
+import { type ChannelCredentials, credentials, type Server } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Index, MemberId, PeerMessage, Term } from '@env-cli/raft';
 import {
@@ -199,6 +200,31 @@ describe('a member that shows a certificate', () => {
     expect(await peers[1].hello({ memberId: 1, address }, 5_000)).toEqual({ refusal });
     expect(peers[1].connected).toEqual([]);
     expect(hosts[0].begunBy).toEqual([]);
+  });
+
+  test('that is believed no more is left, on both streams that were dialed, and dialed anew', async () => {
+    await Promise.all(peers.map((each) => each.close()));
+    const dialed: ChannelCredentials[] = [];
+    const guarded: Server[] = [];
+    let doubtful: readonly ChannelCredentials[] = [];
+    const security: PeerSecurity = {
+      ...noSecurity,
+      dial: () => {
+        dialed.push(credentials.createInsecure());
+        return dialed.at(-1)!;
+      },
+      guard: (server) => guarded.push(server),
+      doubt: (made) => (doubtful.includes(made) ? 'its certificate has expired' : null),
+    };
+    peers = [await listen(hosts[0]), await GrpcPeers.listen({ ...options, security }, hosts[1])];
+    expect(guarded).toHaveLength(1);
+    peers[1].setMembers([{ memberId: 1, address: `127.0.0.1:${peers[0].port}` }]);
+    await eventually(() => peers[1].connected.length === 1);
+    expect(dialed).toHaveLength(2);
+    doubtful = [...dialed];
+    await eventually(() => dialed.length === 4 && peers[1].connected.length === 1);
+    expect(hosts[1].lost).toEqual([1]);
+    expect(hosts[1].reports).toContainEqual(expect.stringMatching(/^member 1 at .*: its certificate has expired$/));
   });
 
   test('of its own is let in', async () => {

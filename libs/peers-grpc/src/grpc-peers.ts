@@ -1,4 +1,5 @@
 import {
+  type ChannelCredentials,
   type sendUnaryData,
   Server,
   type ServerDuplexStream,
@@ -115,6 +116,7 @@ export class GrpcPeers implements Peers {
       Forward: (call: ServerDuplexStream<Uint8Array, Uint8Array>) => this.#acceptForwards(call),
       Snapshot: (call: ServerDuplexStream<Uint8Array, Uint8Array>) => this.#acceptSnapshot(call),
     });
+    this.#security.guard(this.#server);
     this.#timer = setInterval(() => this.#check(), checkMs);
   }
 
@@ -262,6 +264,7 @@ export class GrpcPeers implements Peers {
       random: this.#options.random,
       hello: () => host.hello(memberId),
       credentials: () => this.#security.dial(memberId),
+      doubt: (dialed: ChannelCredentials) => this.#security.doubt(dialed),
       refuse: (hello: Hello) => host.refuse(hello),
     };
     return {
@@ -383,7 +386,10 @@ export class GrpcPeers implements Peers {
 
   #check(): void {
     const nowMs = this.#options.nowMs();
-    for (const links of this.#links.values()) links.messages.check(nowMs);
+    for (const links of this.#links.values()) {
+      links.messages.check(nowMs);
+      links.forwards.checkSecurity();
+    }
     if (this.#consumptions.size === 0) return;
     const standing = this.#host.standing();
     for (const consumption of this.#consumptions.values()) consumption.tell(standing);

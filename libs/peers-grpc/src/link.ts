@@ -8,6 +8,8 @@ export interface LinkOptions extends Pick<DialedStreamOptions, 'method' | 'addre
   readonly hello: () => Hello;
   /** Made anew for each try as well: certificates change. */
   readonly credentials: () => ChannelCredentials;
+  /** Why the member that was dialed with these is believed no more; null: it is. */
+  readonly doubt: (dialed: ChannelCredentials) => string | null;
   /** The stream that was open is closed: what was on its way may be lost. */
   readonly onBroken: () => void;
   readonly onFailed: (reason: string, refusal: HelloRefusal | null) => void;
@@ -22,6 +24,7 @@ const backoffMsMax = 1_000;
 export class Link {
   readonly #options: LinkOptions;
   #stream: DialedStream | null = null;
+  #credentials: ChannelCredentials | null = null;
   #retry: NodeJS.Timeout | null = null;
   #backoffMs = backoffMsMin;
   #closed = false;
@@ -56,6 +59,12 @@ export class Link {
     this.#stream?.close(reason);
   }
 
+  /** Called now and then: gives up a stream to a member whose certificate does not hold any more. */
+  checkSecurity(): void {
+    const doubt = this.#credentials === null ? null : this.#options.doubt(this.#credentials);
+    if (doubt !== null) this.break(doubt);
+  }
+
   close(): void {
     this.#closed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
@@ -65,11 +74,12 @@ export class Link {
   #dial(): void {
     let opened = false;
     const { method, address, hello, credentials, refuse, onOpen, onFrame, onBroken, onFailed } = this.#options;
+    this.#credentials = credentials();
     this.#stream = new DialedStream({
       method,
       address,
       hello: hello(),
-      credentials: credentials(),
+      credentials: this.#credentials,
       refuse,
       onOpen: (answered) => {
         opened = true;

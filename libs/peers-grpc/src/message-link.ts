@@ -96,8 +96,9 @@ export class MessageLink {
     }
   }
 
-  /** Called now and then: finds out a connection that takes bytes and gives none back. */
+  /** Called now and then: finds out a connection that takes bytes and gives none back, and a member that is believed no more. */
   check(nowMs: number): void {
+    this.#link.checkSecurity();
     if (this.#moved || !this.#link.open || this.#sentBytes === this.#consumedBytes) {
       this.#moved = false;
       this.#movedMs = nowMs;

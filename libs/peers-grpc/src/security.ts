@@ -1,4 +1,4 @@
-import { type ChannelCredentials, credentials, ServerCredentials } from '@grpc/grpc-js';
+import { type ChannelCredentials, credentials, type Server, ServerCredentials } from '@grpc/grpc-js';
 
 /** A call as it came in, as far as it tells who made it. */
 export interface SecuredCall {
@@ -12,6 +12,10 @@ export interface PeerSecurity {
   dial(memberId: number): ChannelCredentials;
   /** The member whose certificate a call came with: a number; null when it is no member's; undefined where nobody shows certificates. */
   callerOf(call: SecuredCall): number | null | undefined;
+  /** Ends connections to a server whose certificate does not hold any more. */
+  guard(server: Server): void;
+  /** Why the member that was dialed with these is believed no more, on the connection that stands; null: it is. */
+  doubt(dialed: ChannelCredentials): string | null;
 }
 
 /** Members that believe one another's word. */
@@ -19,4 +23,6 @@ export const noSecurity: PeerSecurity = {
   server: ServerCredentials.createInsecure(),
   dial: () => credentials.createInsecure(),
   callerOf: () => undefined,
+  guard: () => undefined,
+  doubt: () => null,
 };

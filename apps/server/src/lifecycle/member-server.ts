@@ -255,9 +255,10 @@ export class MemberServer {
           services: apiServices,
           faults,
           ended: (method, code, seconds) => metrics.ended(method, code, seconds),
-          addServices: (server) => {
+          prepare: (server) => {
             this.#health.addTo(server);
             addReflection(server);
+            this.#tls?.guard(server);
           },
           drainTimeoutMs: () => this.#options['server.drain_timeout'],
         },
@@ -296,7 +297,9 @@ export class MemberServer {
     const storage: FigureSource = {
       figures: () => Promise.resolve({ storage_usage_bytes: api.storageBytes() }),
     };
-    const checks = [this.#integrity, this.#schedule].filter((source) => source !== null);
+    const certificates: FigureSource | null =
+      this.#tls === null ? null : { figures: () => Promise.resolve(this.#tls!.figures('clients')) };
+    const checks = [this.#integrity, this.#schedule, this.#secrets, certificates].filter((source) => source !== null);
     return new Metrics(member, methods, [watches, storage, api.backups, this.#worker, ...checks]);
   }
 

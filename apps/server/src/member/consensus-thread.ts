@@ -35,6 +35,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
   readonly #log: LogFile;
   readonly #figures: SyncFigures;
   readonly #peers: GrpcPeers;
+  readonly #security: TlsIdentity | null;
   readonly #neighbours: Neighbours;
   readonly #seen: SeenDisks;
   readonly #snapshots: SnapshotTraffic;
@@ -54,6 +55,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     this.#log = log;
     this.#figures = parts.figures;
     this.#peers = peers;
+    this.#security = parts.security;
     this.#neighbours = neighbours;
     this.#seen = parts.seen;
     this.#outbox = new ApiOutbox(start.api, (view) => this.#describe(view));
@@ -126,7 +128,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       (message) => host.log('warn', message),
       () => door.noteFollowers(),
     );
-    const thread = new ConsensusThread({ start, host, log, figures, peers, neighbours, raft, seen });
+    const thread = new ConsensusThread({ start, host, log, figures, peers, security, neighbours, raft, seen });
     host.atEnd(() => thread.#halt());
     door.open({
       founding,
@@ -148,6 +150,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       ...this.#replica.metrics(),
       ...this.#figures.metrics(),
       ...this.#peers.metrics(),
+      ...this.#security?.figures('members'),
       ...this.#snapshots.metrics(),
       ...this.#delay.take(),
     };
@@ -255,6 +258,7 @@ interface Parts {
   readonly log: LogFile;
   readonly figures: SyncFigures;
   readonly peers: GrpcPeers;
+  readonly security: TlsIdentity | null;
   readonly neighbours: Neighbours;
   readonly raft: Raft;
   readonly seen: SeenDisks;

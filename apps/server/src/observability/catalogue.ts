@@ -89,6 +89,28 @@ export const metricCatalogue: Readonly<Record<string, MetricEntry>> = {
     outcome: '`delivered`, `withdrawn`, `retry`, `failed`, `stopped`',
   }),
 
+  secrets_seals_total: counter('Secrets that this member sealed.'),
+  secrets_seals_in_hand: gauge('Seals of the sealing data key that this member has taken from the cluster and not made yet.'),
+  secrets_seals_left: gauge(
+    'Seals of the newest data key that no member has taken yet, of 4,294,967,296. It is replaced when a quarter is left.',
+  ),
+  secrets_data_keys: gauge('Data keys that the cluster keeps, old ones included; 1,000 at most.'),
+  secrets_newest_data_key: gauge('The number of the newest data key.'),
+  secrets_sealing_data_key: gauge(
+    'The number of the data key that this member seals with: for a few seconds not yet the newest.',
+  ),
+  secrets_resealed_data_key: gauge(
+    'No secret of an environment is sealed by an older data key than this number. Below the newest, secrets are being sealed anew.',
+  ),
+  secrets_resealed_total: counter('Secrets that this member sealed anew by a newer data key while it led.'),
+
+  tls_certificate_end_timestamp_seconds: gauge(
+    'When a certificate ends that is in use, in seconds since 1970; of several the one that ends first. No series without TLS, or while nobody shows one.',
+    {
+      use: '`shown to clients` and `shown to members`: this member’s own; `authority`: of those that are believed; `client`, `member`: of those that are connected to this one',
+    },
+  ),
+
   alarms: gauge('Alarms that stand in the cluster, by kind.', { kind: 'the kinds of alarms (docs/operating.md)' }),
   integrity_agreed_index: gauge('The last log index at which a majority reported the same state hashes.'),
   integrity_scrubs_total: counter('Scrubs of the whole state that ended.'),

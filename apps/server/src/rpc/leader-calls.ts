@@ -21,6 +21,16 @@ export function forwarded<Desc extends DescMessage>(path: string, schema: Desc, 
   return { path, encode: () => toBinary(schema, request) };
 }
 
+/** How members are connected to. */
+export interface Dialing {
+  /** For a new connection. */
+  dialAny(): ChannelCredentials;
+  /** Whether a connection that was dialed with these may be used on: certificates change, the own one too. */
+  holds(dialed: ChannelCredentials): boolean;
+}
+
+const noDialing: Dialing = { dialAny: () => credentials.createInsecure(), holds: () => true };
+
 /**
  * Passes calls that only the leader can answer on to it: one hop, marked and proved, with what is left of the deadline and the
  * principal, on a connection of its own (a client's stream that is stuck must not hold them up, nor they the peers' traffic).
@@ -28,12 +38,11 @@ export function forwarded<Desc extends DescMessage>(path: string, schema: Desc, 
 export class LeaderCalls {
   readonly #member: Member;
   readonly #proofs: ForwardProofs;
-  readonly #credentials: () => ChannelCredentials;
-  #client: { readonly address: string; readonly client: Client } | null = null;
+  readonly #dialing: Dialing;
+  #client: { readonly address: string; readonly client: Client; readonly dialed: ChannelCredentials } | null = null;
 
-  /** `dial`: for each new connection. */
-  constructor(member: Member, proofs: ForwardProofs, dial: () => ChannelCredentials = () => credentials.createInsecure()) {
-    this.#credentials = dial;
+  constructor(member: Member, proofs: ForwardProofs, dialing: Dialing = noDialing) {
+    this.#dialing = dialing;
     this.#member = member;
     this.#proofs = proofs;
   }
@@ -51,7 +60,7 @@ export class LeaderCalls {
 
   /** What some member answers, asked once on a connection of its own. Rejects with its status. */
   async ask(address: string, call: ForwardedCall, context: CallContext): Promise<Encoded> {
-    const client = clientTo(address, this.#credentials());
+    const client = clientTo(address, this.#dialing.dialAny());
     try {
       return await this.#call(client, address, call, context);
     } finally {
@@ -94,10 +103,11 @@ export class LeaderCalls {
   }
 
   #clientOf(address: string): Client {
-    if (this.#client?.address === address) return this.#client.client;
+    if (this.#client?.address === address && this.#dialing.holds(this.#client.dialed)) return this.#client.client;
     this.close();
-    const client = clientTo(address, this.#credentials());
-    this.#client = { address, client };
+    const dialed = this.#dialing.dialAny();
+    const client = clientTo(address, dialed);
+    this.#client = { address, client, dialed };
     return client;
   }
 }

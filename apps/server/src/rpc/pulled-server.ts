@@ -27,8 +27,8 @@ export interface PulledServerOptions {
   readonly faults: FaultSink;
   /** Tells of a call that ended. */
   readonly ended: (method: string, code: status, seconds: number) => void;
-  /** Adds services that are no controllers: health, reflection. */
-  readonly addServices: (server: Server) => void;
+  /** Is given the server before it listens: to add services that are no controllers (health, reflection), and to look after its connections. */
+  readonly prepare: (server: Server) => void;
   /** How long calls that are under way may take when the server is closed. */
   readonly drainTimeoutMs: () => number;
 }
@@ -69,7 +69,7 @@ export class PulledServer extends ServerGrpc {
       });
       this.grpcClient = this.#server as never;
       await this.bindEvents();
-      this.#options.addServices(this.#server);
+      this.#options.prepare(this.#server);
       this.#port = await bind(this.#server, this.#options.address, this.#options.credentials ?? Credentials.createInsecure());
       callback();
     } catch (error) {

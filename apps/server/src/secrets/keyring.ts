@@ -78,6 +78,8 @@ export class Keyring implements Secrets {
   #hashKeyBytes: Uint8Array;
   #sealingId = 0;
   #left = { keyId: 0, seals: 0 };
+  /** Seals that were made since the start. */
+  #made = 0;
   #taking: Promise<void> | null = null;
   #looking: Promise<void> | null = null;
   #adding: Promise<void> | null = null;
@@ -156,6 +158,7 @@ export class Keyring implements Secrets {
       );
     }
     this.#left.seals--;
+    this.#made++;
     return sealText(key.key, this.#left.keyId, place, text);
   }
 
@@ -193,6 +196,20 @@ export class Keyring implements Secrets {
       dataKeys,
       sealingId: this.#sealingId,
       resealedId,
+    };
+  }
+
+  /** Figures for /metrics. */
+  figures(): Record<string, number> {
+    const newest = this.#row.dataKeys.at(-1)!;
+    return {
+      secrets_seals_total: this.#made,
+      secrets_seals_in_hand: this.#holds(this.#sealingId) ? this.#left.seals : 0,
+      secrets_seals_left: sealsPerDataKeyMax - newest.sealsTaken,
+      secrets_data_keys: this.#row.dataKeys.length,
+      secrets_newest_data_key: newest.id,
+      secrets_sealing_data_key: this.#sealingId,
+      secrets_resealed_data_key: this.#row.resealedId,
     };
   }
 

@@ -1,5 +1,6 @@
 import type { Member } from '../member/member.ts';
 import type { Log } from '../observability/log.ts';
+import type { FigureSource } from '../observability/metrics.ts';
 import { StartRefused } from '../options/refusal.ts';
 import type { OptionValues } from '../options/table.ts';
 import { Keyring } from './keyring.ts';
@@ -9,11 +10,10 @@ import { Resealer } from './resealer.ts';
 import { lockedSecrets, plainSecrets, type Secrets } from './secrets.ts';
 
 /** The secrets of a member, and what looks after their keys. */
-export interface OpenedSecrets {
+export interface OpenedSecrets extends FigureSource {
   readonly secrets: Secrets;
   /** Null where nothing is sealed. */
   readonly keyring: Keyring | null;
-  readonly resealer: Resealer | null;
   stop(): void;
 }
 
@@ -32,7 +32,12 @@ export async function openSecrets(member: Member, options: OptionValues, log: Lo
     }
     const plain = options['security.plain_secrets'];
     if (plain) log.warn('secrets lie on the disks of this cluster as they are (--plain-secrets)');
-    return { secrets: plain ? plainSecrets : lockedSecrets, keyring: null, resealer: null, stop: () => undefined };
+    return {
+      secrets: plain ? plainSecrets : lockedSecrets,
+      keyring: null,
+      stop: () => undefined,
+      figures: () => Promise.resolve({}),
+    };
   }
   try {
     const keyring = await Keyring.open(member, {
@@ -46,7 +51,9 @@ export async function openSecrets(member: Member, options: OptionValues, log: Lo
       resealer.stop();
       keyring.stop();
     };
-    return { secrets: keyring, keyring, resealer, stop };
+    const figures = (): Promise<Record<string, number>> =>
+      Promise.resolve({ ...keyring.figures(), secrets_resealed_total: resealer.resealed });
+    return { secrets: keyring, keyring, stop, figures };
   } catch (error) {
     throw keysRefused(error);
   }

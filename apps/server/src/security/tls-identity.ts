@@ -1,12 +1,15 @@
+import { constants, type X509Certificate } from 'node:crypto';
 import type { PeerCertificate, SecureContext } from 'node:tls';
 import { createSecureContext } from 'node:tls';
 import type { PeerSecurity, SecuredCall } from '@env-cli/peers-grpc';
-import { type ChannelCredentials, credentials, ServerCredentials } from '@grpc/grpc-js';
+import { type ChannelCredentials, credentials, type Server, ServerCredentials } from '@grpc/grpc-js';
 
+import { authoritiesIn, believedUntilMs, chainOf } from './belief.ts';
 import { memberOf } from './certificate-names.ts';
+import { StandingConnections } from './standing-connections.ts';
 import { readTls, stampOf, type TlsMaterial, type TlsPaths, TlsProblem } from './tls-files.ts';
 
-/** Milliseconds between two looks at the files. */
+/** Milliseconds between two looks at the files and at the connections that stand. */
 const lookIntervalMs = 1_000;
 /** A certificate that ends within so long is told of. */
 const warnBeforeMs = 14 * 86_400_000;
@@ -17,6 +20,13 @@ const minVersion = 'TLSv1.2';
 export interface TlsIdentityOptions {
   readonly memberId: number;
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
+}
+
+/** What a connection was made by. */
+interface Dialed {
+  readonly context: SecureContext;
+  /** What whoever answered has shown, the own certificate first; nothing while nobody has. */
+  chain: readonly X509Certificate[];
 }
 
 /** Credentials of a server whose certificate may change while it runs: connections that are there stay, new ones see the new one. */
@@ -35,14 +45,16 @@ class ReloadableCredentials extends ServerCredentials {
 }
 
 function contextOf({ ca, cert, key }: TlsMaterial) {
-  return { ca, cert, key, minVersion } as const;
+  // A session that is resumed is not looked at again by OpenSSL: an expired certificate would be let in.
+  return { ca, cert, key, minVersion, secureOptions: constants.SSL_OP_NO_TICKET } as const;
 }
 
 /**
  * Who this member is on the wire, to clients and to members, and whom it believes: everybody whose certificate the authority signed.
  *
  * It looks at its files once a second, and takes new ones for connections that are made from then on. Files that cannot be used
- * change nothing, and are told of.
+ * change nothing, and are told of. Connections that stand it ends within that second when the certificate of the other side has expired, or
+ * when the authority that signed it is believed no more.
  */
 export class TlsIdentity implements PeerSecurity {
   readonly server: ServerCredentials;
@@ -51,6 +63,9 @@ export class TlsIdentity implements PeerSecurity {
   readonly #serverCredentials: ReloadableCredentials;
   readonly #timer: NodeJS.Timeout;
   readonly #reloaded = new Set<(material: TlsMaterial) => void>();
+  readonly #standing: StandingConnections;
+  readonly #dialed = new WeakMap<ChannelCredentials, Dialed>();
+  #authorities: readonly X509Certificate[];
   #material: TlsMaterial;
   #context: SecureContext;
   #stamp: string;
@@ -64,9 +79,12 @@ export class TlsIdentity implements PeerSecurity {
     this.#context = createSecureContext(contextOf(this.#material));
     this.#serverCredentials = new ReloadableCredentials(this.#material);
     this.server = this.#serverCredentials;
+    this.#authorities = authoritiesIn(this.#material.ca);
+    this.#standing = new StandingConnections((message) => options.log('warn', message));
     this.#warnOfEnd();
     this.#timer = setInterval(() => {
       if (stampOf(this.#paths) !== this.#stamp) this.reload();
+      this.#standing.look(this.#authorities, Date.now());
     }, lookIntervalMs);
     this.#timer.unref();
   }
@@ -95,6 +113,7 @@ export class TlsIdentity implements PeerSecurity {
     if (material.fingerprint === fingerprint && material.ca.equals(ca)) return;
     this.#material = material;
     this.#context = createSecureContext(contextOf(material));
+    this.#authorities = authoritiesIn(material.ca);
     this.#serverCredentials.reload(material);
     for (const listener of this.#reloaded) listener(material);
     this.#options.log('info', `a new certificate is in use, valid up to ${new Date(material.validToMs).toISOString()}`);
@@ -118,16 +137,57 @@ export class TlsIdentity implements PeerSecurity {
     return memberOf(call.getAuthContext().sslPeerCertificate ?? {});
   }
 
+  guard(server: Server): void {
+    this.#standing.guard(server);
+  }
+
+  /** Whether a connection that was dialed with these would be made again as it was: by the certificate of now, and to a member that is believed. */
+  holds(dialed: ChannelCredentials): boolean {
+    return this.#dialed.get(dialed)?.context === this.#context && this.doubt(dialed) === null;
+  }
+
+  doubt(dialed: ChannelCredentials): string | null {
+    const { chain = [] } = this.#dialed.get(dialed) ?? {};
+    // Nobody has answered yet.
+    if (chain.length === 0) return null;
+    const untilMs = believedUntilMs(chain, this.#authorities);
+    if (Date.now() <= untilMs) return null;
+    return untilMs === 0 ? 'its certificate is of no authority that is believed now' : 'its certificate has expired';
+  }
+
+  /**
+   * When the certificates end that are in use here, in seconds since 1970: figures for /metrics. `shownTo`: whom the own one is shown to by this
+   * part of the member.
+   */
+  figures(shownTo: 'clients' | 'members'): Record<string, number> {
+    const authorityMs = Math.min(...this.#authorities.map(({ validTo }) => Date.parse(validTo)));
+    const ends = {
+      [`shown to ${shownTo}`]: this.#material.validToMs,
+      ...(shownTo === 'clients' && { authority: authorityMs }),
+      ...(shownTo === 'clients' && { client: this.#standing.firstEndMs('clients', this.#authorities) }),
+      ...(shownTo === 'members' && { member: this.#standing.firstEndMs('members', this.#authorities) }),
+    };
+    const figures: Record<string, number> = {};
+    for (const [use, endMs] of Object.entries(ends))
+      if (endMs !== null) figures[`tls_certificate_end_timestamp_seconds{use="${use}"}`] = Math.floor(endMs / 1_000);
+    return figures;
+  }
+
   /** Members are known by their numbers, not by the names of their hosts, which may change. */
   #channel(isWanted: (member: number | null) => boolean, wanted: string): ChannelCredentials {
+    const context = this.#context;
+    const shown: Dialed = { context, chain: [] };
     const checkServerIdentity = (_name: string, certificate: PeerCertificate): Error | undefined => {
       const found = memberOf(certificate);
+      shown.chain = chainOf(certificate);
       if (isWanted(found)) return undefined;
       return new Error(
         `it shows the certificate of ${found === null ? 'no member' : `member ${found}`}, and ${wanted} is wanted`,
       );
     };
-    return credentials.createFromSecureContext(this.#context, { checkServerIdentity });
+    const dialed = credentials.createFromSecureContext(context, { checkServerIdentity });
+    this.#dialed.set(dialed, shown);
+    return dialed;
   }
 
   #warnOfEnd(): void {

@@ -77,7 +77,7 @@ export class Serving {
         services: apiServices,
         faults: sink,
         ended: (method, code) => ended.push(`${method} ${status[code]}`),
-        addServices: (server) => {
+        prepare: (server) => {
           health.addTo(server);
           addReflection(server);
         },
