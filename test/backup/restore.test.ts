@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -173,4 +173,54 @@ describe('a cluster that is restored from a backup taken under load', () => {
       expect(await client.cluster.status({ address: member.apiAddress })).toMatchObject({ epoch });
     }
   }, 180_000);
+});
+
+describe('a backup with sealed secrets', () => {
+  test('opens with the master key of the cluster that it was taken of; with another one or none no member starts', async () => {
+    const flags: string[] = [];
+    const restored = await LocalCluster.create({ memberCount: 1, directory: join(folder, 'restored'), flags });
+    const [member] = restored.members;
+    const other = readFileSync(restored.masterKeyFile);
+    let one: Client | undefined;
+    const refusal = async (): Promise<string> => {
+      member!.log = '';
+      restored.startMember(1);
+      expect(await restored.exited(1)).toBe(5);
+      return member!.log;
+    };
+    try {
+      await execute(process.execPath, [
+        '--disable-warning=ExperimentalWarning',
+        'apps/server/dist/main.js',
+        'restore',
+        `--from=${backup}`,
+        `--data-dir=${member!.dataDir}`,
+        `--members=1=${member!.peerAddress}`,
+      ]);
+      expect(await refusal()).toMatch(/does not open the keys of this cluster: they are wrapped by the master key [0-9a-f]{16}/);
+      flags.push('--master-key-file=');
+      expect(await refusal()).toMatch(/this cluster seals its secrets, and no master key was given/);
+
+      flags.length = 0;
+      writeFileSync(restored.masterKeyFile, readFileSync(cluster.masterKeyFile));
+      restored.startMember(1);
+      await restored.ready();
+      one = await connect(restored.addresses);
+      const opened: string[] = [];
+      for await (const { name } of one.environments.list({ prefix: 'shop/' })) {
+        const { environment } = await one.environments.get(name, { view: 'full' });
+        for (const { secret, value } of environment.variables) if (secret) opened.push(value!);
+      }
+      expect(opened.length).toBeGreaterThan(environmentCount / 2);
+      expect(opened.filter((text) => !/^hush \d+$/.test(text))).toEqual([]);
+      const history: Change[] = [];
+      for await (const change of one.environments.history(nameOf(0), { view: 'full' })) history.push(change);
+      const past = history.flatMap(({ variables }) => variables.flatMap(({ before, after }) => [before, after]));
+      expect(past.filter((side) => side?.secret === true && !/^hush \d+$/.test(side.value ?? ''))).toEqual([]);
+      expect(readFileSync(restored.masterKeyFile)).not.toEqual(other);
+    } finally {
+      await one?.close();
+      await restored.close();
+    }
+  }, 120_000);
 });

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,26 +24,75 @@ const fillerValue = 'x'.repeat(220 * 1024);
 let cluster: LocalCluster;
 let client: Client;
 let targets: string;
+/** What is left outside of the members' own folders: backups, the caches of programs, the home of whoever uses the command line. */
+let left: string;
+const cacheKey = randomBytes(32);
+const inLeft = (name: string): string => join(left, name);
 
 beforeEach(() => {
   targets = mkdtempSync(join(tmpdir(), 'env-cli-targets-'));
+  left = mkdtempSync(join(tmpdir(), 'env-cli-left-'));
+  for (const name of ['scheduled', 'home', 'tmp']) mkdirSync(inLeft(name), { mode: 0o700 });
 });
 afterEach(async () => {
   await client?.close();
   await cluster?.close();
-  rmSync(targets, { recursive: true, force: true });
+  for (const folder of [targets, left]) rmSync(folder, { recursive: true, force: true });
 });
+
+/** Runs the command line as somebody whose home and temporary files are looked through afterwards. Answers what it printed. */
+function cli(args: readonly string[], input = ''): string {
+  const { PATH } = process.env;
+  const env = { PATH, HOME: inLeft('home'), TMPDIR: inLeft('tmp'), VISUAL: 'grep -q pl4nted' };
+  return execFileSync(process.execPath, ['apps/cli/dist/bundle-main.js', ...args], {
+    env,
+    input,
+    encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+}
+
+/** Everything with a secret that somebody does by hand: nothing of it in an argument. */
+function useCommandLine(secret: string): void {
+  cli(['context', 'set', 'here', '--endpoint', cluster.addresses]);
+  cli(['set', 'shop/cli', 'TOKEN=-', '--secret', '--create'], secret);
+  expect(cli(['get', 'shop/cli', '--reveal'])).toContain(secret);
+  expect(cli(['history', 'shop/cli', '--reveal', '-o', 'json'])).toContain(secret);
+  // Its "editor" ends well only if the secret is in the file that it is given.
+  cli(['edit', 'shop/cli', '--reveal']);
+  expect(cli(['run', 'shop/cli', '--', 'printenv', 'TOKEN'])).toContain(secret);
+}
+
+/** The secrets with which programs start from their caches while no member answers. */
+async function fromCaches(names: readonly string[], clusterId: string): Promise<Set<string>> {
+  const away = await connect('127.0.0.1:1', { lazy: true });
+  try {
+    const lives = names.map((name) =>
+      away.live(name, { cache: { directory: inLeft('caches'), key: cacheKey, afterMs: 1, clusterId } }),
+    );
+    const all = await Promise.all(lives.map(async (live) => (await live.ready).current));
+    return new Set(all.flatMap((values) => Object.values(values as Record<string, string>)));
+  } finally {
+    await away.close();
+  }
+}
+
+const backupsIn = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.backup'))
+    .map((name) => join(folder, name));
 
 /** Does everything with secrets that can be done with them, on a cluster that is killed, catches up and is sent a snapshot. */
 async function live(planted: PlantedSecrets, plainSecrets: boolean): Promise<void> {
-  cluster = await LocalCluster.start({ plainSecrets, flags: ['--log-segment-size=4MiB'] });
+  const flags = ['--log-segment-size=4MiB', `--backup-dir=${inLeft('scheduled')}`, '--backup-interval=1d'];
+  cluster = await LocalCluster.start({ plainSecrets, flags });
   client = await connect(cluster.addresses, { timeoutMs: 60_000 });
   mkdirSync(join(targets, 'mirror'), { mode: 0o700 });
   await client.mirrors.create({
     name: 'files',
     target: { provider: 'file', directory: join(targets, 'mirror'), format: 'dotenv' },
   });
-  const { leaderId } = await client.cluster.status();
+  const { leaderId, clusterId } = await client.cluster.status();
   const away = cluster.members.find(({ id }) => id !== leaderId)!;
 
   const texts = [...planted.texts];
@@ -50,11 +101,20 @@ async function live(planted: PlantedSecrets, plainSecrets: boolean): Promise<voi
   const perWrite = secretCount / environmentCount / 2;
   const names = Array.from({ length: environmentCount }, (_, i) => `shop/e${i}`);
   for (const name of names) await client.environments.create(name, { variables: take(perWrite) });
+  const cached = { cache: { directory: inLeft('caches'), key: cacheKey } };
+  const lives = await Promise.all(names.map((name) => client.live(name, cached).ready));
   await cluster.end(away.id, 'SIGKILL');
   const stateBefore = readFileSync(join(away.dataDir, 'CURRENT'), 'utf8');
   // Changed, made plain names for, compared with, removed, restored and deleted, half of it while a member is away.
   for (const name of names) await client.environments.set(name, take(perWrite));
   expect(texts).toEqual([]);
+  const newest = planted.texts.slice(secretCount / 2);
+  const followed = (): boolean => lives.every(({ current }) => Object.values(current).every((value) => newest.includes(value!)));
+  await cluster.until(followed, 30_000);
+  await Promise.all(lives.map((live) => live.close()));
+  expect(await fromCaches(names, clusterId)).toEqual(new Set(newest));
+  useCommandLine(planted.texts[0]!);
+  cli(['backup', inLeft('by-hand.backup')]);
   for (let i = 0; i < fillerWrites; i++)
     await client.environments.set('filler', Object.fromEntries(fillerKeys.map((key) => [key, `${i}${fillerValue}`])), {
       createIfAbsent: true,
@@ -78,9 +138,12 @@ async function live(planted: PlantedSecrets, plainSecrets: boolean): Promise<voi
   await cluster.ready();
   // What it missed came as a snapshot: it has another state directory.
   await cluster.until(() => readFileSync(join(away.dataDir, 'CURRENT'), 'utf8') !== stateBefore, 60_000);
+  // Whoever leads next finds no backup, and takes one.
+  for (const path of backupsIn(inLeft('scheduled'))) rmSync(path);
   await cluster.end(leaderId, 'SIGKILL');
   cluster.startMember(leaderId);
   await cluster.ready();
+  await cluster.until(() => backupsIn(inLeft('scheduled')).length === 1, 60_000);
   expect((await client.mirrors.wait({ names: ['files'], timeoutMs: 60_000 })).behind).toEqual([]);
   expect(hashDifferences(await settled(cluster))).toEqual([]);
 }
@@ -111,7 +174,7 @@ async function metricsAt(port: number): Promise<string> {
 
 /** Everything that the members left or show anywhere, but where they are told to put secrets. */
 async function leaks(planted: PlantedSecrets): Promise<string[]> {
-  const found = [...searched(planted)].map(([path, texts]) => `${path}: ${texts.size}`);
+  const found = [...searched(planted), ...planted.inFolder(left)].map(([path, texts]) => `${path}: ${texts.size}`);
   for (const { id, log, metricsPort, process: running } of cluster.members) {
     const metrics = await metricsAt(metricsPort);
     const places = { log, metrics };
@@ -124,7 +187,7 @@ async function leaks(planted: PlantedSecrets): Promise<string[]> {
 }
 
 describe('200 planted secrets', () => {
-  test('are in no file, log, metric or command line of any member, in no form, and are all there for who asks', async () => {
+  test('are in no file, log, metric or command line of any member, no backup, cache or home, in no form, and are all there for who asks', async () => {
     const planted = new PlantedSecrets('sealed', secretCount);
     await live(planted, false);
     expect(await leaks(planted)).toEqual([]);
@@ -147,6 +210,12 @@ describe('200 planted secrets', () => {
     for (const texts of searched(planted).values()) for (const text of texts) found.add(text);
     expect(planted.texts.filter((text) => !found.has(text))).toEqual([]);
     expect(await leaks(planted)).not.toEqual([]);
+    // In each backup too; and caches, homes and temporary files hold none even here.
+    const elsewhere = planted.inFolder(left);
+    const backups = [inLeft('by-hand.backup'), ...backupsIn(inLeft('scheduled'))];
+    expect([...elsewhere.keys()].toSorted()).toEqual(backups.toSorted());
+    for (const backup of backups) expect(planted.texts.filter((text) => !elsewhere.get(backup)!.has(text))).toEqual([]);
+    expect(readdirSync(inLeft('home'), { recursive: true })).toContain('.config/env-cli/contexts.json');
   }, 240_000);
 });
 
