@@ -11,6 +11,7 @@ interface Service {
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly volumes?: readonly string[];
+  readonly ulimits?: { readonly core?: number };
 }
 
 const { services, volumes } = parse(readFileSync('deploy/compose.yaml', 'utf8'), { merge: true }) as {
@@ -62,6 +63,10 @@ describe('what deploy/compose.yaml starts', () => {
       env: { PATH: process.env['PATH'], ...Object.fromEntries(options) },
     });
     expect(stdout).toBe('The configuration is accepted.\n');
+  });
+
+  test.each(Object.keys(services))('%s leaves no core file, which would hold keys and secrets', (name) => {
+    expect(services[name]!.ulimits).toEqual({ core: 0 });
   });
 
   test('mounts volumes that are named, each member its own data', () => {

@@ -155,6 +155,10 @@ describe('the unit for systemd', () => {
     expect(said).toBe('');
   });
 
+  test('lets no core file be written, which would hold keys and secrets', () => {
+    expect(unit.match(/^LimitCORE=.*$/gm)).toEqual(['LimitCORE=0']);
+  });
+
   test('starts what the image starts, and is not restarted for what a person has to look at', () => {
     const paths = [...unit.matchAll(/\/opt\/env-cli\/(\S+\.js|\S+\.md|\S+bin\/node)/g)].map(([, path]) => path!);
     expect(paths.length).toBeGreaterThan(3);

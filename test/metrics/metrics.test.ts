@@ -137,6 +137,14 @@ const runtime = /^env_cli_(process|nodejs)_/;
     expect(valueOf('env_cli_snapshot_sent_bytes_total')).toBe(0);
     expect(valueOf('env_cli_log_sync_seconds_total')).toBeGreaterThan(0);
     expect(valueOf('env_cli_apply_transactions_seconds_total')).toBeGreaterThan(0);
+    const seals = [...byMember.values()].map(
+      (families) => families.find(({ name }) => name === 'env_cli_secrets_seals')!.samples[0]!.value,
+    );
+    expect(seals.toSorted()).toEqual([0, 0, 1]);
+    expect(valueOf('env_cli_secrets_newest_data_key')).toBe(1);
+    expect(valueOf('env_cli_secrets_seals_left')).toBeGreaterThan(2 ** 31);
+    // Without TLS there is no certificate that could end.
+    expect(ofLeader('env_cli_tls_certificate_end_timestamp_seconds')).toEqual([]);
     const refused = ['no-leader', 'too-busy', 'deadline-exceeded', 'outcome-unknown', 'stopping'];
     const failed = ofLeader('env_cli_api_proposals_failed_total');
     expect(failed.map(({ labels }) => labels['reason']).toSorted()).toEqual(refused.toSorted());

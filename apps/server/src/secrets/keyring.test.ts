@@ -237,6 +237,13 @@ describe('a new data key', () => {
     const client = await clientOf(keyring);
     const many = Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`K${String(i).padStart(3, '0')}`, `secret ${i}`]));
     await set(client, many);
+    expect(keyring.figures()).toMatchObject({
+      secrets_seals_total: 250,
+      secrets_seals_in_hand: 2 ** 20 - 250,
+      secrets_seals_left: 2 ** 32 - 2 ** 20,
+      secrets_data_keys: 1,
+      secrets_newest_data_key: 1,
+    });
     await keyring.rotateDataKey();
     const resealer = new Resealer(member, keyring, { log, intervalMs: 1 });
     ends.push(() => resealer.stop());
@@ -247,6 +254,13 @@ describe('a new data key', () => {
     expect(environment?.modifyRevision).toBe(1n);
     expect(await full(client)).toEqual(many);
     expect(resealer.resealed).toBe(250);
+    expect(keyring.figures()).toMatchObject({
+      secrets_seals_total: 500,
+      secrets_data_keys: 2,
+      secrets_newest_data_key: 2,
+      secrets_sealing_data_key: 2,
+      secrets_resealed_data_key: 2,
+    });
   });
 
   test('takes the place of one that is too old, by itself', async () => {
