@@ -140,7 +140,7 @@ const runtime = /^env_cli_(process|nodejs)_/;
     const seals = [...byMember.values()].map(
       (families) => families.find(({ name }) => name === 'env_cli_secrets_seals')!.samples[0]!.value,
     );
-    expect(seals.toSorted()).toEqual([0, 0, 1]);
+    expect(seals.filter((made) => made !== 0)).toEqual([1]);
     expect(valueOf('env_cli_secrets_newest_data_key')).toBe(1);
     expect(valueOf('env_cli_secrets_seals_left')).toBeGreaterThan(2 ** 31);
     // Without TLS there is no certificate that could end.

@@ -83,7 +83,7 @@ const backupsIn = (folder: string): string[] =>
     .map((name) => join(folder, name));
 
 /** Does everything with secrets that can be done with them, on a cluster that is killed, catches up and is sent a snapshot. */
-async function live(planted: PlantedSecrets, plainSecrets: boolean): Promise<void> {
+async function useUp(planted: PlantedSecrets, plainSecrets: boolean): Promise<void> {
   const flags = ['--log-segment-size=4MiB', `--backup-dir=${inLeft('scheduled')}`, '--backup-interval=1d'];
   cluster = await LocalCluster.start({ plainSecrets, flags });
   client = await connect(cluster.addresses, { timeoutMs: 60_000 });
@@ -189,7 +189,7 @@ async function leaks(planted: PlantedSecrets): Promise<string[]> {
 describe('200 planted secrets', () => {
   test('are in no file, log, metric or command line of any member, no backup, cache or home, in no form, and are all there for who asks', async () => {
     const planted = new PlantedSecrets('sealed', secretCount);
-    await live(planted, false);
+    await useUp(planted, false);
     expect(await leaks(planted)).toEqual([]);
     const shown = new Set<string>();
     for (let i = 0; i < environmentCount; i++) {
@@ -205,7 +205,7 @@ describe('200 planted secrets', () => {
 
   test('are found, each of them, where a cluster seals none: so the search finds', async () => {
     const planted = new PlantedSecrets('plain', secretCount);
-    await live(planted, true);
+    await useUp(planted, true);
     const found = new Set<string>();
     for (const texts of searched(planted).values()) for (const text of texts) found.add(text);
     expect(planted.texts.filter((text) => !found.has(text))).toEqual([]);

@@ -62,6 +62,11 @@ function openssl(...args: string[]): void {
   execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'], cwd: certs });
 }
 
+/** When a certificate ends, in seconds since 1970. */
+function endOf(name: string): number {
+  return Date.parse(new X509Certificate(readFileSync(join(certs, name))).validTo) / 1_000;
+}
+
 /** The certificate that a member shows to a new connection. */
 async function shownBy(id: number): Promise<string> {
   const [host, port] = cluster.member(id).apiAddress.split(':');
@@ -232,7 +237,6 @@ describe('certificates of members', () => {
         ([, use, end]) => [use, Number(end)],
       ),
     );
-    const endOf = (name: string): number => Date.parse(new X509Certificate(readFileSync(join(certs, name))).validTo) / 1_000;
     expect(ends).toEqual({
       'shown to clients': endOf('member-1.pem'),
       'shown to members': endOf('member-1.pem'),

@@ -19,6 +19,15 @@ function founded(backupEpoch = 1) {
   return readFounding(composeRestoring(mark, { memberId: 1, startNonce: 1, wallMs }, members));
 }
 
+/** Why a token is not taken; what is in it when it is. */
+function refusalOf(take: () => unknown): unknown {
+  try {
+    return take();
+  } catch (error) {
+    return (error as Refused).refusal;
+  }
+}
+
 describe('two restores of one backup that are founded in the same moment', () => {
   const far = Number.MAX_SAFE_INTEGER - 4 * epochDraws;
 
@@ -35,13 +44,6 @@ describe('two restores of one backup that are founded in the same moment', () =>
   test('do not take each other’s tokens', () => {
     const [one, other] = [founded(), founded()];
     expect(openReadToken(one, readTokenOf(one, 5, 6), 'token').revision).toBe(6);
-    const refusalOf = (take: () => unknown): unknown => {
-      try {
-        return take();
-      } catch (error) {
-        return (error as Refused).refusal;
-      }
-    };
     expect(refusalOf(() => openReadToken(one, readTokenOf(other, 5, 6), 'token'))).toMatchObject({
       code: 'epoch-changed',
       epoch: other.epoch,

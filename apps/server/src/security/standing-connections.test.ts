@@ -64,6 +64,10 @@ describe('a chain of certificates is believed', () => {
   });
 });
 
+function shownBy({ certFile, keyFile }: TlsPaths) {
+  return { ca: readFileSync(own.caFile), cert: readFileSync(certFile), key: readFileSync(keyFile) };
+}
+
 describe('a connection that stands', () => {
   let identity: TlsIdentity;
   let server: Server;
@@ -90,11 +94,13 @@ describe('a connection that stands', () => {
     identity.stop();
   });
 
-  const shownBy = ({ certFile, keyFile }: TlsPaths) => ({
-    ca: readFileSync(own.caFile),
-    cert: readFileSync(certFile),
-    key: readFileSync(keyFile),
-  });
+  /** Shakes hands alone, with options of TLS. */
+  async function handshake(options: object): Promise<TLSSocket> {
+    const socket = tlsConnect({ host: '127.0.0.1', port, ALPNProtocols: ['h2'], ...shownBy(alice), ...options });
+    sockets.push(socket);
+    await once(socket, 'secureConnect');
+    return socket;
+  }
 
   /** Connects as gRPC does. Resolves when the server's settings are there: it has looked at the certificate. */
   async function session(who: TlsPaths): Promise<ClientHttp2Session> {
@@ -137,12 +143,6 @@ describe('a connection that stands', () => {
   });
 
   test('is never a former one that goes on without a look at the certificate', async () => {
-    const handshake = async (options: object): Promise<TLSSocket> => {
-      const socket = tlsConnect({ host: '127.0.0.1', port, ALPNProtocols: ['h2'], ...shownBy(alice), ...options });
-      sockets.push(socket);
-      await once(socket, 'secureConnect');
-      return socket;
-    };
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
       const first = await handshake({ maxVersion });
       // The server's first words come behind whatever it gives away for a later session.
