@@ -72,9 +72,10 @@ export function addMirrorVerbs(program: Command, frame: Frame): void {
   const remove = mirror
     .command('delete <name>')
     .description('Delete a mirror; what it wrote is withdrawn or left, as its policy says');
-  examples(outputOption(remove), ['env-cli mirror delete files']);
-  does(remove, frame, async (at, { one }) => {
-    await (await import('./verbs/mirror.ts')).remove(at, one(0));
+  outputOption(remove).option('--abandon', 'forget it at once, and leave what it wrote: where its target is gone for good, say');
+  examples(remove, ['env-cli mirror delete files', 'env-cli mirror delete files --abandon']);
+  does<{ abandon?: boolean }>(remove, frame, async (at, { one }, { abandon = false }) => {
+    await (await import('./verbs/mirror.ts')).remove(at, one(0), abandon);
   });
 
   const retry = mirror.command('retry <name> [environment]').description('Deliver again what failed for good');

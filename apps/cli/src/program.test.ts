@@ -371,6 +371,7 @@ describe('arguments become calls', () => {
     ['mirror pause files', 'Mirrors.Pause', { namespace: 'default', name: 'files' }],
     ['mirror resume files', 'Mirrors.Resume', { namespace: 'default', name: 'files' }],
     ['mirror delete files', 'Mirrors.Delete', { namespace: 'default', name: 'files' }],
+    ['mirror delete files --abandon', 'Mirrors.Delete', { namespace: 'default', name: 'files', abandon: true }],
     ['mirror status files', 'Mirrors.Status', { namespace: 'default', name: 'files' }],
     ['mirror plan files payments/prod', 'Mirrors.Plan', { namespace: 'default', name: 'files', environment: 'payments/prod' }],
     [

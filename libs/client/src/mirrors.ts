@@ -105,9 +105,13 @@ export class Mirrors {
     return { header: headerOf(answer.header), mirror: mirrorOf(existing(answer.mirror)) };
   }
 
-  /** Deletes a mirror. What it has written is left or withdrawn, as its policy says. */
-  async delete(name: string, options: CallOptions = {}): Promise<{ readonly header: Header }> {
-    const request = create(MirrorsDeleteRequestSchema, { namespace: this.#calls.namespace(options), name });
+  /**
+   * Deletes a mirror. What it has written is left or withdrawn, as its policy says; with `abandon` it is forgotten at once, also while it is being
+   * deleted, and what it wrote stays.
+   */
+  async delete(name: string, options: CallOptions & { readonly abandon?: boolean } = {}): Promise<{ readonly header: Header }> {
+    const { abandon = false } = options;
+    const request = create(MirrorsDeleteRequestSchema, { namespace: this.#calls.namespace(options), name, abandon });
     const answer = await this.#calls.unary(Service.method.delete, request, this.#calls.bounds(options), {
       repeatable: 'once',
       began: null,

@@ -109,9 +109,10 @@ export async function update(at: Invocation, name: string, flags: MirrorFlags): 
 }
 
 /** `env-cli mirror delete NAME`. */
-export async function remove(at: Invocation, name: string): Promise<void> {
-  const answer = await withClient(at, (client) => client.mirrors.delete(name));
-  await confirm(at, answer, `Mirror ${name} is deleted; what it wrote is withdrawn or left, as its policy says.`);
+export async function remove(at: Invocation, name: string, abandon: boolean): Promise<void> {
+  const answer = await withClient(at, (client) => client.mirrors.delete(name, { abandon }));
+  const rest = abandon ? 'what it wrote stays where it is' : 'what it wrote is withdrawn or left, as its policy says';
+  await confirm(at, answer, `Mirror ${name} is deleted; ${rest}.`);
 }
 
 /** `env-cli mirror retry NAME [ENVIRONMENT]`. */

@@ -292,6 +292,16 @@ describe('a mirror', () => {
     expect(resumed).toMatchObject({ deleting: true, paused: false });
   });
 
+  test('whose target is gone can be abandoned, also while it is being deleted: its target is free then', async () => {
+    await create('files', '/tmp/a');
+    await deliver('e', await write('e'));
+    await client.call(Mirrors, 'delete', { name: 'files' });
+    expect((await failureOf(create('other', '/tmp/a'))).reason).toBe('MIRROR_OVERLAPS');
+    await client.call(Mirrors, 'delete', { name: 'files', abandon: true });
+    expect((await client.call(Mirrors, 'list', {})).mirrors).toEqual([]);
+    await create('other', '/tmp/a');
+  });
+
   test('delivers again what failed, of one environment or of all', async () => {
     await create('files', '/tmp/a');
     await deliver('e', await write('e'), 'failed');

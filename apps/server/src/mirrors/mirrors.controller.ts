@@ -93,7 +93,8 @@ export class MirrorsController {
   async delete(request: MirrorsDeleteRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
     const context = this.#api.contexts.of(call);
     const frame = { namespace: namespaceOf(request), session: null, reason: '' };
-    const done = await this.#api.writes.propose(context, { kind: 'delete-mirror', mirror: request.name, abandon: false }, frame);
+    const { name: mirror, abandon } = request;
+    const done = await this.#api.writes.propose(context, { kind: 'delete-mirror', mirror, abandon }, frame);
     return answerOf(MirrorsDeleteResponseSchema, headerOf(this.#api.member, done.appliedIndex, done.revision), {});
   }
 
