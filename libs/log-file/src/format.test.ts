@@ -22,6 +22,7 @@ test('a log of format 1 is read for ever', async () => {
       { firstIndex: 1, term: 1 },
       { firstIndex: 4, term: 2 },
     ],
+    configurations: [3],
   });
   expect(await readAll(log, 1)).toEqual(
     shown([

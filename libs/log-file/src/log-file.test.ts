@@ -32,7 +32,7 @@ describe('what was acknowledged is there when the log is opened again', () => {
   test('an empty log begins at its beginning', async () => {
     using temporary = new TemporaryLog();
     const log = await temporary.open();
-    expect(log.contents).toEqual({ hardState: vote(0, null), previous: { index: 0, term: 0 }, lastIndex: 0, termRuns: [] });
+    expect(log.contents).toEqual({ hardState: vote(0, null), previous: { index: 0, term: 0 }, lastIndex: 0, termRuns: [], configurations: [] });
     await log.close();
     const again = await temporary.open({ createIfEmpty: false });
     expect(again.contents).toEqual(log.contents);
@@ -56,6 +56,7 @@ describe('what was acknowledged is there when the log is opened again', () => {
         { firstIndex: 1, term: 1 },
         { firstIndex: 3, term: 2 },
       ],
+      configurations: [3],
     });
     expect(await readAll(again, 1)).toEqual(shown(written));
     await again.close();
@@ -366,6 +367,7 @@ describe('after a snapshot the log begins anew', () => {
       previous: { index: 500, term: 3 },
       lastIndex: 503,
       termRuns: [{ firstIndex: 501, term: 4 }],
+      configurations: [],
     });
     expect(await readAll(again, 501)).toEqual(shown(entries(501, 503, 4)));
     expect(segmentNames(temporary)).toHaveLength(2);

@@ -95,7 +95,14 @@ export class LogFile implements LogStore {
 
   private constructor(opening: LogFileOpening, io: FileIo, opened: OpenedLog) {
     const { terms, map, hardState, last } = opened.recovered;
-    this.contents = { hardState, previous: terms.previous, lastIndex: terms.last.index, termRuns: [...terms.runs] };
+    const { previous, last: end, runs, configurations } = terms;
+    this.contents = {
+      hardState,
+      previous,
+      lastIndex: end.index,
+      termRuns: [...runs],
+      configurations: [...configurations],
+    };
     this.#io = io;
     this.#files = opened.files;
     this.#batchBytesMax = opening.options?.batchBytesMax ?? batchBytesMaxDefault;

@@ -47,7 +47,8 @@ test('after any writes, replacements, releases, resets and restarts the log hold
       let term = 1;
       let waiting: Promise<void>[] = [];
       const last = () => model.previous + model.entries.length;
-      const write = (list: readonly Entry[], hardState: HardState | null = null): void => {
+      const write = (texts: readonly Entry[], hardState: HardState | null = null): void => {
+        const list = texts.map((one): Entry => (one.index % 4 === 0 ? { ...one, kind: 'configuration' } : one));
         const kept = (list[0]?.index ?? last() + 1) - model.previous - 1;
         model.entries = [...model.entries.slice(0, kept), ...list];
         model.hardState = hardState ?? model.hardState;
@@ -101,13 +102,15 @@ test('after any writes, replacements, releases, resets and restarts the log hold
 });
 
 function expectContents(log: LogFile, model: Model): void {
-  const { previous, lastIndex, hardState, termRuns } = log.contents;
+  const { previous, lastIndex, hardState, termRuns, configurations } = log.contents;
   expect({ lastIndex, hardState }).toEqual({ lastIndex: model.previous + model.entries.length, hardState: model.hardState });
   // It may hold more than it must, in whole segments, but not less.
   expect(previous.index).toBeLessThanOrEqual(Math.max(model.released, model.previous));
   const before = model.entries.find((entry) => entry.index === previous.index);
   expect(previous.term).toBe(before?.term ?? model.previousTerm);
-  expect(termRuns).toEqual(runsOf(model.entries.filter((entry) => entry.index > previous.index)));
+  const held = model.entries.filter((entry) => entry.index > previous.index);
+  expect(termRuns).toEqual(runsOf(held));
+  expect(configurations).toEqual(held.filter(({ kind }) => kind === 'configuration').map((entry) => entry.index));
 }
 
 function runsOf(list: readonly Entry[]): { firstIndex: number; term: number }[] {

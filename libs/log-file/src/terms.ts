@@ -9,11 +9,13 @@ export interface TermRun {
   readonly term: Term;
 }
 
-/** The terms of the entries of a log, and where it begins and ends: what must be known of entries without reading them. */
+/** The terms of the entries of a log, which of them are configurations, and where it begins and ends: what must be known of entries without reading them. */
 export class Terms {
   #previous: EntryId;
   #lastIndex: Index;
   #runs: TermRun[] = [];
+  /** Indexes of the entries that hold a configuration, ascending. */
+  #configurations: Index[] = [];
 
   constructor(previous: EntryId) {
     this.#previous = previous;
@@ -33,6 +35,10 @@ export class Terms {
     return this.#runs;
   }
 
+  get configurations(): readonly Index[] {
+    return this.#configurations;
+  }
+
   /** The entry at `index`, which must be held or be the one before the first. */
   at(index: number): EntryId {
     assert(index >= this.#previous.index && index <= this.#lastIndex, 'the term that is asked for is one of the log');
@@ -45,10 +51,12 @@ export class Terms {
     if (previous.index < this.#previous.index) this.#previous = previous;
     else assert(this.at(previous.index).term === previous.term, 'entries follow an entry of the log');
     while ((this.#runs.at(-1)?.firstIndex ?? 0) > previous.index) this.#runs.pop();
+    while ((this.#configurations.at(-1) ?? 0) > previous.index) this.#configurations.pop();
     this.#lastIndex = previous.index;
-    for (const { index, term } of entries) {
+    for (const { index, term, kind } of entries) {
       assert(index === this.#lastIndex + 1, 'the entries of a write follow one another');
       if (this.#runs.length === 0 || this.#runs.at(-1)?.term !== term) this.#runs.push({ firstIndex: index, term });
+      if (kind === 'configuration') this.#configurations.push(index);
       this.#lastIndex = index;
     }
   }
@@ -60,5 +68,6 @@ export class Terms {
     const kept = this.#runs.findLastIndex(({ firstIndex }) => firstIndex <= next);
     if (kept >= 0) this.#runs = this.#runs.slice(kept).map((run) => (run.firstIndex < next ? { ...run, firstIndex: next } : run));
     if (index === this.#lastIndex) this.#runs = [];
+    this.#configurations = this.#configurations.filter((held) => held > index);
   }
 }

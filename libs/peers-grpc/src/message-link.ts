@@ -1,10 +1,10 @@
 import type { MemberId, PeerMessage } from '@env-cli/raft';
-import type { Hello, Standing } from '@env-cli/replica';
+import { type Hello, protocolRange, type Standing } from '@env-cli/replica';
 import { ByteReader, ByteWriter } from '@env-cli/support';
 
 import { readBackward } from './consumption.ts';
 import { Link, type LinkOptions } from './link.ts';
-import { appendBytes, wireBytesOf, writePeerMessage } from './peer-message.ts';
+import { appendBytes, inProtocol, wireBytesOf, writePeerMessage } from './peer-message.ts';
 import { peersService } from './service.ts';
 
 /**
@@ -75,7 +75,8 @@ export class MessageLink {
   }
 
   send(message: PeerMessage): void {
-    if (this.#link.open) this.#waiting.push(message);
+    const understood = this.#link.open ? inProtocol(message, this.#hello?.protocolMax ?? protocolRange.min) : null;
+    if (understood !== null) this.#waiting.push(understood);
     else this.#droppedMessages++;
   }
 

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import type { Append, Entry, PeerMessage } from '@env-cli/raft';
 import { ByteReader, ByteWriter, equalBytes, hexOf, MalformedBytes } from '@env-cli/support';
 
-import { appendBytes, readPeerMessage, wireBytesOf, writePeerMessage } from './peer-message.ts';
+import { appendBytes, inProtocol, readPeerMessage, wireBytesOf, writePeerMessage } from './peer-message.ts';
 
 function bytesOf(message: PeerMessage): Uint8Array {
   const writer = new ByteWriter();
@@ -35,9 +35,14 @@ const append = fc.tuple(fc.nat(1e9), fc.nat(1e6), integer, entries).map(([previo
 }));
 const message = fc.oneof(
   append,
-  ...['pre-vote-request', 'vote-request'].map((kind) =>
-    fc.record({ kind: fc.constant(kind), term: integer, lastIndex: integer, lastTerm: integer }),
-  ),
+  fc.record({ kind: fc.constant('pre-vote-request'), term: integer, lastIndex: integer, lastTerm: integer }),
+  fc.record({
+    kind: fc.constant('vote-request'),
+    term: integer,
+    lastIndex: integer,
+    lastTerm: integer,
+    transfer: fc.boolean(),
+  }),
   ...['pre-vote-reply', 'vote-reply'].map((kind) => fc.record({ kind: fc.constant(kind), term: integer, granted: fc.boolean() })),
   fc.record({ kind: fc.constant('append-accepted'), term: integer, matchIndex: integer }),
   fc.record({
@@ -47,8 +52,10 @@ const message = fc.oneof(
     hintIndex: integer,
     hintTerm: integer,
   }),
-  fc.record({ kind: fc.constant('stale-term'), term: integer }),
-  fc.record({ kind: fc.constant('commit'), term: integer, commit: integer, commitTerm: integer }),
+  ...['stale-term', 'timeout-now'].map((kind) => fc.record({ kind: fc.constant(kind), term: integer })),
+  ...['commit', 'committed'].map((kind) =>
+    fc.record({ kind: fc.constant(kind), term: integer, commit: integer, commitTerm: integer }),
+  ),
   fc.record({ kind: fc.constant('heartbeat'), term: integer, round: integer, commit: integer }),
   fc.record({ kind: fc.constant('heartbeat-reply'), term: integer, round: integer }),
   fc.record({ kind: fc.constant('read-request'), term: integer, id: integer }),
@@ -100,7 +107,7 @@ const entry = (index: number, term: number, kind: Entry['kind'], text: string): 
 test.each([
   [{ kind: 'pre-vote-request', term: 5, lastIndex: 300, lastTerm: 4 }, '0005ac0204'],
   [{ kind: 'pre-vote-reply', term: 5, granted: true }, '010501'],
-  [{ kind: 'vote-request', term: 5, lastIndex: 300, lastTerm: 4 }, '0205ac0204'],
+  [{ kind: 'vote-request', term: 5, lastIndex: 300, lastTerm: 4, transfer: false }, '0205ac0204'],
   [{ kind: 'vote-reply', term: 5, granted: false }, '030500'],
   [
     {
@@ -123,7 +130,25 @@ test.each([
   [{ kind: 'read-reply', term: 5, id: 77, index: 303 }, '0c054daf02'],
   [{ kind: 'snapshot', term: 5, index: 303, indexTerm: 5 }, '0d05af0205'],
 ] as const)('the golden bytes of $kind', (each, hex) => {
-  expect(hexOf(bytesOf(each as unknown as PeerMessage))).toBe(hex);
+  const written = each as unknown as PeerMessage;
+  expect(hexOf(bytesOf(written))).toBe(hex);
+  expect(inProtocol(written, 1)).toBe(written);
+});
+
+// What version 2 has beside those.
+test.each([
+  [{ kind: 'timeout-now', term: 5 }, '0e05', null],
+  [{ kind: 'committed', term: 5, commit: 303, commitTerm: 5 }, '1005af0205', null],
+  [
+    { kind: 'vote-request', term: 5, lastIndex: 300, lastTerm: 4, transfer: true },
+    '0f05ac0204',
+    { kind: 'vote-request', term: 5, lastIndex: 300, lastTerm: 4, transfer: false },
+  ],
+] as const)('the golden bytes of $kind in version 2, and what a member of version 1 is sent', (each, hex, inFirst) => {
+  const written = each as unknown as PeerMessage;
+  expect(hexOf(bytesOf(written))).toBe(hex);
+  expect(inProtocol(written, 2)).toBe(written);
+  expect(inProtocol(written, 1)).toEqual(inFirst);
 });
 
 describe('the same entries for several followers', () => {

@@ -1,7 +1,10 @@
 import type { Append, Entry, EntryKind, Index, PeerMessage, Term } from '@env-cli/raft';
 import { type ByteReader, ByteWriter, MalformedBytes, unreachable } from '@env-cli/support';
 
-/** Kinds of messages by their code on the wire: the place in this list. A new one goes to the end, with a new protocol version. */
+/**
+ * Kinds of messages by their code on the wire: the place in this list. A new one goes to the end, with a new protocol version
+ * ({@link inProtocol}). A request for a vote that has a flag is a kind of its own here, so that the bytes of one without stay as they were.
+ */
 const kinds = [
   'pre-vote-request',
   'pre-vote-reply',
@@ -17,15 +20,27 @@ const kinds = [
   'read-request',
   'read-reply',
   'snapshot',
-] as const satisfies readonly PeerMessage['kind'][];
+  'timeout-now',
+  'transfer-vote-request',
+  'committed',
+] as const satisfies readonly WireKind[];
+
+type WireKind = PeerMessage['kind'] | 'transfer-vote-request';
 
 const entryKinds = ['noop', 'command', 'configuration'] as const satisfies readonly EntryKind[];
 
-const codeOfKind = Object.fromEntries(kinds.map((kind, code) => [kind, code])) as Record<PeerMessage['kind'], number>;
+const codeOfKind = Object.fromEntries(kinds.map((kind, code) => [kind, code])) as Record<WireKind, number>;
 const codeOfEntryKind = Object.fromEntries(entryKinds.map((kind, code) => [kind, code])) as Record<EntryKind, number>;
 
 /** Entries of one append on the wire: less than this many bytes each cannot be, so a count that is too high is told early. */
 const entryBytesMin = 3;
+
+/** The message as a member understands it that speaks no later protocol than `version`; null when it does not have such a thing. */
+export function inProtocol(message: PeerMessage, version: number): PeerMessage | null {
+  if (version >= 2) return message;
+  if (message.kind === 'timeout-now' || message.kind === 'committed') return null;
+  return message.kind === 'vote-request' && message.transfer ? { ...message, transfer: false } : message;
+}
 
 /** Bytes that a message takes on the wire, about: never less than it does. */
 export function wireBytesOf(message: PeerMessage): number {
@@ -40,7 +55,8 @@ export function writePeerMessage(writer: ByteWriter, message: PeerMessage): void
     writer.raw(appendBytes(message));
     return;
   }
-  writer.u8(codeOfKind[message.kind]).varint(message.term);
+  const wireKind = message.kind === 'vote-request' && message.transfer ? 'transfer-vote-request' : message.kind;
+  writer.u8(codeOfKind[wireKind]).varint(message.term);
   switch (message.kind) {
     case 'pre-vote-request':
     case 'vote-request':
@@ -57,8 +73,10 @@ export function writePeerMessage(writer: ByteWriter, message: PeerMessage): void
       writer.varint(message.rejectedIndex).varint(message.hintIndex).varint(message.hintTerm);
       return;
     case 'stale-term':
+    case 'timeout-now':
       return;
     case 'commit':
+    case 'committed':
       writer.varint(message.commit).varint(message.commitTerm);
       return;
     case 'heartbeat':
@@ -87,8 +105,12 @@ export function readPeerMessage(reader: ByteReader): PeerMessage {
   const term = reader.varint() as Term;
   switch (kind) {
     case 'pre-vote-request':
-    case 'vote-request':
       return { kind, term, lastIndex: reader.varint() as Index, lastTerm: reader.varint() as Term };
+    case 'vote-request':
+    case 'transfer-vote-request': {
+      const transfer = kind === 'transfer-vote-request';
+      return { kind: 'vote-request', term, lastIndex: reader.varint() as Index, lastTerm: reader.varint() as Term, transfer };
+    }
     case 'pre-vote-reply':
     case 'vote-reply':
       return { kind, term, granted: readFlag(reader) };
@@ -105,8 +127,10 @@ export function readPeerMessage(reader: ByteReader): PeerMessage {
         hintTerm: reader.varint() as Term,
       };
     case 'stale-term':
+    case 'timeout-now':
       return { kind, term };
     case 'commit':
+    case 'committed':
       return { kind, term, commit: reader.varint() as Index, commitTerm: reader.varint() as Term };
     case 'heartbeat':
       return { kind, term, round: reader.varint(), commit: reader.varint() as Index };

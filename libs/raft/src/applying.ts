@@ -2,10 +2,11 @@ import { assert } from '@env-cli/support';
 
 import { decodeConfiguration } from './configuration.ts';
 import type { Entry, Index } from './entry.ts';
-import { updateFollowers } from './leading.ts';
+import { followMembers } from './leading.ts';
 import { requestLoad } from './loads.ts';
 import type { Member } from './member.ts';
 import { advanceCommit, sendAppends } from './replication.ts';
+import { onConfigurationOfReign } from './transfer.ts';
 
 /**
  * Hands out what may be applied and was not yet: committed, and flushed in the own log, for a state must never be ahead of its
@@ -45,14 +46,17 @@ function handOutEntries(member: Member, entries: readonly Entry[]): void {
 /**
  * A configuration takes effect when it is handed out to be applied, as in etcd/raft, and not when it is appended, as in the
  * paper: so it never has to be taken back when the log is truncated, and the state and the snapshots hold it at the
- * same index. That is safe while a leader has at most one that is not applied (raft.md, item 36), which is for whoever proposes them.
+ * same index. That is safe because a leader proposes one only when the one before has taken effect and something of its own term is
+ * committed (`membership.ts`), and because nobody stands for election that knows of a committed one which has not (`election.ts`).
  */
 function adoptConfiguration(member: Member, entry: Entry): void {
   member.configuration = decodeConfiguration(entry.data);
   member.configurationIndex = entry.index;
+  member.log.configurationAdopted(entry.index);
   const { role } = member;
   if (role.kind !== 'leader') return;
-  updateFollowers(member, role);
+  followMembers(member, role, true);
+  onConfigurationOfReign(member, role);
   // Other voters, another quorum: what they have may be committed by now, and the new ones have nothing.
   advanceCommit(member, role);
   for (const progress of role.followers.values()) sendAppends(member, progress, progress.state === 'probe');

@@ -15,11 +15,23 @@ export interface Configuration {
   readonly learners: readonly MemberId[];
   /** Voters of the outgoing half that become learners once the joint configuration is left. */
   readonly learnersNext: readonly MemberId[];
+  /** Those of `learners` that the leader makes voters by itself, once they have caught up and stayed well. */
+  readonly learnersJoining: readonly MemberId[];
 }
 
 /** Whether a member votes in either half. Only such a member stands for election. */
 export function isVoter(configuration: Configuration, id: MemberId): boolean {
   return configuration.voters.includes(id) || configuration.votersOutgoing.includes(id);
+}
+
+/** Whether somebody stands in it at all. */
+export function isMember({ voters, votersOutgoing, learners, learnersNext }: Configuration, id: MemberId): boolean {
+  return voters.includes(id) || learners.includes(id) || votersOutgoing.includes(id) || learnersNext.includes(id);
+}
+
+/** Whether quorums are of two halves. */
+export function isJoint(configuration: Configuration): boolean {
+  return configuration.votersOutgoing.length > 0;
 }
 
 /** Everybody who receives the log, ascending. */
@@ -28,18 +40,29 @@ export function membersOf(configuration: Configuration): MemberId[] {
   return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])].toSorted((a, b) => a - b);
 }
 
-const formatVersion = 1;
+/** Of a configuration without joining learners. */
+const formatWithoutJoining = 1;
+const format = 2;
 const memberIdMax = 0xffff_ffff;
 
+/** Whether a number can be a member's: an integer from 1 to 2^32 − 1. */
+export function isMemberId(id: number): boolean {
+  return Number.isInteger(id) && id >= 1 && id <= memberIdMax;
+}
+
 /**
- * The canonical bytes of a configuration: version (u8, 1), then `voters`, `votersOutgoing`, `learners` and `learnersNext`,
- * each as a varint count and as many u32. Equal configurations have equal bytes.
+ * The canonical bytes of a configuration: version (u8), then `voters`, `votersOutgoing`, `learners` and `learnersNext`, each as a
+ * varint count and as many u32. Version 2 has `learnersJoining` behind them, and is written only when somebody stands there. Equal
+ * configurations have equal bytes.
  */
 export function encodeConfiguration(configuration: Configuration): Uint8Array {
   const flaw = flawOf(configuration);
   if (flaw !== null) throw new MalformedBytes(`a configuration that no reader would take: ${flaw}`);
-  const writer = new ByteWriter(64).u8(formatVersion);
-  for (const list of [configuration.voters, configuration.votersOutgoing, configuration.learners, configuration.learnersNext]) {
+  const { voters, votersOutgoing, learners, learnersNext, learnersJoining } = configuration;
+  const lists = [voters, votersOutgoing, learners, learnersNext];
+  if (learnersJoining.length > 0) lists.push(learnersJoining);
+  const writer = new ByteWriter(64).u8(learnersJoining.length > 0 ? format : formatWithoutJoining);
+  for (const list of lists) {
     writer.varint(list.length);
     for (const id of list) writer.u32(id);
   }
@@ -50,15 +73,18 @@ export function encodeConfiguration(configuration: Configuration): Uint8Array {
 export function decodeConfiguration(bytes: Uint8Array): Configuration {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
-  if (version !== formatVersion)
-    throw new MalformedBytes(`a configuration of format ${version}; this program reads ${formatVersion}`);
+  if (version !== format && version !== formatWithoutJoining)
+    throw new MalformedBytes(`a configuration of format ${version}; this program reads ${formatWithoutJoining} and ${format}`);
   const configuration = {
     voters: readList(reader),
     votersOutgoing: readList(reader),
     learners: readList(reader),
     learnersNext: readList(reader),
+    learnersJoining: version === format ? readList(reader) : [],
   };
   reader.end();
+  // A second spelling of the same configuration.
+  if (version === format && configuration.learnersJoining.length === 0) throw new MalformedBytes('nobody joins in format 2');
   const flaw = flawOf(configuration);
   if (flaw !== null) throw new MalformedBytes(`a configuration that makes no sense: ${flaw}`);
   return configuration;
@@ -72,11 +98,11 @@ function readList(reader: ByteReader): MemberId[] {
 }
 
 /** What is wrong with a configuration, or null. */
-function flawOf({ voters, votersOutgoing, learners, learnersNext }: Configuration): string | null {
+function flawOf({ voters, votersOutgoing, learners, learnersNext, learnersJoining }: Configuration): string | null {
   if (voters.length === 0) return 'it has no voter';
-  for (const list of [voters, votersOutgoing, learners, learnersNext]) {
+  for (const list of [voters, votersOutgoing, learners, learnersNext, learnersJoining]) {
     for (const [at, id] of list.entries()) {
-      if (!Number.isInteger(id) || id < 1 || id > memberIdMax) return `${id} is no member id`;
+      if (!isMemberId(id)) return `${id} is no member id`;
       if (at > 0 && id <= list[at - 1]!) return 'a list is not ascending';
     }
   }
@@ -85,5 +111,6 @@ function flawOf({ voters, votersOutgoing, learners, learnersNext }: Configuratio
   }
   if (learnersNext.some((id) => !votersOutgoing.includes(id) || voters.includes(id)))
     return 'a next learner is not a leaving voter';
+  if (learnersJoining.some((id) => !learners.includes(id))) return 'a joining learner is not a learner';
   return null;
 }

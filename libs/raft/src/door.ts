@@ -1,5 +1,6 @@
 import type { Configuration } from './configuration.ts';
 import type { Entry, HardState, Index, MemberId, Term } from './entry.ts';
+import type { ConfigurationRefusal, MembershipChange } from './membership-change.ts';
 import type { PeerMessage } from './message.ts';
 
 /** Everything that can happen to a member. Time passing is a message like any other. */
@@ -9,6 +10,17 @@ export type Message =
   | { readonly kind: 'received'; readonly from: MemberId; readonly message: PeerMessage }
   /** A wish to append one entry; `id` is the loop's own number for it. Answered by `proposed` or `proposal-refused`. */
   | { readonly kind: 'propose'; readonly id: number; readonly data: Uint8Array }
+  /**
+   * A wish to change who takes part: all of `changes` at once, or nothing. Answered by `proposed` or `change-refused`; `id` is a number
+   * like a proposal's. It has come about when the configuration at the index that was `proposed` is handed out; if that is
+   * joint (voters differ by more than one), the leader leaves it by itself.
+   */
+  | { readonly kind: 'change-membership'; readonly id: number; readonly changes: readonly MembershipChange[] }
+  /**
+   * A wish that this leader hand its reign to `to`, or (null) to the voter that has most of its log. Answered by `transfer-refused`
+   * or, when it is over, `transfer-ended`. Proposals are refused meanwhile.
+   */
+  | { readonly kind: 'transfer'; readonly id: number; readonly to: MemberId | null }
   /**
    * A wish for a read index, on any member; answered by `read-ready` or `read-refused`. Many that wait share one round.
    *
@@ -59,6 +71,9 @@ export type Effect =
   /** The proposal is in the leader's log. Whether it will be committed shows when it is applied, or in `proposals-lost`. */
   | { readonly kind: 'proposed'; readonly id: number; readonly index: Index; readonly term: Term }
   | { readonly kind: 'proposal-refused'; readonly id: number; readonly refusal: ProposalRefusal }
+  | { readonly kind: 'change-refused'; readonly id: number; readonly refusal: ChangeRefusal }
+  | { readonly kind: 'transfer-refused'; readonly id: number; readonly refusal: TransferRefusal }
+  | { readonly kind: 'transfer-ended'; readonly id: number; readonly outcome: TransferOutcome }
   /** Leadership ended before these were committed: *outcome unknown*. They may yet be committed by the next leader. */
   | { readonly kind: 'proposals-lost'; readonly ids: readonly number[] }
   /** A state that has applied `index` is one that a linearizable read may be answered from. */
@@ -129,7 +144,40 @@ export type ProposalRefusal =
   | { readonly code: 'no-leader' }
   /** The leader holds as much as it may that no quorum, or not its own disk, has yet: a quorum is away, or a disk slow. */
   | { readonly code: 'too-many-uncommitted-bytes'; readonly sizeBytes: number; readonly limitBytes: number }
-  | { readonly code: 'too-large'; readonly sizeBytes: number; readonly limitBytes: number };
+  | { readonly code: 'too-large'; readonly sizeBytes: number; readonly limitBytes: number }
+  | TransferringRefusal;
+
+/** The reign is being handed over, to `to`, or (null) by a leader that is no voter any more: there is a leader again within an election timeout. */
+export interface TransferringRefusal {
+  readonly code: 'transferring';
+  readonly to: MemberId | null;
+}
+
+/** Why a change of the configuration was not taken. Nothing was written. */
+export type ChangeRefusal =
+  | ConfigurationRefusal
+  | { readonly code: 'not-leader'; readonly leader: MemberId }
+  | { readonly code: 'no-leader' }
+  | TransferringRefusal
+  /** The one at `index` has not taken effect, or is joint and not left yet. One change is under way at a time. */
+  | { readonly code: 'change-in-flight'; readonly index: Index }
+  /** The leader is new and has not committed anything in its term: a change of an earlier term may still be committed (thesis §4.1). */
+  | { readonly code: 'term-not-committed'; readonly term: Term };
+
+/** Why a reign is not handed over. */
+export type TransferRefusal =
+  | { readonly code: 'not-leader'; readonly leader: MemberId }
+  | { readonly code: 'no-leader' }
+  | TransferringRefusal
+  | { readonly code: 'already-leader' }
+  | { readonly code: 'unknown-member'; readonly member: MemberId }
+  /** It is a learner, or leaves with the joint configuration. */
+  | { readonly code: 'not-a-voter'; readonly member: MemberId }
+  /** There is no other voter. */
+  | { readonly code: 'no-other-voter' };
+
+/** `reign-ended`: this member leads no more; who does is told by `role`. The others: it leads on, and takes proposals again. */
+export type TransferOutcome = 'reign-ended' | 'timed-out' | 'target-left';
 
 /** Why a read index was not found. A read may always be asked for again. */
 export type ReadRefusal =
@@ -169,6 +217,13 @@ export interface RaftOptions {
   readonly applyingBytesMax?: number;
   /** Bytes of the newest entries kept in memory; what is not flushed is kept beyond that. Defaults to 64 MiB. */
   readonly cacheBytesMax?: number;
+  /**
+   * Ticks for which a joining learner must have kept up with the log, and answered, without a break, before it is made a voter. It keeps up
+   * while each round of replication takes less than `electionTicks` (thesis §4.2.1). Defaults to 30 (3 seconds at a tick of 100 ms).
+   */
+  readonly promotionTicks?: number;
+  /** Voters, leaving voters and learners of a configuration. Defaults to 32. */
+  readonly membersMax?: number;
   /** Reads that wait for a read index, of this member's own and of followers. Defaults to 4,096. */
   readonly readsWaitingMax?: number;
 }
@@ -183,6 +238,8 @@ export interface InitialState {
     readonly lastIndex: Index;
     /** For each run of entries of one term its first index, ascending. */
     readonly termRuns: readonly TermRun[];
+    /** Indexes of the entries of the kind `configuration`, ascending. */
+    readonly configurations: readonly Index[];
   };
   /**
    * What the state has applied: at least `log.previous.index` and at most `log.lastIndex`, and an entry of the term that the log has
@@ -217,6 +274,8 @@ export interface Status {
   readonly appliedIndex: Index;
   readonly configuration: Configuration;
   readonly configurationIndex: Index;
+  /** To whom the reign is being handed over; null when it is not, or on whoever does not lead. */
+  readonly transferringTo: MemberId | null;
   readonly uncommittedBytes: number;
   readonly cacheBytes: number;
   readonly readsWaiting: number;

@@ -1,5 +1,6 @@
 import { isVoter } from './configuration.ts';
 import type { MemberId, Term } from './entry.ts';
+import { hearLeader } from './following.ts';
 import { becomeLeader } from './leading.ts';
 import type { Member } from './member.ts';
 import { hearsLeader, leaderOf } from './member.ts';
@@ -9,9 +10,26 @@ import { becomeFollower, leaveRole, raiseTerm, restartElectionTimer } from './ro
 
 /** The election timeout has passed without a leader's word. */
 export function onElectionTimeout(member: Member): void {
-  // Only a voter stands, and none whose log is about to be replaced.
-  if (isVoter(member.configuration, member.id) && member.installing === null) return standForPreVote(member);
+  if (mayStand(member)) return standForPreVote(member);
   becomeFollower(member, member.term, null);
+}
+
+/** The leader hands its reign over. Whoever may not stand does nothing, and the leader goes on after a while. */
+export function onTimeoutNow(member: Member, from: MemberId): void {
+  hearLeader(member, from);
+  if (!mayStand(member)) return;
+  leaveRole(member, null);
+  standForElection(member, true);
+}
+
+/**
+ * Only a voter stands, none whose log is about to be replaced, and none that knows of a committed configuration which has not taken
+ * effect here: quorums of configurations that do not follow one another need not meet.
+ */
+function mayStand(member: Member): boolean {
+  const next = member.log.configurations[0];
+  const isCurrent = next === undefined || next > member.log.commitIndex;
+  return isCurrent && isVoter(member.configuration, member.id) && member.installing === null;
 }
 
 /** Asks whether an election could be won, without disturbing anybody's term. */
@@ -21,25 +39,24 @@ function standForPreVote(member: Member): void {
   const votes = new Map([[member.id, true]]);
   member.role = { kind: 'pre-candidate', votes };
   const term = (member.term + 1) as Term;
-  if (tally(member.configuration, votes) === 'won') return standForElection(member);
-  requestVotes(member, 'pre-vote-request', term);
+  if (tally(member.configuration, votes) === 'won') return standForElection(member, false);
+  const { lastIndex, lastTerm } = member.log;
+  requestVotes(member, { kind: 'pre-vote-request', term, lastIndex, lastTerm });
 }
 
 /** Moves to the next term and votes for itself; both are durable before anybody hears of it. */
-function standForElection(member: Member): void {
+function standForElection(member: Member, transfer: boolean): void {
   raiseTerm(member, (member.term + 1) as Term);
   member.votedFor = member.id;
   restartElectionTimer(member);
   member.role = { kind: 'candidate', votes: new Map(), sequence: member.log.writes.nextSequence };
-  requestVotes(member, 'vote-request', member.term);
+  const { lastIndex, lastTerm } = member.log;
+  requestVotes(member, { kind: 'vote-request', term: member.term, lastIndex, lastTerm, transfer });
 }
 
-function requestVotes(member: Member, kind: 'pre-vote-request' | 'vote-request', term: Term): void {
+function requestVotes(member: Member, request: PreVoteRequest | VoteRequest): void {
   const { voters, votersOutgoing } = member.configuration;
-  const { lastIndex, lastTerm } = member.log;
-  for (const id of new Set([...voters, ...votersOutgoing])) {
-    if (id !== member.id) member.out.promise(id, { kind, term, lastIndex, lastTerm });
-  }
+  for (const id of new Set([...voters, ...votersOutgoing])) if (id !== member.id) member.out.promise(id, request);
 }
 
 /** Everything up to this write is durable: the own vote counts from now on. */
@@ -49,8 +66,15 @@ export function onOwnVoteStored(member: Member, sequence: number): void {
 
 export function onPreVoteRequest(member: Member, from: MemberId, { term, lastIndex, lastTerm }: PreVoteRequest): void {
   const free = term > member.term || (term === member.term && canVoteFor(member, from));
-  const granted = free && !hearsLeader(member) && member.log.isCoveredBy(lastIndex, lastTerm);
-  member.out.promise(from, { kind: 'pre-vote-reply', term: granted ? term : member.term, granted });
+  const { log, out } = member;
+  const hears = hearsLeader(member);
+  const covered = log.isCoveredBy(lastIndex, lastTerm);
+  const granted = free && !hears && covered;
+  out.promise(from, { kind: 'pre-vote-reply', term: granted ? term : member.term, granted });
+  // It could not stand itself. Where that follows from what the other does not know of, it would ask in vain for ever.
+  if (hears || covered || isVoter(member.configuration, member.id)) return;
+  const { commitIndex } = log;
+  out.send(from, { kind: 'committed', term: member.term, commit: commitIndex, commitTerm: log.termAt(commitIndex)! });
 }
 
 /** Of the member's own term, or an earlier one, which is refused. */
@@ -84,6 +108,6 @@ function countVote(member: Member, from: MemberId, granted: boolean): void {
   role.votes.set(from, granted);
   const result = tally(member.configuration, role.votes);
   if (result === 'lost') becomeFollower(member, member.term, null);
-  else if (result === 'won' && role.kind === 'pre-candidate') standForElection(member);
+  else if (result === 'won' && role.kind === 'pre-candidate') standForElection(member, false);
   else if (result === 'won') becomeLeader(member);
 }

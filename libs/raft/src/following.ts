@@ -4,11 +4,11 @@ import type { Message } from './door.ts';
 import type { Entry, Index, MemberId } from './entry.ts';
 import type { Member } from './member.ts';
 import { leaderOf } from './member.ts';
-import type { Append, Commit, Heartbeat, SnapshotHeader } from './message.ts';
+import type { Append, Commit, Committed, Heartbeat, SnapshotHeader } from './message.ts';
 import { becomeFollower } from './roles.ts';
 
 /** Takes note of a word from the leader of the member's own term. */
-function hearLeader(member: Member, leader: MemberId): void {
+export function hearLeader(member: Member, leader: MemberId): void {
   const known = leaderOf(member);
   assert(known === null || known === leader, 'a term has one leader');
   if (known === null) becomeFollower(member, member.term, leader);
@@ -51,6 +51,11 @@ function missingOf(member: Member, previousIndex: Index, entries: readonly Entry
 
 export function onCommit(member: Member, from: MemberId, { commit, commitTerm }: Commit): void {
   hearLeader(member, from);
+  if (member.installing === null && member.log.has(commit, commitTerm)) member.log.commitTo(commit);
+}
+
+/** Somebody, not the leader, knows what is committed. */
+export function onCommitted(member: Member, { commit, commitTerm }: Committed): void {
   if (member.installing === null && member.log.has(commit, commitTerm)) member.log.commitTo(commit);
 }
 

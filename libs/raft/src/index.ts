@@ -1,6 +1,8 @@
 export type { Configuration } from './configuration.ts';
 export { decodeConfiguration, encodeConfiguration } from './configuration.ts';
+export { isJoint, isMember, membersOf } from './configuration.ts';
 export type {
+  ChangeRefusal,
   Effect,
   Envelope,
   FollowerStatus,
@@ -15,7 +17,11 @@ export type {
   Status,
   StoreEffect,
   TermRun,
+  TransferOutcome,
+  TransferRefusal,
+  TransferringRefusal,
 } from './door.ts';
+export type { ConfigurationRefusal, MembershipChange } from './membership-change.ts';
 export { Raft } from './raft.ts';
 export type { Entry, EntryKind, HardState, Index, MemberId, Term } from './entry.ts';
 export type {
@@ -23,6 +29,7 @@ export type {
   AppendAccepted,
   AppendRejected,
   Commit,
+  Committed,
   Heartbeat,
   HeartbeatReply,
   NoticeMessage,
@@ -34,6 +41,7 @@ export type {
   ReadRequest,
   SnapshotHeader,
   StaleTerm,
+  TimeoutNow,
   VoteReply,
   VoteRequest,
 } from './message.ts';

@@ -19,6 +19,8 @@ export function limitsOf(options: RaftOptions): Limits {
     uncommittedBytesMax: options.uncommittedBytesMax ?? 32 * mebibyte,
     applyingBytesMax: options.applyingBytesMax ?? 16 * mebibyte,
     cacheBytesMax: options.cacheBytesMax ?? 64 * mebibyte,
+    promotionTicks: options.promotionTicks ?? 30,
+    membersMax: options.membersMax ?? 32,
     readsWaitingMax: options.readsWaitingMax ?? 4096,
   };
   for (const value of Object.values(limits))

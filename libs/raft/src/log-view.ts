@@ -16,6 +16,8 @@ export class LogView {
   #cache: EntryCache;
   readonly #writes: Writes;
   #commitIndex: Index;
+  /** Configuration entries that have not taken effect, ascending. */
+  #configurations: Index[];
 
   constructor(initial: InitialState, cacheBytesMax: number) {
     const { previous, lastIndex, termRuns } = initial.log;
@@ -26,6 +28,8 @@ export class LogView {
     this.#writes = new Writes(lastIndex);
     // What is applied was committed; how much more was is for a leader to say (raft.pdf §5.3).
     this.#commitIndex = initial.applied;
+    this.#configurations = initial.log.configurations.filter((index) => index > initial.applied);
+    this.#commitCertain();
   }
 
   get previousIndex(): Index {
@@ -82,6 +86,16 @@ export class LogView {
     return term > this.lastTerm || (term === this.lastTerm && index >= this.lastIndex);
   }
 
+  /** Indexes of the configurations in this log that have not taken effect, ascending: at most one of them is not committed. */
+  get configurations(): readonly Index[] {
+    return this.#configurations;
+  }
+
+  /** The configuration of an entry took effect. */
+  configurationAdopted(index: Index): void {
+    this.#configurations = this.#configurations.filter((other) => other > index);
+  }
+
   /** Appends entries; what stands at the first's index or behind is replaced. */
   append(entries: readonly Entry[]): void {
     const first = entries[0];
@@ -90,11 +104,14 @@ export class LogView {
       assert(first.index > this.#commitIndex, 'what is committed is never overwritten');
       this.#terms.truncateFrom(first.index);
       this.#cache.truncateFrom(first.index);
+      this.#configurations = this.#configurations.filter((index) => index < first.index);
     }
     for (const entry of entries) {
       this.#terms.push(entry.index, entry.term);
       this.#cache.push(entry);
+      if (entry.kind === 'configuration') this.#configurations.push(entry.index);
     }
+    this.#commitCertain();
   }
 
   /** Entries that are in memory: from `from` up to `end` (exclusive), at most `bytesMax` but at least one. */
@@ -127,6 +144,16 @@ export class LogView {
     this.#terms = new TermRuns({ index, term }, index, []);
     this.#cache = new EntryCache((index + 1) as Index, this.#cacheBytesMax);
     this.#commitIndex = index;
+    this.#configurations = [];
     return this.#writes.beginReset(index);
+  }
+
+  /**
+   * A leader proposes a configuration only when the one before has taken effect. So of two in a log the first is committed, although nobody
+   * may have said so since this process started.
+   */
+  #commitCertain(): void {
+    const certain = this.#configurations.at(-2);
+    if (certain !== undefined) this.commitTo(certain);
   }
 }

@@ -1,3 +1,4 @@
+import type { CatchUp } from './catch-up.ts';
 import type { Configuration } from './configuration.ts';
 import type { InitialState, RaftOptions } from './door.ts';
 import type { Index, MemberId, Term } from './entry.ts';
@@ -67,6 +68,23 @@ export interface LeaderState {
   readonly followers: Map<MemberId, Progress>;
   readonly proposals: Proposals;
   readonly reads: ReadRounds;
+  /** How far each joining learner is on its way to be a voter. */
+  readonly catchUps: Map<MemberId, CatchUp>;
+  /** The reign is being handed over. */
+  transfer: Transfer | null;
+  /**
+   * Where the log ended when this leader found that it is no voter any more; null while it is one. It leaves its reign when a quorum
+   * knows that all up to there is committed.
+   */
+  retireIndex: Index | null;
+}
+
+export interface Transfer {
+  /** The loop's number. */
+  readonly id: number;
+  readonly to: MemberId;
+  /** Since it began. */
+  ticks: number;
 }
 
 /** A member that starts is a follower that has heard nobody (raft.pdf §5.2). */

@@ -14,7 +14,8 @@ export type PromiseMessage =
   PreVoteRequest | PreVoteReply | VoteRequest | VoteReply | AppendAccepted | AppendRejected | StaleTerm;
 
 /** May be sent at once. */
-export type NoticeMessage = Append | Commit | Heartbeat | HeartbeatReply | ReadRequest | ReadReply | SnapshotHeader;
+export type NoticeMessage =
+  Append | Commit | Heartbeat | HeartbeatReply | ReadRequest | ReadReply | SnapshotHeader | TimeoutNow | Committed;
 
 /** "Would you vote for me in `term`?" Nobody's term changes by it, so a member that slept disturbs nobody (thesis §9.6). */
 export interface PreVoteRequest {
@@ -37,6 +38,8 @@ export interface VoteRequest {
   readonly term: Term;
   readonly lastIndex: Index;
   readonly lastTerm: Term;
+  /** Its leader told it to stand (`timeout-now`): whoever still hears that leader votes all the same (thesis §4.2.3). */
+  readonly transfer: boolean;
 }
 
 export interface VoteReply {
@@ -119,6 +122,26 @@ export interface ReadReply {
   readonly term: Term;
   readonly id: number;
   readonly index: Index;
+}
+
+/**
+ * What the sender knows to be committed, for one that asked for its pre-vote and has a shorter log, when the sender is no voter itself. It is
+ * true whatever the terms of the two are, so they are not looked at; whoever lacks that entry ignores it.
+ *
+ * Without it, a leader that was removed, and from which nobody heard that its removal is committed, would be asked for its vote for ever by
+ * those who need it no more: its log may be the longest, and it does not stand.
+ */
+export interface Committed {
+  readonly kind: 'committed';
+  readonly term: Term;
+  readonly commit: Index;
+  readonly commitTerm: Term;
+}
+
+/** The leader hands its reign over: the receiver, whose log is as long as the leader's, stands at once and without a pre-vote (thesis §3.10). */
+export interface TimeoutNow {
+  readonly kind: 'timeout-now';
+  readonly term: Term;
 }
 
 /**

@@ -27,6 +27,8 @@ export class Progress {
   active = false;
   /** The highest commit index that was sent to it. */
   sentCommit = 0 as Index;
+  /** The first round of heartbeats that told it all that a retiring leader has to tell. */
+  toldRound = Infinity;
   /** The latest round of heartbeats that it answered. */
   answeredRound = 0;
   /**

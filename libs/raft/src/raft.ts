@@ -8,11 +8,13 @@ import { onSnapshotInstalled } from './following.ts';
 import { onLeaderTick, onPropose } from './leading.ts';
 import type { LeaderState, Member } from './member.ts';
 import { createMember, leaderOf } from './member.ts';
+import { leaveJoint, onChangeMembership } from './membership.ts';
 import type { Progress } from './progress.ts';
 import { onRead, retryReads } from './reading.ts';
 import { onReceived } from './receiving.ts';
 import { advanceCommit, announceCommit, onLoadedFor, onSnapshotFailed, onSnapshotSent, onUnreachable } from './replication.ts';
 import { becomeFollower } from './roles.ts';
+import { onTransfer } from './transfer.ts';
 
 /** One member's consensus: no clock, no disk, no network. One object a process life; not reentrant. */
 export class Raft {
@@ -30,7 +32,11 @@ export class Raft {
     this.#dispatch(member, message);
     member.out.conclude(member.term, member.votedFor);
     handOut(member);
-    if (member.role.kind === 'leader') announceCommit(member, member.role);
+    if (member.role.kind === 'leader') {
+      leaveJoint(member, member.role);
+      member.out.conclude(member.term, member.votedFor);
+      announceCommit(member, member.role);
+    }
     this.#tellRole(member);
     return member.out.take();
   }
@@ -52,6 +58,7 @@ export class Raft {
       appliedIndex: handover.appliedIndex,
       configuration,
       configurationIndex,
+      transferringTo: reign?.transfer?.to ?? null,
       uncommittedBytes: reign?.proposals.bytes ?? 0,
       cacheBytes: log.cacheBytes,
       readsWaiting: reign?.reads.waiting ?? readRequests.waiting,
@@ -73,6 +80,10 @@ export class Raft {
         return onReceived(member, message.from, message.message);
       case 'propose':
         return onPropose(member, message);
+      case 'change-membership':
+        return onChangeMembership(member, message);
+      case 'transfer':
+        return onTransfer(member, message);
       case 'read':
         return onRead(member, message.id);
       case 'stored':

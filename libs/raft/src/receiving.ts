@@ -1,8 +1,9 @@
 import { unreachable } from '@env-cli/support';
 
-import { onPreVoteReply, onPreVoteRequest, onVoteReply, onVoteRequest } from './election.ts';
+import { isMember } from './configuration.ts';
+import { onPreVoteReply, onPreVoteRequest, onTimeoutNow, onVoteReply, onVoteRequest } from './election.ts';
 import type { MemberId } from './entry.ts';
-import { onAppend, onCommit, onHeartbeat, onSnapshot } from './following.ts';
+import { onAppend, onCommit, onCommitted, onHeartbeat, onSnapshot } from './following.ts';
 import type { Member } from './member.ts';
 import { hearsLeader } from './member.ts';
 import type { PeerMessage } from './message.ts';
@@ -12,6 +13,8 @@ import { becomeFollower } from './roles.ts';
 
 /** What a peer said: first its term decides, then its kind (raft.pdf §5.1). */
 export function onReceived(member: Member, from: MemberId, message: PeerMessage): void {
+  if (message.kind === 'committed') return onCommitted(member, message);
+  if (isAnswer(message) && !isMember(member.configuration, from)) return;
   if (message.term < member.term) return refuseEarlierTerm(member, from, message);
   if (message.term > member.term && !admitLaterTerm(member, from, message)) return;
   const { role } = member;
@@ -42,6 +45,8 @@ export function onReceived(member: Member, from: MemberId, message: PeerMessage)
       return onReadRequest(member, from, message);
     case 'read-reply':
       return onReadReply(member, message);
+    case 'timeout-now':
+      return onTimeoutNow(member, from);
     case 'stale-term':
       // It has done its work: the term was raised, or is known.
       return undefined;
@@ -54,7 +59,7 @@ export function onReceived(member: Member, from: MemberId, message: PeerMessage)
 function admitLaterTerm(member: Member, from: MemberId, message: PeerMessage): boolean {
   // It asks about a term that nobody is in yet; so does the grant that answers it. A refusal has the term of whoever refuses.
   if (message.kind === 'pre-vote-request' || (message.kind === 'pre-vote-reply' && message.granted)) return true;
-  if (message.kind === 'vote-request' && hearsLeader(member)) return false;
+  if (message.kind === 'vote-request' && !message.transfer && hearsLeader(member)) return false;
   becomeFollower(member, message.term, isLeadersWord(message) ? from : null);
   return true;
 }
@@ -71,5 +76,34 @@ function refuseEarlierTerm(member: Member, from: MemberId, message: PeerMessage)
 
 /** Whether only the leader of a term says this. */
 function isLeadersWord({ kind }: PeerMessage): boolean {
-  return kind === 'append' || kind === 'commit' || kind === 'heartbeat' || kind === 'snapshot';
+  return kind === 'append' || kind === 'commit' || kind === 'heartbeat' || kind === 'snapshot' || kind === 'timeout-now';
+}
+
+/**
+ * Whether it answers a leader or a candidate. They ask members only, so the answer of anybody else comes late, of one that was removed: its
+ * term must end no reign (etcd/raft, `ErrStepPeerNotFound`). Whoever asks or leads, though, may be of a configuration that is not known here yet.
+ */
+function isAnswer({ kind }: PeerMessage): boolean {
+  switch (kind) {
+    case 'pre-vote-reply':
+    case 'vote-reply':
+    case 'append-accepted':
+    case 'append-rejected':
+    case 'heartbeat-reply':
+    case 'stale-term':
+      return true;
+    case 'pre-vote-request':
+    case 'vote-request':
+    case 'append':
+    case 'commit':
+    case 'heartbeat':
+    case 'read-request':
+    case 'read-reply':
+    case 'snapshot':
+    case 'timeout-now':
+    case 'committed':
+      return false;
+    default:
+      return unreachable(kind);
+  }
 }

@@ -8,6 +8,7 @@ import type { AppendAccepted, AppendRejected, HeartbeatReply } from './message.t
 import type { Progress } from './progress.ts';
 import { reachedByQuorum } from './quorum.ts';
 import { beginRound, confirmRounds } from './rounds.ts';
+import { retireIfTold, tellToStand } from './transfer.ts';
 
 const noEntries: readonly Entry[] = [];
 
@@ -107,6 +108,7 @@ export function onAppendAccepted(member: Member, reign: LeaderState, from: Membe
     // It moves: nothing has to be found out by the next heartbeat.
     progress.nudge = false;
     advanceCommit(member, reign);
+    tellToStand(member, reign, progress);
   }
   sendAppends(member, progress, false);
 }
@@ -133,6 +135,7 @@ export function onHeartbeatReply(member: Member, reign: LeaderState, from: Membe
   if (round <= progress.answeredRound) return;
   progress.answeredRound = round;
   confirmRounds(member, reign);
+  retireIfTold(member, reign);
 }
 
 /**

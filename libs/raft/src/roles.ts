@@ -40,6 +40,7 @@ function endReign(member: Member, reign: LeaderState): void {
   // They are in this log and perhaps in others': the next leader decides (raft.md, item 21).
   const lost = reign.proposals.idsBehind(member.log.commitIndex);
   if (lost.length > 0) member.out.push({ kind: 'proposals-lost', ids: lost });
+  if (reign.transfer !== null) member.out.push({ kind: 'transfer-ended', id: reign.transfer.id, outcome: 'reign-ended' });
   for (const read of reign.reads.abandon()) {
     // Followers find out by themselves and ask the next leader.
     if (read.asker === null) member.out.push({ kind: 'read-refused', id: read.id, refusal: { code: 'leader-lost' } });

@@ -10,6 +10,7 @@ export function beginRound(member: Member, reign: LeaderState): void {
     // What it is known to have: it cannot check the term of an entry by a heartbeat.
     const commit = progress.matchIndex < commitIndex ? progress.matchIndex : commitIndex;
     if (commit > progress.sentCommit) progress.sentCommit = commit;
+    if (reign.retireIndex !== null && commit >= reign.retireIndex) progress.toldRound = Math.min(progress.toldRound, round);
     member.out.send(progress.id, { kind: 'heartbeat', term: member.term, round, commit });
   }
   confirmRounds(member, reign);

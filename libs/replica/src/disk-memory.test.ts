@@ -44,7 +44,7 @@ describe('a message says what its sender has on disk', () => {
   const term = 7 as Term;
   const [lastIndex, lastTerm] = [1 as Index, 1 as Term];
   test.each<[string, PeerMessage, [number, number] | null]>([
-    ['its candidacy: a vote for itself', { kind: 'vote-request', term, lastIndex, lastTerm }, [7, 2]],
+    ['its candidacy: a vote for itself', { kind: 'vote-request', term, lastIndex, lastTerm, transfer: false }, [7, 2]],
     ['a vote, for whom it is told', { kind: 'vote-reply', term, granted: true }, [7, 1]],
     ['a vote that is refused: the term alone', { kind: 'vote-reply', term, granted: false }, [7, 0]],
     ['a question ahead of an election: the term before', { kind: 'pre-vote-request', term, lastIndex, lastTerm }, [6, 0]],

@@ -2,8 +2,11 @@ import { equalBytes, hexOf } from '@env-cli/support';
 
 import type { Standing } from './standing.ts';
 
-/** The versions of what members say to one another that this program speaks, lowest and highest. */
-export const protocolRange = { min: 1, max: 1 } as const;
+/**
+ * The versions of what members say to one another that this program speaks, lowest and highest. 2 has what changes of membership and of
+ * the lead need (`timeout-now`, `committed`, the flag of a request for a vote): members of 1 are sent nothing of it.
+ */
+export const protocolRange = { min: 1, max: 2 } as const;
 
 /** How a member introduces itself on every connection, before anything else. */
 export interface Hello {

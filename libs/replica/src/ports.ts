@@ -25,6 +25,8 @@ export interface LogContents {
   readonly lastIndex: Index;
   /** For each run of entries of one term its first index, ascending. Tells the term of every entry that is held. */
   readonly termRuns: readonly { readonly firstIndex: Index; readonly term: Term }[];
+  /** Indexes of the entries that are held of the kind `configuration`, ascending. */
+  readonly configurations: readonly Index[];
 }
 
 /**

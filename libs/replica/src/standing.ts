@@ -76,6 +76,8 @@ export function promisedBy(from: number, to: number, message: PeerMessage): Pick
     case 'read-request':
     case 'read-reply':
     case 'snapshot':
+    case 'timeout-now':
+    case 'committed':
       return null;
     default:
       return unreachable(message);

@@ -13,8 +13,9 @@ const log = {
     { firstIndex: 11, term: 2 },
     { firstIndex: 16, term: 4 },
   ],
+  configurations: [12, 18],
 } as unknown as LogContents;
-const configuration = { voters: [], votersOutgoing: [], learners: [], learnersNext: [] };
+const configuration = { voters: [], votersOutgoing: [], learners: [], learnersNext: [], learnersJoining: [] };
 
 test.each([
   // why                                                     applied  of term  plan
@@ -35,5 +36,6 @@ test.each([
     previous: { index: appliedIndex as Index, term: appliedTerm as Term },
     lastIndex: appliedIndex,
     termRuns: [],
+    configurations: [],
   });
 });

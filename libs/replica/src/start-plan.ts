@@ -45,7 +45,7 @@ export function planStart(log: LogContents, state: StateAtStart): StartPlan {
       problem: `the state is of term ${term}, and the log has only heard of term ${hardState.term}: the log is another one`,
     };
   }
-  const emptied = { hardState, previous: { index: applied, term }, lastIndex: applied, termRuns: [] };
+  const emptied = { hardState, previous: { index: applied, term }, lastIndex: applied, termRuns: [], configurations: [] };
   return { kind: 'reset-log', index: applied, term, initial: { log: emptied, applied, configuration, configurationIndex } };
 }
 

@@ -107,7 +107,9 @@ export class OpenLog implements LogStore {
     for (const entry of entries) {
       if (termRuns.at(-1)?.term !== entry.term) termRuns.push({ firstIndex: entry.index, term: entry.term });
     }
-    this.contents = { hardState, previous: { ...previous }, lastIndex: (previous.index + entries.length) as Index, termRuns };
+    const configurations = entries.filter(({ kind }) => kind === 'configuration').map(({ index }) => index);
+    const lastIndex = (previous.index + entries.length) as Index;
+    this.contents = { hardState, previous: { ...previous }, lastIndex, termRuns, configurations };
   }
 
   /** The term of the entry at an index, synced or not, or -1. */

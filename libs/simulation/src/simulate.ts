@@ -89,7 +89,7 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
   const electionMs = settings.member.tickMs * settings.member.electionTicks;
   const line = (text: string): void => trace(`${timeline.nowMs.toFixed(2).padStart(10)} ${text}`);
   const ids = Array.from({ length: settings.memberCount }, (_, i) => (i + 1) as MemberId);
-  const configuration: Configuration = { voters: ids, votersOutgoing: [], learners: [], learnersNext: [] };
+  const configuration: Configuration = { voters: ids, votersOutgoing: [], learners: [], learnersNext: [], learnersJoining: [] };
   const deaths = new Map<Boundary, number>(boundaries.map((boundary) => [boundary, 0]));
   const clients = new Clients(timeline, random, settings.clients);
   const members = new Map<MemberId, SimulatedMember>();

@@ -14,7 +14,7 @@ const entryBytesMax = 5 * 1024 * 1024;
 export function configurationOf(state: StateReport, members: readonly MemberIdentity[]): Configuration {
   if (state.membership !== null) return decodeConfiguration(state.membership);
   const voters = members.map((member) => member.memberId as MemberId).toSorted((a, b) => a - b);
-  return { voters, votersOutgoing: [], learners: [], learnersNext: [] };
+  return { voters, votersOutgoing: [], learners: [], learnersNext: [], learnersJoining: [] };
 }
 
 /** Brings log and state together, and the core to life on them. */
@@ -58,5 +58,6 @@ async function begunLog(log: LogFile, founding: Uint8Array, appliedIndex: number
     previous: { index: 0 as Index, term: 0 as Term },
     lastIndex: index,
     termRuns: [{ firstIndex: index, term }],
+    configurations: [],
   };
 }

@@ -30,7 +30,7 @@ export const [A, B, C, D, E, F, G] = [1, 2, 3, 4, 5, 6, 7].map(memberId) as [
 ];
 
 export function configurationOf(voters: readonly MemberId[], others: Partial<Configuration> = {}): Configuration {
-  return { voters, votersOutgoing: [], learners: [], learnersNext: [], ...others };
+  return { voters, votersOutgoing: [], learners: [], learnersNext: [], learnersJoining: [], ...others };
 }
 
 /** An entry whose data is a text. */
@@ -54,6 +54,7 @@ export function initialState(disk: Disk, state: State): InitialState {
       previous: disk.previous,
       lastIndex: index(disk.previous.index + disk.entries.length),
       termRuns,
+      configurations: disk.entries.filter((one) => one.kind === 'configuration').map((one) => one.index),
     },
     applied: state.index,
     configuration: state.configuration,
@@ -100,6 +101,8 @@ export class TestMember {
   state: State;
   /** The state is durable at least up to here: a snapshot was installed, or the log let go of what is before. */
   #checkpointFloor = 0;
+  /** The configuration that the state began with, or its last snapshot did. */
+  #beginning: Pick<State, 'configuration' | 'configurationIndex'>;
   /** Writes that are asked for and not durable. */
   writes: (StoreEffect | ResetEffect)[] = [];
   /** Writes wait for `flush`. */
@@ -137,6 +140,7 @@ export class TestMember {
       configuration,
       configurationIndex: index(0),
     };
+    this.#beginning = { configuration, configurationIndex: index(0) };
     this.raft = new Raft(this.options, initialState(this.disk, this.state));
   }
 
@@ -189,6 +193,7 @@ export class TestMember {
     this.apply();
     this.state = { ...snapshot, applied: [...snapshot.applied] };
     this.#checkpointFloor = snapshot.index;
+    this.#beginning = { configuration: snapshot.configuration, configurationIndex: snapshot.configurationIndex };
     const { index: at, term: ofTerm, configuration, configurationIndex } = snapshot;
     this.step({ kind: 'snapshot-installed', index: at, term: ofTerm, configuration, configurationIndex });
   }
@@ -217,8 +222,8 @@ export class TestMember {
     const applied = this.state.applied.filter((one) => one.index <= checkpoint);
     const last = applied.at(-1);
     const change = applied.findLast((one) => one.kind === 'configuration');
-    if (last !== undefined && checkpoint < this.state.index) {
-      this.state = { ...this.state, applied, index: last.index, term: last.term };
+    if (checkpoint < this.state.index) {
+      this.state = { ...this.#beginning, applied, index: last?.index ?? index(0), term: last?.term ?? term(0) };
       if (change !== undefined) {
         this.state.configuration = decodeConfiguration(change.data);
         this.state.configurationIndex = change.index;
@@ -253,6 +258,11 @@ export class TestMember {
   /** Texts of the commands that were applied. */
   get appliedTexts(): string[] {
     return this.state.applied.filter((one) => one.kind === 'command').map((one) => new TextDecoder().decode(one.data));
+  }
+
+  /** The log, the part that is not durable included. */
+  get logEntries(): readonly Entry[] {
+    return this.#diskAfterWrites().entries;
   }
 
   /** Terms of the log, the part that is not durable included. */

@@ -33,7 +33,8 @@ export class MemoryLog implements LogStore {
     const { hardState, previous, entries } = this.#disk;
     const termRuns: { firstIndex: Index; term: Term }[] = [];
     for (const { index, term } of entries) if (termRuns.at(-1)?.term !== term) termRuns.push({ firstIndex: index, term });
-    return { hardState, previous, lastIndex: entries.at(-1)?.index ?? previous.index, termRuns };
+    const configurations = entries.filter(({ kind }) => kind === 'configuration').map(({ index }) => index);
+    return { hardState, previous, lastIndex: entries.at(-1)?.index ?? previous.index, termRuns, configurations };
   }
 
   /** Writes that are not durable. */

@@ -58,7 +58,7 @@ export class VirtualMember {
     const plan = planStart(log.contents, {
       appliedIndex: state.index,
       appliedTerm: state.term,
-      configuration: { voters: cluster.ids, votersOutgoing: [], learners: [], learnersNext: [] },
+      configuration: { voters: cluster.ids, votersOutgoing: [], learners: [], learnersNext: [], learnersJoining: [] },
       configurationIndex: 0,
     });
     if (plan.kind !== 'start') throw new Error('a virtual member starts from its log');

@@ -1,0 +1,56 @@
+# The target of a transfer catches up first, and is told to stand when it has the whole log.
+> members A B C
+> elect A
+> cut B
+> propose A x
+  A writes from 2 [1]
+> propose A y
+  A writes from 3 [1]
+> settle
+> heal
+> transfer A B
+> tick A
+> deliver
+A → B  heartbeat 1 commit 1
+A → C  heartbeat 1 commit 3
+B → A  heartbeat-reply 1
+C → A  heartbeat-reply 1
+A → B  append behind 3:1 [] commit 3
+B → A  rejected 3 hint 1:1
+A → B  append behind 1:1 [1 1] commit 3
+  B writes from 2 [1 1]
+  B applies 2 3
+B → A  accepted 3
+A → B  timeout-now
+  B writes term 2 vote B
+  B is candidate in term 2
+B → A  vote-request term 2 log 3:1, told to stand
+  A is done handing over: reign-ended
+  A writes term 2 vote B
+  A is follower in term 2
+B → C  vote-request term 2 log 3:1, told to stand
+  C writes term 2 vote B
+  C is follower in term 2
+A → B  vote-reply granted term 2
+  B writes from 4 [2]
+  B is leader in term 2 under B
+C → B  vote-reply granted term 2
+B → A  append behind 3:1 [2] commit 3
+  A writes from 4 [2]
+  A is follower in term 2 under B
+B → C  append behind 3:1 [2] commit 3
+  C writes from 4 [2]
+  C is follower in term 2 under B
+A → B  accepted 4
+  B applies 4
+C → B  accepted 4
+B → A  commit 4:2
+  A applies 4
+B → C  commit 4:2
+  C applies 4
+> show
+A follower term 2  log [1 1 1 2]  flushed 4 commit 4 applied 4 {x y}
+B leader term 2  log [1 1 1 2]  flushed 4 commit 4 applied 4 {x y}
+  A replicate match 4 next 5 on the way 0
+  C replicate match 4 next 5 on the way 0
+C follower term 2  log [1 1 1 2]  flushed 4 commit 4 applied 4 {x y}
