@@ -54,9 +54,12 @@ export function onCommit(member: Member, from: MemberId, { commit, commitTerm }:
   if (member.installing === null && member.log.has(commit, commitTerm)) member.log.commitTo(commit);
 }
 
-/** Somebody, not the leader, knows what is committed. */
-export function onCommitted(member: Member, { commit, commitTerm }: Committed): void {
-  if (member.installing === null && member.log.has(commit, commitTerm)) member.log.commitTo(commit);
+/** Somebody, not the leader, tells what it knows to be committed, and is told if more is known here. */
+export function onCommitted(member: Member, from: MemberId, { commit, commitTerm }: Committed): void {
+  const { log, out, term } = member;
+  if (member.installing === null && log.has(commit, commitTerm)) log.commitTo(commit);
+  const { commitIndex } = log;
+  if (commitIndex > commit) out.send(from, { kind: 'committed', term, commit: commitIndex, commitTerm: log.termAt(commitIndex)! });
 }
 
 /** Answered at once: a heartbeat says only who leads, and its answer only that this was heard. Neither waits for a disk. */

@@ -129,7 +129,8 @@ export interface ReadReply {
  * true whatever the terms of the two are, so they are not looked at; whoever lacks that entry ignores it.
  *
  * Without it, a leader that was removed, and from which nobody heard that its removal is committed, would be asked for its vote for ever by
- * those who need it no more: its log may be the longest, and it does not stand.
+ * those who need it no more: its log may be the longest, and it does not stand. Or it is the sender that does not know of its own vote: so
+ * whoever knows more is committed answers with the same.
  */
 export interface Committed {
   readonly kind: 'committed';

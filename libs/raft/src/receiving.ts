@@ -13,7 +13,7 @@ import { becomeFollower } from './roles.ts';
 
 /** What a peer said: first its term decides, then its kind (raft.pdf §5.1). */
 export function onReceived(member: Member, from: MemberId, message: PeerMessage): void {
-  if (message.kind === 'committed') return onCommitted(member, message);
+  if (message.kind === 'committed') return onCommitted(member, from, message);
   if (isAnswer(message) && !isMember(member.configuration, from)) return;
   if (message.term < member.term) return refuseEarlierTerm(member, from, message);
   if (message.term > member.term && !admitLaterTerm(member, from, message)) return;
