@@ -67,12 +67,11 @@ export function onOwnVoteStored(member: Member, sequence: number): void {
 export function onPreVoteRequest(member: Member, from: MemberId, { term, lastIndex, lastTerm }: PreVoteRequest): void {
   const free = term > member.term || (term === member.term && canVoteFor(member, from));
   const { log, out } = member;
-  const hears = hearsLeader(member);
   const covered = log.isCoveredBy(lastIndex, lastTerm);
-  const granted = free && !hears && covered;
+  const granted = free && !hearsLeader(member) && covered;
   out.promise(from, { kind: 'pre-vote-reply', term: granted ? term : member.term, granted });
   // It could not stand itself. Where that follows from what the other does not know of, it would ask in vain for ever.
-  if (hears || covered || isVoter(member.configuration, member.id)) return;
+  if (covered || isVoter(member.configuration, member.id)) return;
   const { commitIndex } = log;
   out.send(from, { kind: 'committed', term: member.term, commit: commitIndex, commitTerm: log.termAt(commitIndex)! });
 }

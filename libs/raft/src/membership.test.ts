@@ -102,6 +102,29 @@ describe('one change at a time, and only by a leader that has committed somethin
     expect(change(member, remove(B))).toEqual({ code: 'change-in-flight', index: 3 });
   });
 
+  test('nor by a new leader that finds it joint', () => {
+    const member = leader({ log: [1], applied: 1, configuration: configurationOf([A, B, C], { votersOutgoing: [A, B, D] }) });
+    expect(change(member, remove(B))).toEqual({ code: 'change-in-flight', index: 0 });
+  });
+
+  test('one that was applied before a restart is no longer under way', () => {
+    const member = new TestMember({ term: 1 });
+    const added = configurationEntry(1, 1, configurationOf([A, B, C, D]));
+    member.receive(B, { ...append(1, [0, 0], [], 1), entries: [added] });
+    member.restart();
+    member.tick(10);
+    for (const from of [B, C]) member.receive(from, preVoteReply(2));
+    for (const from of [B, C]) member.receive(from, voteReply(2));
+    acceptAll(member, B, C);
+    expect(change(member, remove(D))).toEqual([[7, 3, 2]]);
+  });
+
+  test('nor while the reign is handed over', () => {
+    const member = established();
+    member.step({ kind: 'transfer', id: 1, to: B });
+    expect(change(member, addVoter(D))).toEqual({ code: 'transferring', to: B });
+  });
+
   test('what makes no sense is refused by the configuration that holds now', () => {
     const member = established({ membersMax: 3 });
     expect(change(member, remove(D))).toEqual({ code: 'unknown-member', member: D });
@@ -306,11 +329,8 @@ describe('a joining learner becomes a voter by itself', () => {
   test('it waits for a change that is under way, and for a transfer', () => {
     const member = joining(D);
     change(member, addVoter(E));
-    for (let ticks = 0; ticks < 4; ticks++) {
-      member.tick();
-      for (const from of [B, C, D]) member.receive(from, heartbeatReply(1, ticks + 1));
-    }
-    expect(member.status.lastIndex).toBe(3);
+    for (let ticks = 0; ticks < 4; ticks++) pass(member, D);
+    expect(member.status).toMatchObject({ configurationIndex: 2, lastIndex: 3 });
     acceptAll(member, B, C, D);
     expect(member.status.configurationIndex).toBe(3);
     member.step({ kind: 'transfer', id: 1, to: E });
@@ -318,8 +338,22 @@ describe('a joining learner becomes a voter by itself', () => {
     expect(member.status.lastIndex).toBe(3);
   });
 
+  test('whoever left and comes again begins anew', () => {
+    const member = joining(D);
+    pass(member, B, C, D);
+    change(member, remove(D));
+    acceptAll(member, B, C);
+    pass(member, B, C);
+    change(member, join(D));
+    acceptAll(member, B, C, D);
+    pass(member, B, C, D);
+    expect(member.status).toMatchObject({ configurationIndex: 4, lastIndex: 4 });
+    pass(member, B, C, D);
+    expect(member.status.configuration).toEqual(configurationOf([A, B, C, D]));
+  });
+
   test('a learner that does not join stays what it is', () => {
-    const member = established({ promotionTicks: 2 });
+    const member = established({ promotionTicks: 1 });
     change(member, { kind: 'add', member: D, as: 'learner' });
     acceptAll(member, B, C, D);
     for (let ticks = 0; ticks < 20; ticks++) pass(member, B, C, D);

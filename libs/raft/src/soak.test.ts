@@ -117,7 +117,6 @@ function healAndAgree(cluster: TestCluster, oracle: Oracle): void {
     if (agree()) break;
     for (const member of members) member.tick();
   }
-  if (taking().length === 0 || !agree()) for (const m of members) { const {followers, ...st} = m.status; console.log(JSON.stringify(st) + JSON.stringify(m.disk.entries.slice(-8).map((e)=>[e.index,e.term,e.kind])) + JSON.stringify(followers)); }
   const [first, ...others] = taking();
   expect(first?.appliedTexts.at(-1)).toBe('the last');
   for (const member of others) expect(member.state.applied).toEqual(first?.state.applied);
@@ -127,7 +126,7 @@ function healAndAgree(cluster: TestCluster, oracle: Oracle): void {
 /** Plays seeds; what was seen in them, each kind of it often enough. */
 function soakSeeds(seeds: number, steps: number, changing: boolean, kinds: readonly string[]): void {
   const seen = new Map<string, number>(kinds.map((kind) => [kind, 0]));
-  for (let seed = Number(process.env['SEED'] ?? 1); seed <= seeds; seed++) {
+  for (let seed = 1; seed <= seeds; seed++) {
     try {
       const oracle = soak(seed, steps, changing);
       for (const [what, count] of [...Object.entries(oracle.seen), ['committed', oracle.committed.size] as const]) {
@@ -138,16 +137,15 @@ function soakSeeds(seeds: number, steps: number, changing: boolean, kinds: reado
     }
   }
   // A soak in which nothing happens proves nothing.
-  if (process.env['SOAK']) console.log(seen);
   for (const [what, count] of seen) expect([what, count >= seeds / 2]).toEqual([what, true]);
 }
 
-const always = ['readReady', 'installSnapshot', 'load', 'reign', 'overwritten', 'proposalsLost', 'committed'];
+const always = ['readReady', 'installSnapshot', 'load', 'reign', 'proposalsLost', 'committed'];
 
 test('members agree under loss, delay, doubling, partitions, slow disks, crashes and compaction, and come to life again', () => {
-  soakSeeds(60, 1200, false, always);
+  soakSeeds(60, 1200, false, [...always, 'overwritten']);
 });
 
 test('and so they do while members are added, promoted, demoted, removed and replaced, several at once, and hand over the lead', () => {
-  soakSeeds(Number(process.env['SOAK'] ?? 60), 1200, true, [...always, 'change', 'transfer']);
+  soakSeeds(60, 1200, true, [...always, 'change', 'transfer']);
 });

@@ -170,6 +170,14 @@ describe('whoever is told to stand does so at once, without a pre-vote (thesis Â
     expect(target.takeMessages(C)).toContainEqual(voteRequest(3, [1, 1]));
   });
 
+  test('its reads that wait for the old leader are refused, and may be asked for again', () => {
+    const target = new TestMember({ log: [1], term: 1 });
+    target.receive(B, heartbeat(1));
+    target.step({ kind: 'read', id: 4 });
+    target.receive(B, timeoutNow(1));
+    expect(target.takeEffects('read-refused')).toEqual([{ kind: 'read-refused', id: 4, refusal: { code: 'leader-lost' } }]);
+  });
+
   test('alone it leads as soon as its own vote is on disk', () => {
     const target = new TestMember({ log: [1], term: 1, configuration: configurationOf([A]) });
     target.holdDisk = true;
