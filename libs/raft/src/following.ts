@@ -57,7 +57,7 @@ export function onCommit(member: Member, from: MemberId, { commit, commitTerm }:
 /** Somebody, not the leader, tells what it knows to be committed, and is told if more is known here. */
 export function onCommitted(member: Member, from: MemberId, { commit, commitTerm }: Committed): void {
   const { log, out, term } = member;
-  if (member.installing === null && log.has(commit, commitTerm)) log.commitTo(commit);
+  if (log.has(commit, commitTerm)) log.commitTo(commit);
   const { commitIndex } = log;
   if (commitIndex > commit) out.send(from, { kind: 'committed', term, commit: commitIndex, commitTerm: log.termAt(commitIndex)! });
 }

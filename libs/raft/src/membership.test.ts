@@ -386,6 +386,16 @@ describe('nobody stands that knows of a committed configuration which has not ta
     expect(member.status).toMatchObject({ role: 'follower', term: 1, leader: B });
   });
 
+  test('one that a snapshot has overtaken is in it', () => {
+    const member = new TestMember({ term: 1 });
+    member.receive(B, { ...append(1, [0, 0]), entries: [configurationEntry(1, 1, next)] });
+    member.receive(B, { kind: 'snapshot', term: term(1), index: index(9), indexTerm: term(1) });
+    const applied = [entry(9, 1)];
+    member.install({ index: index(9), term: term(1), applied, configuration: next, configurationIndex: index(1) });
+    member.tick(10);
+    expect(member.status).toMatchObject({ role: 'pre-candidate', configuration: next });
+  });
+
   test('one that is not committed, as far as it is known, holds nobody back', () => {
     const member = new TestMember({ term: 1 });
     member.receive(B, { ...append(1, [0, 0]), entries: [configurationEntry(1, 1, next)] });

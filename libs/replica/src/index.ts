@@ -42,3 +42,4 @@ export { Replica, type ReplicaOptions, type ReplicaPorts } from './replica.ts';
 export { higherOf, lackOf, noStanding, type Standing } from './standing.ts';
 export { planStart, type StartPlan, type StateAtStart } from './start-plan.ts';
 export type { ReplicaView } from './view.ts';
+export type { ChangeAnswer, TransferAnswer } from './wishes.ts';

@@ -4,6 +4,7 @@ import type {
   HardState,
   Index,
   MemberId,
+  MembershipChange,
   Message,
   PeerMessage,
   Raft,
@@ -25,6 +26,7 @@ import { type BatchPart, type PackedEntry, ProposalQueue, type WaitingBatch } fr
 import { ReadQueue } from './read-queue.ts';
 import { noStanding, type Standing } from './standing.ts';
 import type { ReplicaView } from './view.ts';
+import { type ChangeAnswer, type TransferAnswer, Wishes } from './wishes.ts';
 
 /** The world of a replica. It keeps no clock, timer, file or socket of its own, so one process and one seed can run a whole cluster. */
 export interface ReplicaPorts {
@@ -108,11 +110,12 @@ export class Replica {
   /** All writes that are not durable, and when the log last was idle, or ended one. */
   #logWritesOpen = 0;
   #logMovedMs = 0;
-  /** The core holds as many uncommitted bytes as it may: nothing is proposed before something moved. */
+  /** The core holds as many uncommitted bytes as it may, or hands its reign over: nothing is proposed before something moved. */
   #saturated = false;
   #backgroundDue = false;
 
   readonly #reads: ReadQueue;
+  readonly #wishes = new Wishes();
 
   readonly #tail: LogTail;
   #checkpointIndex = 0;
@@ -190,6 +193,22 @@ export class Replica {
     this.#outbound.broken(to);
   }
 
+  /** Changes who takes part, all of `changes` at once. `done` is called once: when that holds on this member, or with why it does not. */
+  changeMembership(changes: readonly MembershipChange[], done: (answer: ChangeAnswer) => void): void {
+    if (this.#stopping) return done({ kind: 'unknown' });
+    const id = ++this.#lastProposal;
+    this.#wishes.addChange(id, done);
+    this.#note({ kind: 'change-membership', id, changes });
+  }
+
+  /** Hands the lead over to `to`, or (null) to the voter that has most of the log. `done` is called once, when that is over. */
+  transferLead(to: MemberId | null, done: (answer: TransferAnswer) => void): void {
+    if (this.#stopping) return done({ kind: 'unknown' });
+    const id = ++this.#lastProposal;
+    this.#wishes.addTransfer(id, done);
+    this.#note({ kind: 'transfer', id, to });
+  }
+
   /** A wish for a read index that is confirmed after this call. `id` is the origin's; answered once. */
   read(id: number, deadlineMs: number): void {
     if (this.#stopping) this.#ports.origin.readRefused(id, 'stopping');
@@ -242,6 +261,7 @@ export class Replica {
     this.#stopping = true;
     this.#refuseWaiting(() => true, 'stopping', 'stopping');
     this.#reads.refuseAll('stopping');
+    this.#wishes.abandon();
   }
 
   /** Whether nothing of this member's own is on its way through the log. */
@@ -294,6 +314,8 @@ export class Replica {
     this.#inbox = [];
     this.#received = 0;
     for (const input of inbox) this.#handle(input);
+    const { configuration, configurationIndex } = this.#ports.raft.status();
+    this.#wishes.settle(configuration, configurationIndex);
 
     if (this.#tickDue === 'now') {
       this.#tickDue = 'no';
@@ -333,6 +355,7 @@ export class Replica {
     if (input.kind !== 'durable') {
       this.#step(input);
       if (input.kind === 'applied') this.#forgetApplied(input.index);
+      else if (input.kind === 'snapshot-installed') this.#wishes.forgetChanges();
       return;
     }
     const { effect } = input;
@@ -366,7 +389,13 @@ export class Replica {
       case 'apply':
         return applier.apply(effect.entries);
       case 'proposed':
-        return this.#accepted(effect.id, effect.index);
+        return this.#wishes.proposed(effect.id, effect.index) ? undefined : this.#accepted(effect.id, effect.index);
+      case 'change-refused':
+        return this.#wishes.answerChange(effect.id, { kind: 'refused', refusal: effect.refusal });
+      case 'transfer-refused':
+        return this.#wishes.answerTransfer(effect.id, { kind: 'refused', refusal: effect.refusal });
+      case 'transfer-ended':
+        return this.#wishes.answerTransfer(effect.id, { kind: 'ended', outcome: effect.outcome });
       case 'proposal-refused':
         assert(this.#packing?.id === effect.id, 'the core answers the proposal that it was just given');
         this.#packing.refused = effect;
@@ -499,7 +528,9 @@ export class Replica {
       if (local.length > 0) this.#ports.origin.refused(countersOf(local), 'too-large');
       return true;
     }
-    if (refused.refusal.code === 'too-many-uncommitted-bytes') this.#saturated = true;
+    // What waits goes to the next leader, or to this one when nothing came of the transfer.
+    const { code } = refused.refusal;
+    if (code === 'too-many-uncommitted-bytes' || code === 'transferring') this.#saturated = true;
     return false;
   }
 
@@ -519,6 +550,7 @@ export class Replica {
   }
 
   #lost(ids: ReadonlySet<number>): void {
+    for (const id of ids) this.#wishes.answerChange(id, { kind: 'unknown' });
     const lost = this.#proposed.filter((proposed) => ids.has(proposed.id));
     this.#proposed = this.#proposed.filter((proposed) => !ids.has(proposed.id));
     const local = lost.flatMap((proposed) => proposed.parts).filter((part) => part.waiting.forwardedBy === null);
@@ -582,7 +614,7 @@ export class Replica {
 
   #showView(always: boolean): void {
     const status = this.#ports.raft.status();
-    const { voters, learners } = status.configuration;
+    const { voters, votersOutgoing, learners } = status.configuration;
     const view: ReplicaView = {
       role: status.role,
       term: status.term,
@@ -591,7 +623,7 @@ export class Replica {
       appliedIndex: status.appliedIndex,
       firstLogIndex: (status.previousIndex + 1) as Index,
       lastLogIndex: status.lastIndex,
-      voters,
+      voters: [...new Set([...voters, ...votersOutgoing])].toSorted((a, b) => a - b),
       learners,
       followers: status.followers,
     };

@@ -10,6 +10,7 @@ export interface ReplicaView {
   /** The first entry that the log holds, or would hold. */
   readonly firstLogIndex: Index;
   readonly lastLogIndex: Index;
+  /** Of both halves, while the configuration is joint. */
   readonly voters: readonly MemberId[];
   readonly learners: readonly MemberId[];
   /** As the leader sees them; empty on whoever does not lead. */

@@ -58,7 +58,7 @@ export class VirtualMember {
     const plan = planStart(log.contents, {
       appliedIndex: state.index,
       appliedTerm: state.term,
-      configuration: { voters: cluster.ids, votersOutgoing: [], learners: [], learnersNext: [], learnersJoining: [] },
+      configuration: { voters: cluster.voters, votersOutgoing: [], learners: [], learnersNext: [], learnersJoining: [] },
       configurationIndex: 0,
     });
     if (plan.kind !== 'start') throw new Error('a virtual member starts from its log');
@@ -165,6 +165,8 @@ export class VirtualMember {
 /** Some members in one process: time passes and messages arrive when the test says so. */
 export class VirtualCluster {
   readonly ids: readonly MemberId[];
+  /** Who votes in the beginning. */
+  readonly voters: readonly MemberId[];
   readonly members: VirtualMember[] = [];
   readonly limits: Partial<ReplicaLimits>;
   nowMs = 1000;
@@ -172,9 +174,18 @@ export class VirtualCluster {
   #parcels: Parcel[] = [];
   #seed: number;
 
-  constructor(options: { readonly size?: number; readonly seed?: number; readonly limits?: Partial<ReplicaLimits> } = {}) {
-    const { size = 3, seed = 1, limits = {} } = options;
+  constructor(
+    options: {
+      readonly size?: number;
+      /** How many of them are no members yet. Defaults to 0. */
+      readonly spares?: number;
+      readonly seed?: number;
+      readonly limits?: Partial<ReplicaLimits>;
+    } = {},
+  ) {
+    const { size = 3, spares = 0, seed = 1, limits = {} } = options;
     this.ids = Array.from({ length: size }, (_, place) => (place + 1) as MemberId);
+    this.voters = this.ids.slice(0, size - spares);
     this.limits = limits;
     this.#seed = seed;
     for (const id of this.ids) this.members.push(new VirtualMember(this, id, id * 10, foundedLog(), new MemoryTables()));
