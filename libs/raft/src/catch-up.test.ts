@@ -49,6 +49,13 @@ test('a round that takes longer than an election timeout begins the count anew',
   expect([learner.tick(100), learner.tick(100), learner.tick(100), learner.tick(100)]).toEqual([false, false, false, true]);
 });
 
+test('entries that it took are an answer as good as any', () => {
+  const catchUp = new CatchUp(index(1), limits);
+  const ripe = [];
+  for (let at = 1; at < 10; at++) ripe.push(catchUp.tick({ matchIndex: index(at), answeredRound: 0 }, index(at + 1)));
+  expect(ripe.slice(4)).toEqual([true, true, true, true, true]);
+});
+
 test('a learner that does not answer for an election timeout begins anew, though its log is complete', () => {
   const learner = new Learner(0);
   expect([learner.tick(0), learner.tick(0), learner.tick(0)]).toEqual([false, false, true]);

@@ -1,4 +1,4 @@
-import type { Entry, MemberId, Role, Status, Term } from '@env-cli/raft';
+import { type Configuration, decodeConfiguration, type Entry, type MemberId, type Role, type Status, type Term } from '@env-cli/raft';
 
 /** A rule of Raft, or a promise to clients, does not hold. The run ends here. */
 export class Violation extends Error {
@@ -25,11 +25,14 @@ export interface Watched {
  */
 export class RaftChecks {
   readonly #members: readonly Watched[];
-  readonly #quorum: number;
   /** Who led in a term. */
   readonly #leaders = new Map<Term, MemberId>();
   /** For (index, term): the term of the entry before, and what the entry holds. */
   readonly #entries = new Map<string, { readonly previousTerm: number; readonly content: string }>();
+  /** Each configuration that was ever written, by index and term. */
+  readonly #written = new Map<string, Configuration>();
+  /** The configurations that were committed, the first of all at the head, by the index of their entries. */
+  readonly #configurations: { readonly index: number; readonly configuration: Configuration }[];
   /** The term of each committed entry, by index; what is committed stays. */
   readonly #committed: number[] = [0];
   #committedIndex = 0;
@@ -43,9 +46,13 @@ export class RaftChecks {
     { readonly life: number; readonly commitIndex: number; readonly term: number; readonly role: Role }
   >();
 
-  constructor(members: readonly Watched[], firstCommitted: { readonly index: number; readonly term: number }) {
+  constructor(
+    members: readonly Watched[],
+    configuration: Configuration,
+    firstCommitted: { readonly index: number; readonly term: number },
+  ) {
     this.#members = members;
-    this.#quorum = Math.floor(members.length / 2) + 1;
+    this.#configurations = [{ index: 0, configuration }];
     this.#committedIndex = firstCommitted.index;
     this.#committed[firstCommitted.index] = firstCommitted.term;
   }
@@ -79,10 +86,35 @@ export class RaftChecks {
     if (status.commitIndex > this.#committedIndex) this.#commit(member, status, termAt);
   }
 
-  /** Entries that a member asks its log to store. */
-  stored(member: MemberId, entries: readonly Entry[], termBefore: number): void {
+  /** How many changes of the members were committed. */
+  get changes(): number {
+    return this.#configurations.length - 1;
+  }
+
+  /**
+   * Entries that a member asks its log to store, behind an entry of `termBefore`. `configurationsBefore` tells which configurations the log has
+   * before them, of those that the member does not know to be committed: this very step may have committed one, and that is looked at after it.
+   */
+  stored(
+    member: MemberId,
+    entries: readonly Entry[],
+    termBefore: number,
+    configurationsBefore: () => readonly { readonly index: number; readonly term: number }[],
+  ): void {
     let previousTerm = termBefore;
+    const configurations = entries.some(({ kind }) => kind === 'configuration') ? [...configurationsBefore()] : [];
     for (const entry of entries) {
+      if (entry.kind === 'configuration') {
+        this.#written.set(`${entry.index}/${entry.term}`, decodeConfiguration(entry.data));
+        const open = configurations.find(({ index, term }) => this.#committed[index] !== term);
+        if (open !== undefined) {
+          throw new Violation(
+            'one change of the members at a time',
+            `member ${member} stores one at ${entry.index}, and the one at ${open.index} of term ${open.term} is not committed`,
+          );
+        }
+        configurations.push(entry);
+      }
       const key = `${entry.index}/${entry.term}`;
       const known = this.#entries.get(key);
       const content = contentOf(entry);
@@ -132,8 +164,20 @@ export class RaftChecks {
     }
   }
 
+  /** By the newest configuration before an entry, or the one before that: its leader may not have applied the newest. */
+  #isQuorum(holders: ReadonlySet<MemberId>, at: number): boolean {
+    const before = this.#configurations.filter(({ index }) => index < at).slice(-2);
+    return before.some(
+      ({ configuration: { voters, votersOutgoing } }) => isMajority(voters, holders) && isMajority(votersOutgoing, holders),
+    );
+  }
+
   #commit(member: Watched, { commitIndex, term: inTerm }: Status, termAt: (index: number) => number): void {
-    for (let index = this.#committedIndex + 1; index <= commitIndex; index++) this.#committed[index] = termAt(index);
+    for (let index = this.#committedIndex + 1; index <= commitIndex; index++) {
+      this.#committed[index] = termAt(index);
+      const configuration = this.#written.get(`${index}/${termAt(index)}`);
+      if (configuration !== undefined) this.#configurations.push({ index, configuration });
+    }
     this.#committedIndex = commitIndex;
     this.#commits.push({ index: commitIndex, inTerm });
     const term = this.#committed[commitIndex]!;
@@ -141,7 +185,7 @@ export class RaftChecks {
       const durable = other.durableTermAt(commitIndex);
       return durable === term || durable === Infinity;
     });
-    if (holders.length < this.#quorum) {
+    if (!this.#isQuorum(new Set(holders.map(({ id }) => id)), commitIndex)) {
       const held = holders.map(({ id }) => id).join(', ') || 'nobody';
       throw new Violation(
         'what is committed is on the disks of a quorum',
@@ -149,6 +193,11 @@ export class RaftChecks {
       );
     }
   }
+}
+
+/** Whether these are more than half. Of nobody all are. */
+function isMajority(voters: readonly MemberId[], holders: ReadonlySet<MemberId>): boolean {
+  return voters.length === 0 || voters.filter((id) => holders.has(id)).length * 2 > voters.length;
 }
 
 /** A short name of an entry's kind and bytes (FNV-1a): two entries with one name are taken to be the same. */

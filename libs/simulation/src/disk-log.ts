@@ -118,6 +118,11 @@ export class OpenLog implements LogStore {
     return index === previous.index ? previous.term : (entries[index - previous.index - 1]?.term ?? -1);
   }
 
+  /** The configurations that stand before an entry, synced or not. */
+  configurationsBefore(index: number): readonly Entry[] {
+    return this.#image.entries.filter((entry) => entry.kind === 'configuration' && entry.index < index);
+  }
+
   append(write: LogWrite, durable: () => void): void {
     this.#host.crashPoint('log append asked');
     if (this.#lies.acknowledgesBeforeSync) this.#host.later(0, durable);

@@ -1,4 +1,5 @@
 import type { Disks, SimulatedMember } from './member.ts';
+import { drawChanges, isWhole, wholeAgain } from './membership.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
@@ -18,6 +19,8 @@ export const faultKinds = [
   'slow a disk',
   'copy the disks of one',
   'put an older copy back',
+  'change the members',
+  'hand the lead over',
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
@@ -76,6 +79,23 @@ export class Faults {
       }
       if (!member.alive) member.start();
     }
+    this.#makeWhole();
+  }
+
+  /** Asks whoever leads for everybody's vote, until everybody has it. */
+  #makeWhole(): void {
+    const leader = this.#leader;
+    const configuration = leader?.status?.configuration;
+    if (leader !== undefined && configuration !== undefined) {
+      if (isWhole(configuration, this.#members)) return;
+      const changes = wholeAgain(configuration, this.#members);
+      if (changes.length > 0) leader.changeMembership(changes);
+    }
+    this.#timeline.after(this.#electionMs, () => this.#makeWhole());
+  }
+
+  get #leader(): SimulatedMember | undefined {
+    return this.#members.find((member) => member.status?.role === 'leader');
   }
 
   /** A member died, of a fault or at a boundary: it comes back. */
@@ -94,7 +114,7 @@ export class Faults {
       case 'kill':
         return one.crash(kind);
       case 'kill the leader':
-        return this.#members.find((member) => member.status?.role === 'leader')?.crash(kind);
+        return this.#leader?.crash(kind);
       case 'kill all':
         for (const member of this.#members) member.crash(kind);
         return undefined;
@@ -110,7 +130,7 @@ export class Faults {
         return undefined;
       case 'cut the leader off': {
         // It does not know yet that it is deposed, and clients still ask it.
-        const leader = this.#members.find((member) => member.status?.role === 'leader');
+        const leader = this.#leader;
         if (leader !== undefined) for (const other of this.#members) this.#part([leader], [other]);
         return undefined;
       }
@@ -134,6 +154,14 @@ export class Faults {
       case 'copy the disks of one':
         if (!one.onOlderDisk) this.#copies.set(one, one.copyDisks());
         return undefined;
+      case 'change the members': {
+        const leader = this.#leader;
+        const configuration = leader?.status?.configuration;
+        if (configuration === undefined) return undefined;
+        return leader?.changeMembership(drawChanges(configuration, this.#members, this.#random));
+      }
+      case 'hand the lead over':
+        return this.#leader?.transferLead(this.#random.chance(0.3) ? null : one.id);
     }
   }
 

@@ -36,7 +36,7 @@ function list(counts: ReadonlyMap<string, number>): string {
 function show(seeds: Seeds, seconds: number): string {
   return [
     `${seeds.runs} runs in ${seconds.toFixed(1)} s: ${(seeds.virtualMs / 1000).toFixed(0)} s of virtual time, ${seeds.events} events`,
-    `  ${seeds.committed} entries committed in ${seeds.elections} terms, ${seeds.snapshotsInstalled} snapshots installed, ${seeds.olderDisksRefused} older disks refused`,
+    `  ${seeds.committed} entries committed in ${seeds.elections} terms, ${seeds.changes} changes of the members, ${seeds.snapshotsInstalled} snapshots installed, ${seeds.olderDisksRefused} older disks refused`,
     `  ${seeds.acknowledged} writes acknowledged, ${seeds.replayed} of them by a retry of one that had happened; ${seeds.reads} strong reads`,
     `  deaths at a boundary:\n${list(seeds.deaths)}`,
     `  faults:\n${list(seeds.faults)}`,

@@ -1,15 +1,17 @@
-import { type MemoryTables, readProgress } from '@env-cli/keyspace';
-import type {
-  Configuration,
-  Entry,
-  Index,
-  MemberId,
-  PeerMessage,
-  Raft,
-  RaftOptions,
-  InitialState,
-  Status,
-  Term,
+import { type MemoryTables, readMembership, readProgress } from '@env-cli/keyspace';
+import {
+  type Configuration,
+  decodeConfiguration,
+  type Entry,
+  type Index,
+  type InitialState,
+  type MemberId,
+  type MembershipChange,
+  type PeerMessage,
+  type Raft,
+  type RaftOptions,
+  type Status,
+  type Term,
 } from '@env-cli/raft';
 import {
   type AppliedBatch,
@@ -49,6 +51,7 @@ export interface World {
   readonly random: Random;
   readonly network: Network;
   readonly checks: RaftChecks;
+  /** Of the founded cluster. */
   readonly configuration: Configuration;
   readonly settings: MemberSettings;
   /** Makes the core. A planted bug gives another one. */
@@ -216,7 +219,7 @@ export class SimulatedMember implements Watched, Listener {
 
   start(): void {
     assert(this.#log === null, 'a member that runs is not started');
-    const { timeline, random, settings, configuration, createRaft, createStateMachine, trace } = this.#world;
+    const { timeline, random, settings, createRaft, createStateMachine, trace } = this.#world;
     const life = ++this.#lives;
     const host: DiskHost = {
       later: (delayMs, happen) => this.#later(delayMs, happen),
@@ -228,6 +231,7 @@ export class SimulatedMember implements Watched, Listener {
     this.#log = log;
     const state = this.#disks.state.open(host, random, settings.checkpointMs);
     const { appliedIndex, appliedTerm } = readProgress(state.tables);
+    const configuration = this.#configurationOf(state.tables);
     const plan = planStart(log.contents, { appliedIndex, appliedTerm, configuration, configurationIndex: 0 });
     if (plan.kind === 'refused')
       throw new Violation('a member that only crashed comes back', `member ${this.id}: ${plan.problem}`);
@@ -263,7 +267,10 @@ export class SimulatedMember implements Watched, Listener {
             contents: log.contents,
             append: (write, durable) => {
               const first = write.entries[0];
-              if (first !== undefined) this.#world.checks.stored(this.id, write.entries, log.termAt(first.index - 1));
+              if (first !== undefined)
+                this.#world.checks.stored(this.id, write.entries, log.termAt(first.index - 1), () =>
+                  log.configurationsBefore(first.index).filter(({ index }) => index > raft.status().commitIndex),
+                );
               log.append(write, durable);
             },
             read: (from, to, maxBytes, done) => log.read(from, to, maxBytes, done),
@@ -354,6 +361,17 @@ export class SimulatedMember implements Watched, Listener {
 
   propose(batch: ProposalBatch): void {
     this.#do((life) => life.replica.propose(batch));
+  }
+
+  /** What comes of it shows in the configuration; what does not come about is asked for again by nobody. */
+  changeMembership(changes: readonly MembershipChange[]): void {
+    this.#do((life) => life.replica.changeMembership(changes, () => undefined));
+  }
+
+  transferLead(to: MemberId | null): void {
+    this.#do((life) =>
+      life.replica.transferLead(to, (answer) => this.#world.trace(`member ${this.id} hands over: ${JSON.stringify(answer)}`)),
+    );
   }
 
   read(id: number, deadlineMs: number): void {
@@ -504,8 +522,9 @@ export class SimulatedMember implements Watched, Listener {
 
   #installNow(): void {
     const { spool } = this.#waitingInstall!;
-    const { configuration, trace } = this.#world;
+    const { trace } = this.#world;
     const { state, applyLoop, replica } = this.#running;
+    const configuration = this.#configurationOf(spool.rows);
     this.#waitingInstall = null;
     state.replace(spool.rows);
     applyLoop.replaced(spool.index);
@@ -514,6 +533,12 @@ export class SimulatedMember implements Watched, Listener {
     this.#world.installed();
     replica.snapshotInstalled({ index: spool.index, term: spool.indexTerm, configuration, configurationIndex: 0 as Index });
     this.#tellSender(spool, true);
+  }
+
+  /** What a state says; before the first change of it, what the cluster was founded with. */
+  #configurationOf(tables: MemoryTables): Configuration {
+    const membership = readMembership(tables);
+    return membership === null ? this.#world.configuration : decodeConfiguration(membership);
   }
 
   #tellSender(spool: Spool, sent: boolean): void {

@@ -17,6 +17,7 @@ export interface Seeds {
   /** Runs in which a majority of the members reported the same state after a marked entry. */
   readonly agreed: number;
   readonly snapshotsInstalled: number;
+  readonly changes: number;
   readonly olderDisksRefused: number;
   readonly deaths: ReadonlyMap<Boundary, number>;
   readonly faults: ReadonlyMap<FaultKind, number>;
@@ -44,6 +45,7 @@ export function runSeeds({ firstSeed, plants = {}, goesOn }: SeedsOptions): Seed
     elections: 0,
     agreed: 0,
     snapshotsInstalled: 0,
+    changes: 0,
     olderDisksRefused: 0,
   };
   let failed: Run | null = null;
@@ -59,6 +61,7 @@ export function runSeeds({ firstSeed, plants = {}, goesOn }: SeedsOptions): Seed
     sums.elections += run.terms;
     if (run.agreedIndex > 0) sums.agreed++;
     sums.snapshotsInstalled += run.snapshotsInstalled;
+    sums.changes += run.changes;
     sums.olderDisksRefused += run.olderDisksRefused;
     for (const [boundary, count] of run.deaths) deaths.set(boundary, deaths.get(boundary)! + count);
     for (const [kind, count] of run.faults) faults.set(kind, faults.get(kind)! + count);

@@ -36,6 +36,7 @@ export function drawSettings(random: Random): RunSettings {
         uncommittedBytesMax: random.pick([1000, 10_000, 32 * 1024 * 1024]),
         applyingBytesMax: random.pick([500, 5000, 16 * 1024 * 1024]),
         cacheBytesMax: random.pick([1, 1000, 64 * 1024 * 1024]),
+        promotionTicks: random.pick([1, 5, 30]),
       },
       replica: {
         entryCommandsMax: random.pick([1, 4, 256]),

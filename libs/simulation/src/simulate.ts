@@ -27,6 +27,7 @@ import { checkAlarms, checkEqual, checkWrites } from './end-checks.ts';
 import { type FaultKind, Faults } from './faults.ts';
 import { foundingTables } from './founding.ts';
 import { type Core, SimulatedMember, type World } from './member.ts';
+import { isWhole } from './membership.ts';
 import { fairWeather, Network } from './network.ts';
 import { Random } from './random.ts';
 import { drawSettings } from './settings.ts';
@@ -70,6 +71,8 @@ export interface Run {
   /** How often a member died at each boundary. */
   readonly deaths: ReadonlyMap<Boundary, number>;
   readonly snapshotsInstalled: number;
+  /** Changes of the members that were committed. */
+  readonly changes: number;
   /** Members that came back with an older copy of their disks, and were refused. */
   readonly olderDisksRefused: number;
 }
@@ -100,7 +103,7 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
     timeline,
     random,
     network,
-    checks: new RaftChecks(memberList(members, ids), { index: 1, term: 1 }),
+    checks: new RaftChecks(memberList(members, ids), configuration, { index: 1, term: 1 }),
     configuration,
     settings: settings.member,
     createRaft: plants.createRaft ?? ((options, initial) => new Raft(options, initial)),
@@ -179,6 +182,7 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
     faults: faults.counts,
     deaths,
     snapshotsInstalled,
+    changes: world.checks.changes,
     olderDisksRefused,
   };
 }
@@ -191,10 +195,11 @@ function violationOf(error: unknown): Violation {
   throw error;
 }
 
-/** All live, one leads, and all have applied the same. */
+/** All live and vote, one leads, and all have applied the same. */
 function atRest(members: readonly SimulatedMember[]): boolean {
   const [first] = members;
-  if (first === undefined || !members.some((member) => member.status?.role === 'leader')) return false;
+  const leader = members.find((member) => member.status?.role === 'leader')?.status;
+  if (first === undefined || leader === undefined || leader === null || !isWhole(leader.configuration, members)) return false;
   return members.every(
     (member) =>
       member.tables !== null && member.appliedIndex === first.appliedIndex && member.status?.lastIndex === member.appliedIndex,
