@@ -32,7 +32,13 @@ describe('what was acknowledged is there when the log is opened again', () => {
   test('an empty log begins at its beginning', async () => {
     using temporary = new TemporaryLog();
     const log = await temporary.open();
-    expect(log.contents).toEqual({ hardState: vote(0, null), previous: { index: 0, term: 0 }, lastIndex: 0, termRuns: [], configurations: [] });
+    expect(log.contents).toEqual({
+      hardState: vote(0, null),
+      previous: { index: 0, term: 0 },
+      lastIndex: 0,
+      termRuns: [],
+      configurations: [],
+    });
     await log.close();
     const again = await temporary.open({ createIfEmpty: false });
     expect(again.contents).toEqual(log.contents);

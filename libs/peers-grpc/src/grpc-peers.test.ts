@@ -40,6 +40,7 @@ class Host implements PeersHost {
   readonly begunBy: number[] = [];
   readonly standings: [number, Standing][] = [];
   clusterId = id(7);
+  protocolMax: number = protocolRange.max;
   readonly memberId: number;
 
   constructor(memberId: number) {
@@ -55,7 +56,7 @@ class Host implements PeersHost {
       diskId: id(this.memberId),
       toMemberId,
       protocolMin: protocolRange.min,
-      protocolMax: protocolRange.max,
+      protocolMax: this.protocolMax,
       featureLevel: 1,
       apiAddress: `api${this.memberId}:1`,
       founderDiskId: null,
@@ -237,6 +238,24 @@ describe('a member that shows a certificate', () => {
 });
 
 describe('two members', () => {
+  test('of different protocols exchange what both of them know', async () => {
+    hosts[1].protocolMax = 1;
+    acquaint();
+    await eventually(() => peers[0].connected.length === 1 && peers[1].connected.length === 1);
+    const timeoutNow: PeerMessage = { kind: 'timeout-now', term: 1 as Term };
+    for (const message of [timeoutNow, heartbeat(1)]) {
+      peers[0].send(2 as MemberId, message);
+      peers[1].send(1 as MemberId, message);
+    }
+    for (const each of peers) each.flush();
+    await eventually(() => hosts[1].messages.length > 0 && hosts[0].messages.length > 1);
+    expect(hosts[1].messages).toEqual([[1, heartbeat(1)]]);
+    expect(hosts[0].messages).toEqual([
+      [2, timeoutNow],
+      [2, heartbeat(1)],
+    ]);
+  });
+
   test('introduce themselves, then exchange messages in their order, a frame a turn', async () => {
     acquaint();
     await eventually(() => peers[0].connected.length === 1 && peers[1].connected.length === 1);

@@ -59,7 +59,8 @@ export function onCommitted(member: Member, from: MemberId, { commit, commitTerm
   const { log, out, term } = member;
   if (log.has(commit, commitTerm)) log.commitTo(commit);
   const { commitIndex } = log;
-  if (commitIndex > commit) out.send(from, { kind: 'committed', term, commit: commitIndex, commitTerm: log.termAt(commitIndex)! });
+  if (commitIndex > commit)
+    out.send(from, { kind: 'committed', term, commit: commitIndex, commitTerm: log.termAt(commitIndex)! });
 }
 
 /** Answered at once: a heartbeat says only who leads, and its answer only that this was heard. Neither waits for a disk. */

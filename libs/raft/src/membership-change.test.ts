@@ -40,7 +40,12 @@ describe('where the voters differ by one at most, a change is one step; else it 
   });
 
   test('and what was both halves becomes the half that comes, with its learners', () => {
-    const joint = configurationOf([B, C, D], { votersOutgoing: [A, B, C], learners: [E], learnersNext: [A], learnersJoining: [E] });
+    const joint = configurationOf([B, C, D], {
+      votersOutgoing: [A, B, C],
+      learners: [E],
+      learnersNext: [A],
+      learnersJoining: [E],
+    });
     expect(leftJoint(joint)).toEqual(configurationOf([B, C, D], { learners: [A, E], learnersJoining: [E] }));
   });
 });

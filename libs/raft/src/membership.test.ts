@@ -462,7 +462,8 @@ describe('whoever was removed disturbs nobody', () => {
 
 describe('a member that may not stand tells what is committed to one that asks for its vote with a shorter log', () => {
   const learner = configurationOf([B, C], { learners: [A] });
-  const committed = (commit: number) => ({ kind: 'committed', term: term(1), commit: index(commit), commitTerm: term(1) }) as const;
+  const committed = (commit: number) =>
+    ({ kind: 'committed', term: term(1), commit: index(commit), commitTerm: term(1) }) as const;
   const knowing = (configuration: Configuration) => {
     const member = new TestMember({ log: [1, 1, 1], applied: 2, configuration });
     member.receive(B, preVoteRequest(2, [2, 1]));

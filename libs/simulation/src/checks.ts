@@ -1,4 +1,12 @@
-import { type Configuration, decodeConfiguration, type Entry, type MemberId, type Role, type Status, type Term } from '@env-cli/raft';
+import {
+  type Configuration,
+  decodeConfiguration,
+  type Entry,
+  type MemberId,
+  type Role,
+  type Status,
+  type Term,
+} from '@env-cli/raft';
 
 /** A rule of Raft, or a promise to clients, does not hold. The run ends here. */
 export class Violation extends Error {

@@ -1,5 +1,5 @@
 import type { Disks, SimulatedMember } from './member.ts';
-import { drawChanges, isWhole, wholeAgain } from './membership.ts';
+import { drawChanges, wholeAgain } from './membership.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
@@ -82,20 +82,21 @@ export class Faults {
     this.#makeWhole();
   }
 
-  /** Asks whoever leads for everybody's vote, until everybody has it. */
+  /** Asks whoever leads for everybody's vote, again and again: what one leader was asked for may end with its reign. */
   #makeWhole(): void {
     const leader = this.#leader;
     const configuration = leader?.status?.configuration;
     if (leader !== undefined && configuration !== undefined) {
-      if (isWhole(configuration, this.#members)) return;
       const changes = wholeAgain(configuration, this.#members);
       if (changes.length > 0) leader.changeMembership(changes);
     }
     this.#timeline.after(this.#electionMs, () => this.#makeWhole());
   }
 
+  /** The newest, for one that was deposed may not know of it. */
   get #leader(): SimulatedMember | undefined {
-    return this.#members.find((member) => member.status?.role === 'leader');
+    const leaders = this.#members.filter((member) => member.status?.role === 'leader');
+    return leaders.toSorted((a, b) => b.status!.term - a.status!.term)[0];
   }
 
   /** A member died, of a fault or at a boundary: it comes back. */

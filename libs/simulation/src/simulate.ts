@@ -198,8 +198,8 @@ function violationOf(error: unknown): Violation {
 /** All live and vote, one leads, and all have applied the same. */
 function atRest(members: readonly SimulatedMember[]): boolean {
   const [first] = members;
-  const leader = members.find((member) => member.status?.role === 'leader')?.status;
-  if (first === undefined || leader === undefined || leader === null || !isWhole(leader.configuration, members)) return false;
+  if (first === undefined || !members.some((member) => member.status?.role === 'leader')) return false;
+  if (!members.every((member) => member.status !== null && isWhole(member.status.configuration, members))) return false;
   return members.every(
     (member) =>
       member.tables !== null && member.appliedIndex === first.appliedIndex && member.status?.lastIndex === member.appliedIndex,

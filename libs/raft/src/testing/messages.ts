@@ -28,11 +28,7 @@ export function commitNotice(ofTerm: number, [at, atTerm]: readonly [number, num
   return { kind: 'commit', term: term(ofTerm), commit: index(at), commitTerm: term(atTerm) };
 }
 
-export function voteRequest(
-  ofTerm: number,
-  [lastIndex, lastTerm]: readonly [number, number],
-  transfer = false,
-): VoteRequest {
+export function voteRequest(ofTerm: number, [lastIndex, lastTerm]: readonly [number, number], transfer = false): VoteRequest {
   return { kind: 'vote-request', term: term(ofTerm), lastIndex: index(lastIndex), lastTerm: term(lastTerm), transfer };
 }
 

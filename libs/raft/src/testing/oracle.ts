@@ -25,7 +25,16 @@ export class Oracle {
   /** The highest commit index that anybody knew when a read was asked for. */
   readonly #readFloors = new Map<number, number>();
   /** How often something happened that a soak is to have in it. */
-  readonly seen = { readReady: 0, installSnapshot: 0, load: 0, reign: 0, overwritten: 0, proposalsLost: 0, change: 0, transfer: 0 };
+  readonly seen = {
+    readReady: 0,
+    installSnapshot: 0,
+    load: 0,
+    reign: 0,
+    overwritten: 0,
+    proposalsLost: 0,
+    change: 0,
+    transfer: 0,
+  };
 
   constructor(cluster: TestCluster) {
     this.#cluster = cluster;
