@@ -211,16 +211,16 @@ describe('quorums are of the configuration that holds', () => {
   });
 });
 
-describe('a leader that is removed or demoted leaves its reign when a quorum knows that', () => {
-  const removed = (): TestMember => {
-    const member = established();
-    change(member, remove(A));
-    acceptAll(member, B, C);
-    member.tick();
-    member.takeOutbox();
-    return member;
-  };
+const removed = (): TestMember => {
+  const member = established();
+  change(member, remove(A));
+  acceptAll(member, B, C);
+  member.tick();
+  member.takeOutbox();
+  return member;
+};
 
+describe('a leader that is removed or demoted leaves its reign when a quorum knows that', () => {
   test('not before: those that do not know might need its vote', () => {
     const member = removed();
     member.receive(B, heartbeatReply(1, 1));
@@ -279,22 +279,23 @@ describe('a leader that is removed or demoted leaves its reign when a quorum kno
   });
 });
 
-describe('a joining learner becomes a voter by itself', () => {
-  const joining = (...members: readonly (typeof A)[]): TestMember => {
-    const member = established({ promotionTicks: 2, electionTicks: 5 });
-    change(member, ...members.map(join));
-    acceptAll(member, B, C, ...members);
-    return member;
-  };
-  const pass = (member: TestMember, ...answering: readonly (typeof A)[]): void => {
-    member.tick();
-    const [beat] = member.takeOutbox().flatMap(({ message }) => (message.kind === 'heartbeat' ? [message.round] : []));
-    for (const from of answering) {
-      member.receive(from, heartbeatReply(1, beat ?? 0));
-      member.receive(from, accepted(1, member.status.lastIndex));
-    }
-  };
+const joining = (...members: readonly (typeof A)[]): TestMember => {
+  const member = established({ promotionTicks: 2, electionTicks: 5 });
+  change(member, ...members.map(join));
+  acceptAll(member, B, C, ...members);
+  return member;
+};
 
+const pass = (member: TestMember, ...answering: readonly (typeof A)[]): void => {
+  member.tick();
+  const [beat] = member.takeOutbox().flatMap(({ message }) => (message.kind === 'heartbeat' ? [message.round] : []));
+  for (const from of answering) {
+    member.receive(from, heartbeatReply(1, beat ?? 0));
+    member.receive(from, accepted(1, member.status.lastIndex));
+  }
+};
+
+describe('a joining learner becomes a voter by itself', () => {
   test('when it has kept up and answered for long enough', () => {
     const member = joining(D);
     for (let ticks = 0; ticks < 2; ticks++) pass(member, B, C, D);
@@ -460,15 +461,16 @@ describe('whoever was removed disturbs nobody', () => {
   });
 });
 
+const committed = (commit: number) => ({ kind: 'committed', term: term(1), commit: index(commit), commitTerm: term(1) }) as const;
+
+const knowing = (configuration: Configuration) => {
+  const member = new TestMember({ log: [1, 1, 1], applied: 2, configuration });
+  member.receive(B, preVoteRequest(2, [2, 1]));
+  return member.takeMessages(B);
+};
+
 describe('a member that may not stand tells what is committed to one that asks for its vote with a shorter log', () => {
   const learner = configurationOf([B, C], { learners: [A] });
-  const committed = (commit: number) =>
-    ({ kind: 'committed', term: term(1), commit: index(commit), commitTerm: term(1) }) as const;
-  const knowing = (configuration: Configuration) => {
-    const member = new TestMember({ log: [1, 1, 1], applied: 2, configuration });
-    member.receive(B, preVoteRequest(2, [2, 1]));
-    return member.takeMessages(B);
-  };
 
   test('and refuses it: that one may be waiting for it only because it does not know', () => {
     expect(knowing(learner)).toEqual([committed(2), preVoteReply(1, false)]);

@@ -44,9 +44,9 @@ function soak(seed: number, steps: number, changing: boolean): Oracle {
     const member = pick(members);
     const dice = random(100);
     if (changing && chance(12)) {
-      const at = chance(8) ? member : (cluster.leader() ?? member);
-      if (chance(3)) at.step({ kind: 'transfer', id: ++text, to: chance(3) ? null : pick(members).id });
-      else at.step({ kind: 'change-membership', id: ++text, changes: randomChanges(at.status.configuration, random) });
+      const asked = chance(8) ? member : (cluster.leader() ?? member);
+      if (chance(3)) asked.step({ kind: 'transfer', id: ++text, to: chance(3) ? null : pick(members).id });
+      else asked.step({ kind: 'change-membership', id: ++text, changes: randomChanges(asked.status.configuration, random) });
     } else if (dice < 25) member.tick(1 + random(4));
     else if (dice < 70) {
       // Mostly in order, now and then not; now and then lost, or twice.
@@ -123,8 +123,8 @@ function healAndAgree(cluster: TestCluster, oracle: Oracle): void {
   expect(first?.state.applied.length).toBe(oracle.committed.size);
 }
 
-/** Plays seeds; what was seen in them, each kind of it often enough. */
-function soakSeeds(seeds: number, steps: number, changing: boolean, kinds: readonly string[]): void {
+/** Plays seeds. Answers which kinds of events were seldom: a soak in which nothing happens proves nothing. */
+function soakSeeds(seeds: number, steps: number, changing: boolean, kinds: readonly string[]): string[] {
   const seen = new Map<string, number>(kinds.map((kind) => [kind, 0]));
   for (let seed = 1; seed <= seeds; seed++) {
     try {
@@ -136,16 +136,15 @@ function soakSeeds(seeds: number, steps: number, changing: boolean, kinds: reado
       throw new Error(`seed ${seed}`, { cause: error });
     }
   }
-  // A soak in which nothing happens proves nothing.
-  for (const [what, count] of seen) expect([what, count >= seeds / 2]).toEqual([what, true]);
+  return kinds.filter((kind) => seen.get(kind)! < seeds / 2);
 }
 
 const always = ['readReady', 'installSnapshot', 'load', 'reign', 'proposalsLost', 'committed'];
 
 test('members agree under loss, delay, doubling, partitions, slow disks, crashes and compaction, and come to life again', () => {
-  soakSeeds(60, 1200, false, [...always, 'overwritten']);
+  expect(soakSeeds(60, 1200, false, [...always, 'overwritten'])).toEqual([]);
 });
 
 test('and so they do while members are added, promoted, demoted, removed and replaced, several at once, and hand over the lead', () => {
-  soakSeeds(60, 1200, true, [...always, 'change', 'transfer']);
+  expect(soakSeeds(60, 1200, true, [...always, 'change', 'transfer'])).toEqual([]);
 });

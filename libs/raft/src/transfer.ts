@@ -1,6 +1,6 @@
 import { isVoter } from './configuration.ts';
 import type { Message, TransferOutcome, TransferRefusal } from './door.ts';
-import type { Index, MemberId } from './entry.ts';
+import type { MemberId } from './entry.ts';
 import type { LeaderState, Member } from './member.ts';
 import { leaderOf } from './member.ts';
 import type { Progress } from './progress.ts';
@@ -71,17 +71,7 @@ function endTransfer(member: Member, reign: LeaderState, outcome: TransferOutcom
 
 /** The other voter that has most of the log, of those that answer if there are any. */
 function longest(member: Member, reign: LeaderState): MemberId | null {
-  const worth = ({ active, matchIndex }: Progress): readonly [number, Index] => [active ? 1 : 0, matchIndex];
-  let best: Progress | null = null;
-  for (const id of member.configuration.voters) {
-    const progress = reign.followers.get(id);
-    if (progress === undefined) continue;
-    if (best === null) best = progress;
-    else {
-      const [active, match] = worth(progress);
-      const [bestActive, bestMatch] = worth(best);
-      if (active > bestActive || (active === bestActive && match > bestMatch)) best = progress;
-    }
-  }
+  const others = member.configuration.voters.flatMap((id) => reign.followers.get(id) ?? []);
+  const [best] = others.toSorted((a, b) => Number(b.active) - Number(a.active) || b.matchIndex - a.matchIndex);
   return best?.id ?? null;
 }

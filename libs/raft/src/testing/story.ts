@@ -228,6 +228,7 @@ function describeMessage(message: PeerMessage): string {
       return `snapshot ${message.index}:${message.indexTerm}`;
     case 'stale-term':
       return `stale-term ${term}`;
+    case 'timeout-now':
     default:
       return kind;
   }
