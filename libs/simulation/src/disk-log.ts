@@ -63,6 +63,11 @@ export class LogDisk {
     return entries[index - previous.index - 1]?.term ?? -1;
   }
 
+  /** The configurations that are on it, encoded. */
+  get configurations(): readonly Uint8Array[] {
+    return this.#durable.entries.filter(({ kind }) => kind === 'configuration').map(({ data }) => data);
+  }
+
   get durableHardState(): HardState {
     return this.#durable.hardState;
   }

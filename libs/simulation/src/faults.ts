@@ -168,12 +168,15 @@ export class Faults {
 
   /**
    * Lets one come back with an older copy of its disks. Only where all others have written down that it is older: then it must be refused by
-   * whomever it meets, and with that it is harmless. What is known to fewer may pass, and what it does then is not to be had from Raft.
+   * whomever it meets, and with that it is harmless. What is known to fewer may pass, and what it does then is not to be had from Raft; nor what one
+   * does that has to meet nobody, because it was the only voter at the time of the copy.
    */
   #putBack(): void {
     const candidates = [...this.#copies].filter(
       ([member, copy]) =>
-        !member.onOlderDisk && this.#members.every((other) => other === member || other.certainlyRefuses(member.id, copy)),
+        !member.onOlderDisk &&
+        !member.leadsAlone(copy) &&
+        this.#members.every((other) => other === member || other.certainlyRefuses(member.id, copy)),
     );
     if (candidates.length === 0) return;
     const [member, copy] = this.#random.pick(candidates);

@@ -203,6 +203,15 @@ export class SimulatedMember implements Watched, Listener {
     return this.#disks.seen.open().refuse(introduction) !== null;
   }
 
+  /** Whether it could lead with these disks without meeting anybody: by a configuration that is on them, it is the only voter. */
+  leadsAlone({ log, state }: Disks): boolean {
+    const configurations = [
+      this.#configurationOf(state.durable),
+      ...log.configurations.map((bytes) => decodeConfiguration(bytes)),
+    ];
+    return configurations.some(({ voters }) => voters.length === 1 && voters.includes(this.id));
+  }
+
   /** An older copy takes the place of the disks of a member that is dead. */
   putBack(older: Disks): void {
     assert(this.#log === null && this.#setAside === null, 'disks are changed while the member is down');
