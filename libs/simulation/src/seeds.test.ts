@@ -27,7 +27,7 @@ test(`every rule holds after every event, seed after seed for ${runMs / 1000} s 
   expect([...seeds.deaths].filter(([, count]) => count === 0)).toEqual([]);
   expect([...seeds.faults].filter(([, count]) => count === 0)).toEqual([]);
   expect(seeds.snapshotsInstalled).toBeGreaterThan(100);
-  expect(seeds.changes).toBeGreaterThan(1000);
+  expect(seeds.changes).toBeGreaterThan(seeds.runs);
   expect(seeds.olderDisksRefused).toBeGreaterThan(50);
   expect(seeds.replayed).toBeGreaterThan(1000);
   expect(seeds.reads).toBeGreaterThan(1000);
