@@ -34,6 +34,8 @@ export interface Finished {
   readonly revision: number;
   /** Compaction or a mirror has work left that only further entries move on, be they empty: somebody should propose one. */
   readonly backgroundDue: boolean;
+  /** Members came or went, or the feature level rose. */
+  readonly clusterChanged: boolean;
 }
 
 /** The entries of one transaction. What it writes follows from them alone, wherever transactions begin and end. */
@@ -59,6 +61,7 @@ export class MachineTransaction {
     this.#transaction.finish();
     const { appliedIndex, appliedTerm, revision } = this.#transaction.progress;
     this.#onFinish(appliedIndex);
-    return { appliedIndex, appliedTerm, revision, backgroundDue: this.#applier.backgroundDue };
+    const { clusterChanged } = this.#transaction;
+    return { appliedIndex, appliedTerm, revision, backgroundDue: this.#applier.backgroundDue, clusterChanged };
   }
 }

@@ -28,6 +28,8 @@ export class StateTransaction {
   readonly mirrors: CachedTable;
   readonly outbox: CachedTable;
   readonly deliveries: CachedTable;
+  /** Members, or what the cluster is and speaks, are others than before the transaction. */
+  clusterChanged = false;
   readonly #tables: Tables;
   readonly #hashed: HashedTables;
 
@@ -76,6 +78,7 @@ export class StateTransaction {
 
   /** Writes a row of `meta` and takes it into the chain. */
   putMeta(row: MetaRow, value: Uint8Array): void {
+    this.clusterChanged ||= row === 'members' || row === 'cluster';
     this.#tables.put('meta', metaKeys[row], value);
     const { low, high } = hashRow(metaKeys[row], value);
     this.#link(low);

@@ -74,6 +74,7 @@ class Host implements PeersHost {
         epoch: 1,
         memberId: this.memberId,
         diskIds,
+        memberIdLast: 0,
         initialMembers: [],
         featureLevel: 1,
       },

@@ -168,9 +168,12 @@ export class GrpcPeers implements Peers {
     };
   }
 
-  /** Connects to these members, and to no others. */
+  /** Connects to these members, and to no others; nor do others stay connected to this one. */
   setMembers(members: readonly { readonly memberId: number; readonly address: string }[]): void {
     this.#members = members;
+    for (const streams of [this.#incoming, this.#forwarders, this.#snapshots]) {
+      for (const [memberId, stream] of streams) if (!members.some((member) => member.memberId === memberId)) stream.close();
+    }
     for (const [memberId, links] of this.#links) {
       if (members.some((member) => member.memberId === memberId && member.address === links.messages.address)) continue;
       closeLinks(links);

@@ -4,7 +4,7 @@ import { ByteReader, ByteWriter } from '@env-cli/support';
 
 import { Formation, type FormationStore, type Founding } from './formation.ts';
 import { noStanding } from './standing.ts';
-import { type Hello, type HelloExpectation, protocolRange, refuseHello } from './hello.ts';
+import { type Hello, type HelloExpectation, joiningId, protocolRange, refuseHello } from './hello.ts';
 
 const formingId = new Uint8Array(16).fill(7);
 const initialMembers = [1, 2, 3].map((memberId) => ({ memberId, address: `host${memberId}:1` }));
@@ -149,6 +149,7 @@ describe('a hello is refused, with what to do next,', () => {
       [1, disk(1)],
       [2, disk(2)],
     ]),
+    memberIdLast: 3,
     initialMembers: [],
     featureLevel: 3,
   };
@@ -179,6 +180,14 @@ describe('a hello is refused, with what to do next,', () => {
     ['when it looks for somebody else', { toMemberId: 5 }, 'not-me'],
     ['from a member of the same number', { memberId: 1 }, 'same-member'],
     ['from a member that is not in the configuration', { memberId: 4 }, 'unknown-member'],
+    ['from a member that was removed', { memberId: 3, diskId: disk(3) }, 'removed-member'],
+    ['never from one that joins and was added', { clusterId: null, epoch: 0, formingId: joiningId }, null],
+    [
+      'from one that joins with another disk than it was added with',
+      { clusterId: null, formingId: joiningId, diskId: disk(9) },
+      'other-disk',
+    ],
+    ['from one that joins and was not added', { clusterId: null, formingId: joiningId, memberId: 4 }, 'unknown-member'],
     ['with another disk', { diskId: disk(9) }, 'other-disk'],
     ['in a protocol of the future', { protocolMin: protocolRange.max + 1, protocolMax: protocolRange.max + 1 }, 'protocol'],
     ['in a protocol of the past', { protocolMin: 0, protocolMax: protocolRange.min - 1 }, 'protocol'],

@@ -139,6 +139,7 @@ export class Formation {
         epoch: founded?.epoch ?? 0,
         memberId,
         diskIds: founded === null ? null : disksOf(founded),
+        memberIdLast: 0,
         initialMembers: initialMembers.map((member) => member.memberId),
         featureLevel: 0,
       },

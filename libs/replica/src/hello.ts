@@ -10,7 +10,10 @@ export const protocolRange = { min: 1, max: 2 } as const;
 
 /** How a member introduces itself on every connection, before anything else. */
 export interface Hello {
-  /** 16 bytes: what members that found a cluster know one another by, before it has an id (`formingIdOf`). */
+  /**
+   * 16 bytes: what members that found a cluster know one another by, before it has an id (`formingIdOf`). {@link joiningId}: this one founds
+   * none, it comes to a cluster that runs.
+   */
   readonly formingId: Uint8Array;
   /** 16 random bytes that stand in the cluster's first entry. Null while this member does not have that: it is not formed. */
   readonly clusterId: Uint8Array | null;
@@ -35,6 +38,9 @@ export interface Hello {
   readonly found: Standing;
 }
 
+/** The forming id of a member that comes to a cluster that runs. */
+export const joiningId = new Uint8Array(16);
+
 /** In the order of their codes on the wire. */
 export const helloRefusedCodes = [
   'malformed',
@@ -48,6 +54,7 @@ export const helloRefusedCodes = [
   'not-formed',
   'older-disk',
   'other-certificate',
+  'removed-member',
 ] as const;
 
 export type HelloRefusedCode = (typeof helloRefusedCodes)[number];
@@ -68,6 +75,8 @@ export interface HelloExpectation {
   readonly memberId: number;
   /** The disk of each member by the configuration, or null while this one is not formed. */
   readonly diskIds: ReadonlyMap<number, Uint8Array> | null;
+  /** The highest number that a member was ever given: who has a lower one and is not here was removed. */
+  readonly memberIdLast: number;
   /** The members that are expected while there is no configuration. */
   readonly initialMembers: readonly number[];
   /** The cluster's feature level: who has a lower one could not apply its commands. */
@@ -86,6 +95,12 @@ export function refuseHello(own: HelloExpectation, hello: Hello): HelloRefusal |
     return { code: 'same-member', message: `two members have the number ${own.memberId}. Give each its own.` };
   }
   const members = own.diskIds === null ? own.initialMembers : [...own.diskIds.keys()];
+  if (!members.includes(hello.memberId) && hello.memberId <= own.memberIdLast) {
+    const message =
+      `member ${hello.memberId} was removed from the cluster, and its number is not given again. Stop it; if it is to come back, start it with an empty ` +
+      `data directory as a member with the number ${own.memberIdLast + 1}, with --join.`;
+    return { code: 'removed-member', message };
+  }
   if (!members.includes(hello.memberId)) {
     const message = `member ${hello.memberId} is not in the configuration (members ${members.join(', ')}). Add it to the cluster first.`;
     return { code: 'unknown-member', message };
@@ -130,6 +145,8 @@ function refuseForeign(own: HelloExpectation, hello: Hello): HelloRefusal | null
     return { code: 'other-cluster', message };
   }
   if (equalBytes(own.formingId, hello.formingId)) return null;
+  // Whether it is awaited, its number and disk tell.
+  if (own.clusterId !== null && hello.clusterId === null && equalBytes(hello.formingId, joiningId)) return null;
   const message =
     `member ${hello.memberId} is of another cluster: it was founded, or is to be, with another list of members, another bootstrap token or from another backup. ` +
     'Check the peer addresses; at a first start, also that all members have the same bootstrap token and the same list of members.';

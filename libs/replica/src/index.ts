@@ -15,6 +15,7 @@ export {
   type HelloRefusal,
   type HelloRefusedCode,
   helloRefusedCodes,
+  joiningId,
   protocolRange,
   refuseHello,
 } from './hello.ts';
@@ -29,6 +30,7 @@ export type {
   LogContents,
   LogStore,
   LogWrite,
+  MachineTransaction,
   Origin,
   Peers,
   ProposalRefusedCode,

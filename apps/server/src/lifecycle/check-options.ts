@@ -13,7 +13,14 @@ export async function checkOptions(options: OptionValues): Promise<void> {
   checkAddresses(options);
   checkTls(options);
   checkMasterKey(options);
-  const { 'server.members': members, 'server.member_id': memberId } = options;
+  const { 'server.members': members, 'server.member_id': memberId, 'server.bootstrap': founds, 'server.join': joins } = options;
+  if (founds && joins) {
+    const problem = 'server.bootstrap and server.join exclude one another: a member founds a cluster, or comes to one that runs';
+    throw new StartRefused('options', problem);
+  }
+  if (joins && !members.some((member) => member.memberId !== memberId)) {
+    throw new StartRefused('options', 'server.join needs server.members: name members of the cluster with their peer addresses, and this one');
+  }
   if (options['server.bootstrap'] && members.length > 0 && !members.some((member) => member.memberId === memberId)) {
     throw new StartRefused(
       'options',

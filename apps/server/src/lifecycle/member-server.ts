@@ -228,6 +228,7 @@ export class MemberServer {
           tls: tlsPathsOf(options),
           apiAddress: showAddress(options['server.advertise'] ?? options['server.listen']),
           found: options['server.bootstrap'] ? { members } : null,
+          join: options['server.join'] ? { members } : null,
           tickMs: options['distributed.heartbeat_interval'],
           electionTicks: options['distributed.election_ticks'],
           reserveBytes: options['storage.reserve_size'],

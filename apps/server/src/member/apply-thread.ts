@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import { positionOf, StateMachine } from '@env-cli/environments';
-import { readMembers, readMembership, type ReadTables } from '@env-cli/keyspace';
-import { type AppliedBatch, ApplyLoop } from '@env-cli/replica';
+import { readClusterIdentity, readMembership, readRoster, type ReadTables, type Tables } from '@env-cli/keyspace';
+import { type AppliedBatch, ApplyLoop, type MachineTransaction } from '@env-cli/replica';
 import {
   DataDirectoryRefused,
   installSnapshot,
@@ -15,6 +15,7 @@ import {
 
 import { entriesOf, flattenResults } from './flat.ts';
 import { LoopDelay } from './loop-delay.ts';
+import type { KnownCluster } from './neighbours.ts';
 import { positionOfTables } from './position-of-tables.ts';
 import { processMs } from './process-clock.ts';
 import { Scrubber } from './scrubber.ts';
@@ -48,6 +49,8 @@ export class ApplyThread implements ThreadService<StateReport> {
   #installing: string | null = null;
   #halted = false;
   #appliedIndex = 0;
+  /** Members, or the feature level, are others than the consensus thread was told. */
+  #clusterChanged = false;
   /** Set while the consensus thread does not know of all that is applied. */
   #word: NodeJS.Timeout | null = null;
 
@@ -69,7 +72,7 @@ export class ApplyThread implements ThreadService<StateReport> {
           checkpointDue: (nowMs) => this.#store.checkpointDue(nowMs),
           checkpoint: (nowMs, done) => this.#store.checkpoint(nowMs, done),
         },
-        machine: { begin: (tables) => this.#machine.begin(tables) },
+        machine: { begin: (tables) => this.#begin(tables) },
         observer: {
           applied: (batch) => this.#applied(batch),
           checkpointed: (index) => {
@@ -141,8 +144,24 @@ export class ApplyThread implements ThreadService<StateReport> {
     }
   }
 
+  #begin(tables: Tables): MachineTransaction {
+    const transaction = this.#machine.begin(tables);
+    return {
+      apply: (entry) => transaction.apply(entry),
+      finish: () => {
+        const finished = transaction.finish();
+        this.#clusterChanged ||= finished.clusterChanged;
+        return finished;
+      },
+    };
+  }
+
   #turn(): void {
     if (!this.#guarded(() => this.#loop.turn())) return;
+    if (this.#clusterChanged) {
+      this.#clusterChanged = false;
+      this.#toConsensus({ kind: 'cluster-changed', ...this.#store.snapshot(knownCluster) });
+    }
     if (this.#installing === null || !this.#loop.idle) return;
     const path = this.#installing;
     this.#installing = null;
@@ -244,17 +263,20 @@ export class ApplyThread implements ThreadService<StateReport> {
 }
 
 function reportOf(path: string, tables: ReadTables): StateReport {
-  const { appliedIndex, appliedTerm, revision, epoch, featureLevel } = positionOf(tables);
+  const { appliedIndex, appliedTerm, revision, epoch } = positionOf(tables);
   return {
     path,
     appliedIndex,
     appliedTerm,
     revision,
     membership: readMembership(tables),
-    members: readMembers(tables),
     epoch,
-    featureLevel,
+    ...knownCluster(tables),
   };
+}
+
+function knownCluster(tables: ReadTables): KnownCluster {
+  return { ...readRoster(tables), featureLevel: readClusterIdentity(tables)?.featureLevel ?? 0 };
 }
 
 function post(port: MessagePort, message: object, arrays: readonly ArrayBufferView[]): void {

@@ -11,7 +11,7 @@ import { buffersOf, flattenEntries } from './flat.ts';
 import { readFounding } from './founding.ts';
 import { LoopDelay } from './loop-delay.ts';
 import type { MemberView } from './member.ts';
-import { Neighbours } from './neighbours.ts';
+import { type KnownCluster, Neighbours } from './neighbours.ts';
 import { PeerDoor } from './peer-door.ts';
 import { processMs } from './process-clock.ts';
 import { configurationOf, startRaft } from './raft-start.ts';
@@ -118,9 +118,13 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       security?.stop();
       await peers.close();
     });
+    const isInitial = founded.members.some((member) => member.memberId === memberId);
     const members = state.members.length > 0 ? state.members : founded.members;
-    neighbours.know(members, state.featureLevel);
-    const raft = await startRaft(start, log, founding, members);
+    // One that joined begins with an empty log, and is sent everything.
+    const isNew = state.members.length === 0 && !isInitial;
+    neighbours.know({ ...state, members });
+    if (isNew) neighbours.beNew();
+    const raft = await startRaft(start, log, isInitial ? founding : null, members);
     // State, log and first entry are on disk, and the core has not taken a step.
     markFounded(start.dataDir, clusterId);
     const seen = new SeenDisks(
@@ -137,7 +141,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       memory: seen.memory,
       connectionsChanged: () => thread.#connectionsChanged(),
     });
-    peers.setMembers(neighbours.others);
+    peers.setMembers(isNew ? joinedBy(start.joinMembers, neighbours.others, memberId) : neighbours.others);
     return thread;
   }
 
@@ -205,14 +209,22 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
         return this.#replica.checkpointed(message.index);
       case 'background-due':
         return this.#replica.backgroundDue();
+      case 'cluster-changed':
+        return this.#know(message);
       case 'installed':
-        this.#neighbours.know(message.state.members, message.state.featureLevel);
+        this.#know(message.state);
         return this.#snapshots.installed(message.state, configurationOf(message.state, message.state.members));
       case 'install-refused':
       case 'spooled':
       case 'spool-failed':
         return this.#snapshots.answered(message);
     }
+  }
+
+  #know(cluster: KnownCluster): void {
+    this.#neighbours.know(cluster);
+    this.#peers.setMembers(this.#neighbours.others);
+    this.#connectionsChanged();
   }
 
   #order(order: ConsensusToApply): void {
@@ -262,4 +274,12 @@ interface Parts {
   readonly neighbours: Neighbours;
   readonly raft: Raft;
   readonly seen: SeenDisks;
+}
+
+type Address = { readonly memberId: number; readonly address: string };
+
+/** Where a member that joined finds the others: as it was told, and else as they were when the cluster was founded. */
+function joinedBy(told: readonly Address[], founders: readonly Address[], memberId: number): Address[] {
+  const added = founders.filter((founder) => !told.some((other) => other.memberId === founder.memberId));
+  return [...told, ...added].filter((other) => other.memberId !== memberId);
 }

@@ -159,7 +159,7 @@ export const notFormed: HelloRefusal = {
 };
 
 /** Why a member was not reached, where that is more than that it is not there: certificates. */
-function whyNot(error: unknown): string {
+export function whyNot(error: unknown): string {
   const { details = '' } = error as { readonly details?: string };
   return /certificate|self-signed|SSL|TLS/i.test(details) ? ` (${details})` : '';
 }

@@ -21,12 +21,22 @@ export interface NeighboursOptions {
   readonly startNonce: number;
 }
 
+/** What a state tells of the cluster that it is of. */
+export interface KnownCluster {
+  readonly members: readonly MemberIdentity[];
+  /** The highest number that a member was ever given. */
+  readonly memberIdLast: number;
+  readonly featureLevel: number;
+}
+
 /** The members of a cluster that is formed, as this one knows them. */
 export class Neighbours {
   readonly #options: NeighboursOptions;
   readonly #apiAddresses = new Map<number, string>();
   #members: readonly MemberIdentity[] = [];
+  #memberIdLast = 0;
   #featureLevel = 0;
+  #isNew = false;
 
   constructor(options: NeighboursOptions) {
     this.#options = options;
@@ -41,9 +51,16 @@ export class Neighbours {
     return this.#members.filter((member) => member.memberId !== this.#options.memberId);
   }
 
-  know(members: readonly MemberIdentity[], featureLevel: number): void {
+  know({ members, memberIdLast, featureLevel }: KnownCluster): void {
     this.#members = members;
+    this.#memberIdLast = memberIdLast;
     this.#featureLevel = featureLevel;
+    this.#isNew = false;
+  }
+
+  /** This member has joined a cluster and has none of its state yet: it takes everybody of that cluster at their word. */
+  beNew(): void {
+    this.#isNew = true;
   }
 
   /** Where clients find a member, as it said itself; null before it did. */
@@ -84,14 +101,15 @@ export class Neighbours {
 
   refuseIdentity(hello: Hello): HelloRefusal | null {
     const { formingId, clusterId, epoch, memberId } = this.#options;
-    const diskIds = new Map(this.#members.map((member) => [member.memberId, member.diskId]));
+    const diskIds = this.#isNew ? null : new Map(this.#members.map((member) => [member.memberId, member.diskId]));
     const own: HelloExpectation = {
       formingId,
       clusterId,
       epoch,
       memberId,
       diskIds,
-      initialMembers: [],
+      memberIdLast: this.#isNew ? 0 : this.#memberIdLast,
+      initialMembers: this.#isNew ? [hello.memberId] : [],
       featureLevel: this.#featureLevel,
     };
     return refuseHello(own, hello);

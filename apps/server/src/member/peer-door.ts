@@ -117,8 +117,8 @@ export class PeerDoor implements PeersHost {
   }
 
   refusedBy(memberId: number, refusal: HelloRefusal): void {
-    // Said by a member of this very cluster, which knows this member with another disk, or with more on it.
-    if (refusal.code === 'other-disk' || refusal.code === 'older-disk')
+    // Said by a member of this very cluster, which knows this member with another disk, with more on it, or not any more.
+    if (refusal.code === 'other-disk' || refusal.code === 'older-disk' || refusal.code === 'removed-member')
       this.#host.fail(new MemberRefused(refusal.code, `member ${memberId} refuses this one: ${refusal.message}`));
   }
 

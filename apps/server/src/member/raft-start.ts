@@ -21,7 +21,7 @@ export function configurationOf(state: StateReport, members: readonly MemberIden
 export async function startRaft(
   start: ConsensusStart,
   log: LogFile,
-  founding: Uint8Array,
+  founding: Uint8Array | null,
   members: readonly MemberIdentity[],
 ): Promise<Raft> {
   const { state, memberId, electionTicks } = start;
@@ -44,10 +44,13 @@ export async function startRaft(
   );
 }
 
-/** The log with the cluster's first entry in it, which is the same on every initial member (docs/decisions/0010-bootstrap.md). */
-async function begunLog(log: LogFile, founding: Uint8Array, appliedIndex: number): Promise<LogContents> {
+/**
+ * The log with the cluster's first entry in it, which is the same on every initial member (docs/decisions/0010-bootstrap.md). Null: the member joins, and is
+ * sent that as well, in the log or in a snapshot.
+ */
+async function begunLog(log: LogFile, founding: Uint8Array | null, appliedIndex: number): Promise<LogContents> {
   const { contents } = log;
-  if (contents.lastIndex > 0 || appliedIndex > 0) return contents;
+  if (contents.lastIndex > 0 || appliedIndex > 0 || founding === null) return contents;
   const index = 1 as Index;
   const term = 1 as Term;
   const entry: Entry = { index, term, kind: 'command', data: founding };

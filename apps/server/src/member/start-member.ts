@@ -1,11 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
-import type { Founding } from '@env-cli/replica';
+import { type Founding, joiningId } from '@env-cli/replica';
 import { DataDirectory, type FoundedIdentity } from '@env-cli/store-lmdb';
 import { MalformedBytes } from '@env-cli/support';
 
 import type { ConsensusReport } from './consensus-thread.ts';
 import { formCluster } from './forming.ts';
+import { joinCluster } from './joining.ts';
 import { FoundingFiles, formingIdOf, readFounding } from './founding.ts';
 import type { Member } from './member.ts';
 import { MemberRefused } from './member-refused.ts';
@@ -34,6 +35,11 @@ export interface MemberOptions {
     /** Tells clusters apart that are founded with the same list. Defaults to the empty text. */
     readonly token?: string;
   } | null;
+  /**
+   * To join a cluster that runs, which then has to add this member: members of it, and this one, with their peer addresses. Not both this and
+   * `found`. A directory that belongs to a cluster is left as it is. Defaults to null.
+   */
+  readonly join?: { readonly members: readonly { readonly memberId: number; readonly address: string }[] } | null;
   /** Milliseconds of one tick: the interval of heartbeats. Defaults to 100. */
   readonly tickMs?: number;
   /** Ticks without a leader after which a follower stands; up to twice as many. Defaults to 10. */
@@ -65,7 +71,7 @@ const scrubIntervalMsDefault = 3_600_000;
  */
 export async function startMember(options: MemberOptions, log: (log: ThreadLog) => void): Promise<Member> {
   const directory = DataDirectory.open(options.dataDir, {
-    bootstrapped: options.found === null,
+    bootstrapped: options.found === null && (options.join ?? null) === null,
     ...(options.reserveBytes === undefined ? {} : { reserveBytes: options.reserveBytes }),
   });
   const started: { terminate(): Promise<unknown> }[] = [];
@@ -90,8 +96,8 @@ export async function startMember(options: MemberOptions, log: (log: ThreadLog) 
   }
 }
 
-function claim(directory: DataDirectory, { memberId, found }: MemberOptions): void {
-  const formingId = found === null ? null : formingIdOf(found.token ?? '', found.members);
+function claim(directory: DataDirectory, { memberId, found, join = null }: MemberOptions): void {
+  const formingId = found !== null ? formingIdOf(found.token ?? '', found.members) : join === null ? null : joiningId;
   if (formingId !== null) {
     if (directory.identity === null)
       directory.claim({ formingId, clusterId: null, memberId, diskId: new Uint8Array(randomBytes(16)) });
@@ -113,24 +119,24 @@ async function foundingOf(
   if (files.founding !== null) return files.founding;
   const restored = readRestored(directory.path);
   const { formingId, diskId, memberId } = directory.identity!;
-  return formCluster({
-    formingId,
+  const common = {
     memberId,
     diskId,
     startNonce,
     apiAddress: options.apiAddress,
     listen: options.peerListen,
-    restored,
-    initialMembers: restored?.members ?? options.found?.members ?? [],
     tls: options.tls ?? null,
     files,
     log,
-    onBegun: (peers) => {
+    onBegun: (peers: { close(): Promise<void> }) => {
       started.push({ terminate: () => peers.close() });
       // It may have been given up while the address was being taken.
       if (options.signal?.aborted === true) void peers.close();
     },
-  });
+  };
+  const { join = null } = options;
+  if (join !== null && restored === null) return joinCluster({ ...common, members: join.members });
+  return formCluster({ ...common, formingId, restored, initialMembers: restored?.members ?? options.found?.members ?? [] });
 }
 
 function foundingIn(directory: DataDirectory, founding: Uint8Array): Founding {
@@ -206,6 +212,7 @@ async function startThreads({ directory, options, founding, startNonce, log, sta
     apply: between.port2,
     api: toConsensus.port1,
     founding,
+    joinMembers: options.join?.members ?? [],
     isFounded,
     listen: options.peerListen,
     apiAddress: options.apiAddress,

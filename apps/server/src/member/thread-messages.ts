@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 
 import type { TlsPaths } from '../security/tls-files.ts';
 import type { MemberView } from './member.ts';
+import type { KnownCluster } from './neighbours.ts';
 import type { Scrubbed } from './scrubber.ts';
 
 /** What both workers are given. Ids and options are copied; the ports are theirs. */
@@ -30,6 +31,8 @@ export interface ConsensusStart extends WorkerStart {
   readonly api: MessagePort;
   /** The data of the cluster's first entry. */
   readonly founding: Uint8Array;
+  /** Where a member that joins finds the others until it has their state; none of one that has been part of its cluster. */
+  readonly joinMembers: readonly { readonly memberId: number; readonly address: string }[];
   /** Whether the directory was founded before this start: then it has a log. */
   readonly isFounded: boolean;
   readonly listen: { readonly host: string; readonly port: number };
@@ -53,6 +56,8 @@ export interface StateReport {
   readonly membership: Uint8Array | null;
   /** None before the first entry is applied. */
   readonly members: readonly MemberIdentity[];
+  /** The highest number that a member was ever given. */
+  readonly memberIdLast: number;
   readonly epoch: number;
   readonly featureLevel: number;
 }
@@ -95,6 +100,8 @@ export type ApplyToConsensus =
   | { readonly kind: 'applied'; readonly index: number }
   | { readonly kind: 'checkpointed'; readonly index: number }
   | { readonly kind: 'background-due' }
+  /** Members came or went, or the feature level rose, with the entries that were applied. */
+  | ({ readonly kind: 'cluster-changed' } & KnownCluster)
   | { readonly kind: 'spooled'; readonly id: number; readonly path: string; readonly index: number; readonly term: number }
   | { readonly kind: 'spool-failed'; readonly id: number; readonly problem: string }
   | { readonly kind: 'installed'; readonly state: StateReport }

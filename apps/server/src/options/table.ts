@@ -62,11 +62,17 @@ export const optionTable = {
     false,
     'Founds a new cluster of `members`. Each of them is started with it once; a data directory that belongs to a cluster already is left as it is.',
   ),
+  'server.join': option(
+    'join',
+    flag,
+    false,
+    'Takes part in a cluster that runs, once that has this member added (`env-cli member add`). `members` names members of it, and this one. A data directory that belongs to a cluster already is left as it is.',
+  ),
   'server.members': option(
     'members',
     initialMembers,
     [],
-    'The members that found the cluster: numbers and peer addresses. Read only with `bootstrap`; later the cluster itself knows its members.',
+    'Numbers and peer addresses: of the members that found the cluster with `bootstrap`, or with `join` of those that this one finds the cluster by. Later the cluster itself knows its members.',
   ),
   'server.insecure': option(
     'insecure',
