@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 
 import { ClusterController } from './cluster/cluster.controller.ts';
+import { MembersController } from './cluster/members.controller.ts';
 import { EnvironmentsController } from './environments/environments.controller.ts';
 import { MirrorsController } from './mirrors/mirrors.controller.ts';
 import { API, type ApiServices } from './services.ts';
@@ -12,7 +13,7 @@ export class ServerModule {
   static on(services: ApiServices): DynamicModule {
     return {
       module: ServerModule,
-      controllers: [EnvironmentsController, SessionsController, MirrorsController, ClusterController],
+      controllers: [EnvironmentsController, SessionsController, MirrorsController, ClusterController, MembersController],
       providers: [{ provide: API, useValue: services }],
     };
   }

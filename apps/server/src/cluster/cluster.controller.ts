@@ -11,8 +11,6 @@ import {
   ClusterCompactResponseSchema,
   type ClusterKeysRequest,
   ClusterKeysResponseSchema,
-  type ClusterMembersRequest,
-  ClusterMembersResponseSchema,
   type ClusterRotateDataKeyRequest,
   ClusterRotateDataKeyResponseSchema,
   type ClusterRotateMasterKeyRequest,
@@ -21,7 +19,6 @@ import {
   ClusterSetQuotaResponseSchema,
   type ClusterStatusRequest,
   ClusterStatusResponseSchema,
-  MemberRole,
 } from '@env-cli/wire';
 import type { Metadata } from '@grpc/grpc-js';
 import { Controller, Inject } from '@nestjs/common';
@@ -29,7 +26,6 @@ import { GrpcMethod } from '@nestjs/microservices';
 
 import { answerOf } from '../answers/message.ts';
 import { Refused } from '../errors/refused.ts';
-import type { MemberView } from '../member/member.ts';
 import type { Snapshot } from '../reads/snapshot.ts';
 import { natural } from '../requests/integers.ts';
 import { defaultNamespace } from '../requests/names.ts';
@@ -37,18 +33,12 @@ import type { CallContext, GrpcCall } from '../rpc/call-context.ts';
 import type { Encoded } from '../rpc/service-definition.ts';
 import { API, type ApiServices } from '../services.ts';
 import { softwareVersion } from '../version.ts';
+import { roles } from './roles.ts';
 import { keysAnswer, rotateDataKey, rotateMasterKey } from './keys.ts';
 
 const service = 'envcli.v1.Cluster';
 
-const roles: Readonly<Record<MemberView['role'], MemberRole>> = {
-  leader: MemberRole.LEADER,
-  follower: MemberRole.FOLLOWER,
-  candidate: MemberRole.CANDIDATE,
-  learner: MemberRole.LEARNER,
-};
-
-/** `envcli.v1.Cluster`. */
+/** `envcli.v1.Cluster`, but for its members. */
 @Controller()
 export class ClusterController {
   readonly #api: ApiServices;
@@ -91,22 +81,6 @@ export class ClusterController {
       stateBytes: BigInt(position.stateBytes),
       quotaBytes: BigInt(quotaBytes),
     });
-  }
-
-  @GrpcMethod(service, 'Members')
-  async members(_request: ClusterMembersRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
-    const { header } = await this.#here(this.#api.contexts.of(call), (snapshot) => snapshot);
-    const view = this.#api.member.view();
-    const members = view.members
-      .map((peer) => ({
-        memberId: BigInt(peer.memberId),
-        peerAddress: peer.peerAddress,
-        apiAddress: peer.apiAddress ?? '',
-        role: roleOf(peer, view),
-        connected: peer.connected || peer.memberId === view.memberId,
-      }))
-      .toSorted((a, b) => Number(a.memberId - b.memberId));
-    return answerOf(ClusterMembersResponseSchema, header, { members });
   }
 
   @GrpcMethod(service, 'Compact')
@@ -223,12 +197,6 @@ function memberNumberOf(asked: bigint, field: string): number {
 
 function invalid(field: string, problem: string): Refused {
   return new Refused({ code: 'invalid', field, problem });
-}
-
-function roleOf(peer: MemberView['members'][number], view: MemberView): MemberRole {
-  if (peer.memberId === view.memberId) return roles[view.role];
-  if (peer.memberId === view.leaderId) return MemberRole.LEADER;
-  return peer.voter ? MemberRole.FOLLOWER : MemberRole.LEARNER;
 }
 
 /** Bytes of a table's hash, and of what stands in front of the first. */

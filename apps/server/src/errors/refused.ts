@@ -50,6 +50,15 @@ export type EdgeRefusal =
   /** Members that could not start any more after the rotation. */
   | { readonly code: 'master-key-missing'; readonly masterKey: string; readonly members: readonly number[] }
   | { readonly code: 'master-key-unusable'; readonly problem: string }
+  | { readonly code: 'member-unreached'; readonly memberId: number; readonly address: string; readonly problem: string }
+  | { readonly code: 'member-not-found'; readonly memberId: number }
+  /** Without it too few voters answer. */
+  | { readonly code: 'quorum-needed'; readonly memberId: number; readonly answering: number; readonly needed: number }
+  /** A change of the members or a transfer of the lead is under way. */
+  | { readonly code: 'members-changing'; readonly problem: string }
+  /** It is no learner, or no voter. */
+  | { readonly code: 'member-role'; readonly problem: string }
+  | { readonly code: 'lead-kept' }
   | { readonly code: 'internal' };
 
 /** What the member itself could not do. */

@@ -250,6 +250,50 @@ export const refusalRows: Rows = {
       `the cluster has ${max} data keys, which is all it may; no further one can be added, and the newest goes on sealing`,
     facts: ({ max }) => ({ max }),
   },
+  'member-unreached': {
+    reason: 'MEMBER_UNREACHED',
+    status: status.FAILED_PRECONDITION,
+    meaning:
+      'The member that is to be added does not answer at its peer address, or is another one. Start it with `--join` first.',
+    message: ({ memberId, address, problem }) =>
+      `member ${memberId} does not wait at ${address} to be added (${problem}); start it there with --join and an empty data directory first`,
+    facts: ({ memberId, address }) => ({ member_id: memberId, address }),
+  },
+  'member-not-found': {
+    reason: 'MEMBER_NOT_FOUND',
+    status: status.NOT_FOUND,
+    meaning: 'The cluster has no member of that number. List the members.',
+    message: ({ memberId }) => `there is no member ${memberId}; list the members to see which there are`,
+    facts: ({ memberId }) => ({ member_id: memberId }),
+  },
+  'quorum-needed': {
+    reason: 'QUORUM_NEEDED',
+    status: status.FAILED_PRECONDITION,
+    meaning:
+      'After the change too few of the voters that are left would answer for a quorum. Bring members back, or add one, first.',
+    message: ({ memberId, answering, needed }) =>
+      `without member ${memberId} only ${answering} voters answer, and ${needed} are needed for a quorum; bring others back, or add a member, before it is removed`,
+    facts: ({ memberId, answering, needed }) => ({ member_id: memberId, answering, needed }),
+  },
+  'members-changing': {
+    reason: 'MEMBERS_CHANGING',
+    status: status.UNAVAILABLE,
+    meaning: 'A change of the members, or a transfer of the lead, is under way, or the leader is new. Try again in a moment.',
+    message: ({ problem }) => `${problem}; try again in a moment`,
+  },
+  'member-role': {
+    reason: 'MEMBER_ROLE',
+    status: status.FAILED_PRECONDITION,
+    meaning: 'What was asked for is not for a member of that role. The message says why.',
+    message: ({ problem }) => problem,
+  },
+  'lead-kept': {
+    reason: 'LEAD_KEPT',
+    status: status.FAILED_PRECONDITION,
+    meaning: 'The member did not take the lead within an election timeout: it is away or slow. The leader leads on.',
+    message: () =>
+      'the member did not take the lead within an election timeout, and the leader leads on; see whether that member runs and keeps up',
+  },
   'member-number-used': {
     reason: 'MEMBER_NUMBER_USED',
     status: status.FAILED_PRECONDITION,

@@ -19,7 +19,10 @@ export async function checkOptions(options: OptionValues): Promise<void> {
     throw new StartRefused('options', problem);
   }
   if (joins && !members.some((member) => member.memberId !== memberId)) {
-    throw new StartRefused('options', 'server.join needs server.members: name members of the cluster with their peer addresses, and this one');
+    throw new StartRefused(
+      'options',
+      'server.join needs server.members: name members of the cluster with their peer addresses, and this one',
+    );
   }
   if (options['server.bootstrap'] && members.length > 0 && !members.some((member) => member.memberId === memberId)) {
     throw new StartRefused(

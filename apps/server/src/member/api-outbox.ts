@@ -3,6 +3,7 @@ import type { Index, Term } from '@env-cli/raft';
 import type { Origin, ProposalRefusedCode, ReadRefusedCode, ReplicaView } from '@env-cli/replica';
 
 import type { MemberView } from './member.ts';
+import type { OrderAnswer } from './member-orders.ts';
 import type { ConsensusToApi } from './thread-messages.ts';
 
 /** What the consensus thread has to tell the API thread: gathered over a turn, then one message. */
@@ -13,6 +14,7 @@ export class ApiOutbox implements Origin {
   #forwarded: { counters: readonly number[]; term: number }[] = [];
   #readsReady: { id: number; index: number }[] = [];
   #readsRefused: { id: number; code: ReadRefusedCode }[] = [];
+  #ordersAnswered: { id: number; answer: OrderAnswer }[] = [];
   #view: MemberView | null = null;
   #lastView: ReplicaView | null = null;
   #full = false;
@@ -42,6 +44,11 @@ export class ApiOutbox implements Origin {
     this.#full = true;
   }
 
+  orderAnswered(id: number, answer: OrderAnswer): void {
+    this.#ordersAnswered.push({ id, answer });
+    this.#full = true;
+  }
+
   view(view: ReplicaView): void {
     this.#lastView = view;
     this.refreshView();
@@ -61,12 +68,14 @@ export class ApiOutbox implements Origin {
       forwarded: this.#forwarded,
       readsReady: this.#readsReady,
       readsRefused: this.#readsRefused,
+      ordersAnswered: this.#ordersAnswered,
       view: this.#view,
     };
     this.#refused = [];
     this.#forwarded = [];
     this.#readsReady = [];
     this.#readsRefused = [];
+    this.#ordersAnswered = [];
     this.#view = null;
     this.#full = false;
     this.#port.postMessage(message);

@@ -11,7 +11,9 @@ import { buffersOf, flattenEntries } from './flat.ts';
 import { readFounding } from './founding.ts';
 import { LoopDelay } from './loop-delay.ts';
 import type { MemberView } from './member.ts';
+import type { OrderAnswer } from './member-orders.ts';
 import { type KnownCluster, Neighbours } from './neighbours.ts';
+import { OrderDesk } from './order-desk.ts';
 import { PeerDoor } from './peer-door.ts';
 import { processMs } from './process-clock.ts';
 import { configurationOf, startRaft } from './raft-start.ts';
@@ -41,6 +43,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
   readonly #snapshots: SnapshotTraffic;
   readonly #outbox: ApiOutbox;
   readonly #replica: Replica;
+  readonly #orders: OrderDesk;
   readonly #turns = new Turns(() => this.#turn());
   readonly #delay = new LoopDelay('consensus');
   readonly #ticker: NodeJS.Timeout;
@@ -85,6 +88,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       },
     );
     this.#snapshots.serve(this.#replica);
+    this.#orders = new OrderDesk({ replica: this.#replica, peers });
     start.api.on('message', (message: ApiToConsensus) => this.#fromApi(message));
     start.apply.on('message', (message: ApplyToConsensus) => this.#fromApply(message));
     this.#ticker = setInterval(() => this.#replica.tick(), start.tickMs);
@@ -172,6 +176,11 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     this.#start.api.close();
   }
 
+  #answerOrder(id: number, answer: OrderAnswer): void {
+    this.#outbox.orderAnswered(id, answer);
+    this.#turns.request();
+  }
+
   /** What the view says of connections changed. */
   #connectionsChanged(): void {
     this.#outbox.refreshView();
@@ -194,7 +203,8 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     this.#outbox.flush();
   }
 
-  #fromApi({ batches, reads }: ApiToConsensus): void {
+  #fromApi({ batches, reads, orders }: ApiToConsensus): void {
+    for (const { id, wish } of orders) this.#orders.carryOut(wish, (answer) => this.#answerOrder(id, answer));
     for (const batch of batches) this.#replica.propose(batch);
     for (const { id, deadlineMs } of reads) this.#replica.read(id, deadlineMs);
     // A refusal needs no turn of the replica, but has to be told.

@@ -2,6 +2,7 @@ import type { Command, CommandResult, StateHashes } from '@env-cli/environments'
 import type { ReadTables } from '@env-cli/keyspace';
 
 import type { BackupCopied } from './backup-copy.ts';
+import type { MemberWish, OrderAnswer } from './member-orders.ts';
 import type { Scrubbed } from './scrubber.ts';
 
 /** A command as the API thread makes it: the member adds the request id under which it waits for the result. */
@@ -102,6 +103,12 @@ export interface Member {
    * `work` runs on this thread, synchronously; it must be bounded. Rejects with {@link MemberUnavailable}, or with what `work` throws.
    */
   read<T>(need: ReadNeed, work: (tables: ReadTables) => T): Promise<T>;
+
+  /**
+   * Has the consensus thread do something about members. What is refused is an answer, not an error. Rejects with {@link MemberUnavailable}: by the
+   * deadline what came of it is not known.
+   */
+  order(wish: MemberWish, deadline: MonotonicMs): Promise<OrderAnswer>;
 
   /** Calls `listener` after each batch that was applied, with the newest revision. Returns what ends it. */
   onApplied(listener: (revision: number) => void): () => void;

@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 
 import type { TlsPaths } from '../security/tls-files.ts';
 import type { MemberView } from './member.ts';
+import type { MemberOrder, OrderAnswer } from './member-orders.ts';
 import type { KnownCluster } from './neighbours.ts';
 import type { Scrubbed } from './scrubber.ts';
 
@@ -67,6 +68,7 @@ export interface ApiToConsensus {
   readonly batches: readonly ProposalBatch[];
   /** Numbers of reads that want a read index, and the time by which they want it (the process's monotonic clock). */
   readonly reads: readonly { readonly id: number; readonly deadlineMs: number }[];
+  readonly orders: readonly MemberOrder[];
 }
 
 /** From the consensus thread to the API thread. */
@@ -75,6 +77,7 @@ export interface ConsensusToApi {
   readonly forwarded: readonly { readonly counters: readonly number[]; readonly term: number }[];
   readonly readsReady: readonly { readonly id: number; readonly index: number }[];
   readonly readsRefused: readonly { readonly id: number; readonly code: ReadRefusedCode }[];
+  readonly ordersAnswered: readonly { readonly id: number; readonly answer: OrderAnswer }[];
   readonly view: MemberView | null;
 }
 

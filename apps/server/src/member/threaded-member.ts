@@ -18,6 +18,7 @@ import {
   type Proposal,
   type ReadNeed,
 } from './member.ts';
+import { type MemberOrder, type MemberWish, type OrderAnswer, ordersMax } from './member-orders.ts';
 import { MirrorCount } from './mirror-count.ts';
 import { type FailedCode, PendingProposals } from './pending-proposals.ts';
 import { processMs, processMsOffset } from './process-clock.ts';
@@ -75,6 +76,9 @@ export class ThreadedMember implements Member {
   readonly #copies = new Set<BackupCopy>();
   #reader: StoreReader;
   #reads: { id: number; deadlineMs: number }[] = [];
+  #ordersToGo: MemberOrder[] = [];
+  readonly #orders = new Map<number, (answer: OrderAnswer) => void>();
+  #lastOrder = 0;
   #view: MemberView;
   #leadingTerm: number | null = null;
   #lastCounter = 0;
@@ -135,6 +139,32 @@ export class ThreadedMember implements Member {
     if (this.#state === 'ended') return Promise.reject(stopping());
     this.#beginSweeping();
     return this.#gate.read(need, need.deadline + processMsOffset, work);
+  }
+
+  order(wish: MemberWish, deadline: MonotonicMs): Promise<OrderAnswer> {
+    if (this.#state !== 'running') return Promise.reject(stopping());
+    if (this.#orders.size >= ordersMax) {
+      return Promise.reject(
+        new MemberUnavailable('too-busy', `${ordersMax} orders about members wait already. Try again later.`),
+      );
+    }
+    const id = ++this.#lastOrder;
+    this.#ordersToGo.push({ id, wish });
+    this.#turns.request();
+    return new Promise((resolve, reject) => {
+      const unknown = new MemberUnavailable('outcome-unknown', 'what came of it is not known: ask for the members.');
+      const timer = setTimeout(
+        () => {
+          this.#orders.delete(id);
+          reject(unknown);
+        },
+        Math.max(0, deadline - performance.now()),
+      );
+      this.#orders.set(id, (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+    });
   }
 
   onApplied(listener: (revision: number) => void): () => void {
@@ -224,9 +254,11 @@ export class ThreadedMember implements Member {
     if (this.#state === 'ended') return;
     const batches = this.#batch.take();
     const reads = this.#reads;
-    if (batches.length === 0 && reads.length === 0) return;
+    const orders = this.#ordersToGo;
+    if (batches.length === 0 && reads.length === 0 && orders.length === 0) return;
     this.#reads = [];
-    const message: ApiToConsensus = { batches, reads };
+    this.#ordersToGo = [];
+    const message: ApiToConsensus = { batches, reads, orders };
     const buffers = batches.flatMap(({ counters, deadlinesMs, rows, ends, bytes }) =>
       [counters, deadlinesMs, rows, ends, bytes].map((array) => array.buffer as ArrayBuffer),
     );
@@ -253,13 +285,18 @@ export class ThreadedMember implements Member {
     if (this.#pending.size === 0) this.#drained?.();
   }
 
-  #fromConsensus({ refused, forwarded, readsReady, readsRefused, view }: ConsensusToApi): void {
+  #fromConsensus({ refused, forwarded, readsReady, readsRefused, ordersAnswered, view }: ConsensusToApi): void {
     // Before refusals: one of the same turn may be about what was just forwarded.
     for (const { counters, term } of forwarded) this.#pending.forwarded(counters, term);
     for (const { counters, code } of refused) this.#pending.refused(counters, code);
     for (const { id, index } of readsReady) this.#gate.ready(id, index);
     for (const { id, code } of readsRefused) this.#gate.refused(id, code);
     if (view !== null) this.#see(view);
+    // After the view: who waits for the lead to move looks at it.
+    for (const { id, answer } of ordersAnswered) {
+      this.#orders.get(id)?.(answer);
+      this.#orders.delete(id);
+    }
     if (this.#pending.size === 0) this.#drained?.();
   }
 
@@ -336,6 +373,8 @@ export class ThreadedMember implements Member {
     this.#delay.close();
     this.#pending.refuseAll('outcome-unknown');
     this.#gate.rejectAll(stopping());
+    for (const answer of this.#orders.values()) answer({ kind: 'unknown' });
+    this.#orders.clear();
     if (this.#leadingTerm !== null) this.#leadershipListeners.tell(null);
     this.#leadingTerm = null;
   }

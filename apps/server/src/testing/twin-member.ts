@@ -13,6 +13,7 @@ import { spool } from '@env-cli/store-lmdb';
 
 import type { BackupCopied } from '../member/backup-copy.ts';
 import { type Applied, type Member, MemberUnavailable, type MemberView, type Proposal, type ReadNeed } from '../member/member.ts';
+import type { MemberWish, OrderAnswer } from '../member/member-orders.ts';
 import { positionOfTables } from '../member/position-of-tables.ts';
 
 /** The log of a cluster without a network: what is in it is committed. */
@@ -186,6 +187,15 @@ export class TwinMember implements Member {
     await Promise.resolve();
     this.readCount++;
     return work(this.tables);
+  }
+
+  /** What it was asked about members, and the answer to all of it. */
+  readonly wishes: MemberWish[] = [];
+  orderAnswer: OrderAnswer = { kind: 'done' };
+
+  order(wish: MemberWish): Promise<OrderAnswer> {
+    this.wishes.push(wish);
+    return Promise.resolve(this.orderAnswer);
   }
 
   onApplied(listener: (revision: number) => void): () => void {

@@ -1,0 +1,137 @@
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import {
+  type ClusterAddMemberRequest,
+  ClusterAddMemberRequestSchema,
+  ClusterAddMemberResponseSchema,
+  type ClusterMembersRequest,
+  ClusterMembersResponseSchema,
+  type ClusterPromoteMemberRequest,
+  ClusterPromoteMemberRequestSchema,
+  ClusterPromoteMemberResponseSchema,
+  type ClusterRemoveMemberRequest,
+  ClusterRemoveMemberRequestSchema,
+  ClusterRemoveMemberResponseSchema,
+  type ClusterTransferLeaderRequest,
+  ClusterTransferLeaderRequestSchema,
+  ClusterTransferLeaderResponseSchema,
+} from '@env-cli/wire';
+import type { Metadata } from '@grpc/grpc-js';
+import { Controller, Inject } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+
+import { answerOf } from '../answers/message.ts';
+import { Refused } from '../errors/refused.ts';
+import type { MemberView } from '../member/member.ts';
+import type { CallContext, GrpcCall } from '../rpc/call-context.ts';
+import { type ForwardedCall, forwarded } from '../rpc/leader-calls.ts';
+import type { Encoded } from '../rpc/service-definition.ts';
+import { API, type ApiServices } from '../services.ts';
+import { Membership } from './membership.ts';
+import { roleOf } from './roles.ts';
+
+const service = 'envcli.v1.Cluster';
+
+type MembersAnswer =
+  | typeof ClusterMembersResponseSchema
+  | typeof ClusterAddMemberResponseSchema
+  | typeof ClusterPromoteMemberResponseSchema
+  | typeof ClusterRemoveMemberResponseSchema;
+
+/** Who the members of `envcli.v1.Cluster` are, and their changes, which the leader makes. */
+@Controller()
+export class MembersController {
+  readonly #api: ApiServices;
+  readonly #membership: Membership;
+
+  constructor(@Inject(API) api: ApiServices) {
+    this.#api = api;
+    this.#membership = new Membership(api);
+  }
+
+  @GrpcMethod(service, 'Members')
+  members(_request: ClusterMembersRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    return this.#answer(this.#api.contexts.of(call), ClusterMembersResponseSchema);
+  }
+
+  @GrpcMethod(service, 'AddMember')
+  addMember(request: ClusterAddMemberRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const context = this.#api.contexts.of(call);
+    const memberId = memberNumberOf(request.memberId);
+    return this.#atLeader(context, passedOn('AddMember', ClusterAddMemberRequestSchema, request), async () => {
+      await this.#membership.add(context, { memberId, address: request.peerAddress, learner: request.learner });
+      return this.#answer(context, ClusterAddMemberResponseSchema);
+    });
+  }
+
+  @GrpcMethod(service, 'PromoteMember')
+  promoteMember(request: ClusterPromoteMemberRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const context = this.#api.contexts.of(call);
+    const memberId = memberNumberOf(request.memberId);
+    return this.#atLeader(context, passedOn('PromoteMember', ClusterPromoteMemberRequestSchema, request), async () => {
+      await this.#membership.promote(context, memberId);
+      return this.#answer(context, ClusterPromoteMemberResponseSchema);
+    });
+  }
+
+  @GrpcMethod(service, 'RemoveMember')
+  removeMember(request: ClusterRemoveMemberRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const context = this.#api.contexts.of(call);
+    const memberId = memberNumberOf(request.memberId);
+    const onward = passedOn('RemoveMember', ClusterRemoveMemberRequestSchema, request);
+    return this.#atLeader(context, onward, async () => {
+      const leader = await this.#membership.remove(context, memberId, request.force);
+      // This member is the one that goes, and has handed the lead over for it.
+      if (leader !== null) return this.#api.leader.forward(leader, onward, context);
+      return this.#answer(context, ClusterRemoveMemberResponseSchema);
+    });
+  }
+
+  @GrpcMethod(service, 'TransferLeader')
+  transferLeader(request: ClusterTransferLeaderRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const context = this.#api.contexts.of(call);
+    const to = request.memberId === 0n ? null : memberNumberOf(request.memberId);
+    return this.#atLeader(context, passedOn('TransferLeader', ClusterTransferLeaderRequestSchema, request), async () => {
+      await this.#membership.transfer(context, to);
+      const { header } = await this.#header(context);
+      return answerOf(ClusterTransferLeaderResponseSchema, header, { leaderId: BigInt(this.#api.member.view().leaderId ?? 0) });
+    });
+  }
+
+  /** Does something here when this member leads, or when nobody is known to; else the leader does it. */
+  #atLeader(context: CallContext, call: ForwardedCall, work: () => Promise<Encoded>): Promise<Encoded> {
+    const leader = this.#api.leader.addressFor(context);
+    return leader === null ? work() : this.#api.leader.forward(leader, call, context);
+  }
+
+  /** The members, as this member sees them. */
+  async #answer(context: CallContext, schema: MembersAnswer): Promise<Encoded> {
+    const { header } = await this.#header(context);
+    // All of them have the same two fields.
+    return answerOf(schema as typeof ClusterMembersResponseSchema, header, { members: membersOf(this.#api.member.view()) });
+  }
+
+  #header(context: CallContext) {
+    return this.#api.reads.here(context, { freshness: { kind: 'any' }, appliedIndex: 0 }, (snapshot) => snapshot);
+  }
+}
+
+function passedOn<Desc extends DescMessage>(method: string, schema: Desc, request: MessageShape<Desc>): ForwardedCall {
+  return forwarded(`/${service}/${method}`, schema, request);
+}
+
+function membersOf(view: MemberView) {
+  return view.members
+    .map((peer) => ({
+      memberId: BigInt(peer.memberId),
+      peerAddress: peer.peerAddress,
+      apiAddress: peer.apiAddress ?? '',
+      role: roleOf(peer, view),
+      connected: peer.connected || peer.memberId === view.memberId,
+    }))
+    .toSorted((a, b) => Number(a.memberId - b.memberId));
+}
+
+function memberNumberOf(asked: bigint): number {
+  if (asked >= 1n && asked <= 0xffff_ffffn) return Number(asked);
+  throw new Refused({ code: 'invalid', field: 'member_id', problem: 'must be the number of a member, 1 to 4294967295' });
+}

@@ -1,0 +1,172 @@
+import type { CommandBody } from '@env-cli/environments';
+import { type MemberIdentity, readMembers } from '@env-cli/keyspace';
+import type { ChangeRefusal, MemberId, MembershipChange, TransferRefusal } from '@env-cli/raft';
+import { unreachable } from '@env-cli/support';
+
+import { type ApiRefusal, Refused } from '../errors/refused.ts';
+import { type MemberView, MemberUnavailable } from '../member/member.ts';
+import type { OrderAnswer } from '../member/member-orders.ts';
+import { defaultNamespace } from '../requests/names.ts';
+import type { CallContext } from '../rpc/call-context.ts';
+import type { ApiServices } from '../services.ts';
+
+/** What says that a removal may take the quorum away. */
+export const loseQuorumWords = 'lose the quorum';
+
+/** The longest that a member that is to be added may take to answer, in milliseconds. */
+const greetMs = 3_000;
+
+/** Milliseconds between two looks for who leads now. */
+const lookMs = 20;
+
+/**
+ * Changes who the members are, at the leader. Each change is two: of the members that the state knows, with their disks and addresses, and of raft's
+ * configuration. A member is known before it takes part, and takes part no more before it is forgotten; a call that was cut off between the two goes
+ * on where it was when it is made again.
+ */
+export class Membership {
+  readonly #api: ApiServices;
+
+  constructor(api: ApiServices) {
+    this.#api = api;
+  }
+
+  /** Adds a member that waits for it. Throws {@link Refused}, `MemberUnavailable`. */
+  async add(
+    context: CallContext,
+    { memberId, address, learner }: { readonly memberId: number; readonly address: string; readonly learner: boolean },
+  ): Promise<void> {
+    const known = (await this.#roster(context)).find((member) => member.memberId === memberId && member.address === address);
+    // One that takes part already does not wait any more.
+    const diskId = known?.diskId ?? (await this.#diskOf(context, memberId, address));
+    await this.#propose(context, { kind: 'add-member', member: { memberId, diskId, address } });
+    const refusal = await this.#change(context, {
+      kind: 'add',
+      member: memberId as MemberId,
+      as: learner ? 'learner' : 'joining',
+    });
+    if (refusal !== null && refusal.code !== 'already-member') throw new Refused(explained(refusal));
+  }
+
+  async promote(context: CallContext, memberId: number): Promise<void> {
+    const refusal = await this.#change(context, { kind: 'promote', member: memberId as MemberId });
+    if (refusal !== null) throw new Refused(explained(refusal));
+  }
+
+  /** Removes a member; `force`: {@link loseQuorumWords}. Answers the leader's address when this member handed the lead over, for whoever leads now has to do it. */
+  async remove(context: CallContext, memberId: number, force: string): Promise<string | null> {
+    const view = this.#api.member.view();
+    if (!(await this.#roster(context)).some((member) => member.memberId === memberId)) {
+      throw new Refused({ code: 'member-not-found', memberId });
+    }
+    if (force !== loseQuorumWords) refuseLosingQuorum(view, memberId);
+    if (memberId === view.memberId && view.members.filter(({ voter }) => voter).length > 1) {
+      await this.transfer(context, null);
+      return this.#nextLeader(context);
+    }
+    const refusal = await this.#change(context, { kind: 'remove', member: memberId as MemberId });
+    if (refusal !== null && refusal.code !== 'unknown-member') throw new Refused(explained(refusal));
+    await this.#propose(context, { kind: 'remove-member', memberId });
+    return null;
+  }
+
+  /** Hands the lead over. Throws {@link Refused} when the member does not take it. */
+  async transfer(context: CallContext, to: number | null): Promise<void> {
+    if (to !== null && to === this.#api.member.view().leaderId) return;
+    const answer = await this.#api.member.order({ kind: 'transfer', to }, context.deadline);
+    if (answer.kind === 'refused') throw new Refused(explained(answer.refusal));
+    if (answer.kind === 'kept') throw new Refused({ code: 'lead-kept' });
+    settled(answer);
+  }
+
+  /** The API address of whoever leads after this member. */
+  async #nextLeader(context: CallContext): Promise<string> {
+    for (;;) {
+      const { memberId, leaderId, leaderApiAddress } = this.#api.member.view();
+      if (leaderId !== null && leaderId !== memberId && leaderApiAddress !== null) return leaderApiAddress;
+      if (performance.now() >= context.deadline) {
+        throw new MemberUnavailable('no-leader', 'the lead was handed over, and who leads now is not known yet. Try again.');
+      }
+      await new Promise((resolve) => setTimeout(resolve, lookMs));
+    }
+  }
+
+  async #diskOf(context: CallContext, memberId: number, address: string): Promise<Uint8Array> {
+    const withinMs = Math.max(1, Math.min(greetMs, context.deadline - performance.now()));
+    const answer = await this.#api.member.order({ kind: 'greet', memberId, address, withinMs }, context.deadline);
+    if (answer.kind === 'greeted') return answer.diskId;
+    const problem =
+      answer.kind === 'not-let-in'
+        ? answer.refusal.message
+        : `nobody answers${answer.kind === 'unreached' ? answer.problem : ''}`;
+    throw new Refused({ code: 'member-unreached', memberId, address, problem });
+  }
+
+  async #change(context: CallContext, change: MembershipChange): Promise<ChangeRefusal | null> {
+    const answer = await this.#api.member.order({ kind: 'change', changes: [change] }, context.deadline);
+    if (answer.kind === 'refused') return answer.refusal as ChangeRefusal;
+    settled(answer);
+    return null;
+  }
+
+  async #propose(context: CallContext, body: CommandBody): Promise<void> {
+    await this.#api.writes.propose(context, body, { namespace: defaultNamespace, session: null, reason: '' });
+  }
+
+  #roster(context: CallContext): Promise<readonly MemberIdentity[]> {
+    return this.#api.reads.here(context, { freshness: { kind: 'strong' }, appliedIndex: 0 }, ({ tables }) => readMembers(tables));
+  }
+}
+
+/** After the removal the voters that answer have to be a majority of those that are left. */
+function refuseLosingQuorum({ members }: MemberView, memberId: number): void {
+  const left = members.filter((member) => member.voter && member.memberId !== memberId);
+  const answering = left.filter(({ connected }) => connected).length;
+  const needed = Math.floor(left.length / 2) + 1;
+  // Of the last voter the core itself says that it cannot go.
+  if (left.length > 0 && answering < needed) throw new Refused({ code: 'quorum-needed', memberId, answering, needed });
+}
+
+function settled(answer: OrderAnswer): void {
+  if (answer.kind === 'unknown') {
+    const problem =
+      'the lead changed, or the member stops, before the change was certain: list the members, and ask again if it is not there.';
+    throw new MemberUnavailable('outcome-unknown', problem);
+  }
+}
+
+function explained(refusal: ChangeRefusal | TransferRefusal): ApiRefusal {
+  switch (refusal.code) {
+    case 'not-leader':
+    case 'no-leader':
+      return { code: 'no-leader', problem: 'the lead has moved since the call came here; it was not done. Try again.' };
+    case 'transferring':
+      return { code: 'members-changing', problem: 'the lead is being handed over' };
+    case 'change-in-flight':
+      return { code: 'members-changing', problem: 'another change of the members is under way' };
+    case 'term-not-committed':
+      return { code: 'members-changing', problem: 'the leader is new and has not confirmed anything yet' };
+    case 'unknown-member':
+      return { code: 'member-not-found', memberId: refusal.member };
+    case 'already-member':
+      return { code: 'member-role', problem: `member ${refusal.member} takes part already` };
+    case 'not-a-learner':
+      return { code: 'member-role', problem: `member ${refusal.member} is no learner: it votes already` };
+    case 'not-a-voter':
+      return { code: 'member-role', problem: `member ${refusal.member} does not vote; promote it first` };
+    case 'no-voter-left':
+      return { code: 'member-role', problem: 'it is the last member that votes; add another before it is removed' };
+    case 'no-other-voter':
+      return { code: 'member-role', problem: 'there is no other member that votes; add one first' };
+    case 'already-leader':
+      return { code: 'member-role', problem: 'it leads already' };
+    case 'too-many-members':
+      return { code: 'too-many-members', max: refusal.limit };
+    case 'invalid-member':
+    case 'named-twice':
+    case 'no-change':
+      return { code: 'invalid', field: 'member_id', problem: 'names no member that could be changed' };
+    default:
+      return unreachable(refusal);
+  }
+}

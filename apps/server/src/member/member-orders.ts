@@ -1,0 +1,33 @@
+import type { ChangeRefusal, MembershipChange, TransferRefusal } from '@env-cli/raft';
+import type { HelloRefusal } from '@env-cli/replica';
+
+/** What the API asks of the consensus thread besides commands and reads. */
+export type MemberWish =
+  /** Who is at a member's peer address. */
+  | { readonly kind: 'greet'; readonly memberId: number; readonly address: string; readonly withinMs: number }
+  /** Change who takes part, here at the leader. */
+  | { readonly kind: 'change'; readonly changes: readonly MembershipChange[] }
+  /** Hand the lead over to a member, or (null) to the one that has most of the log. */
+  | { readonly kind: 'transfer'; readonly to: number | null };
+
+export interface MemberOrder {
+  readonly id: number;
+  readonly wish: MemberWish;
+}
+
+/** What came of it. */
+export type OrderAnswer =
+  | { readonly kind: 'greeted'; readonly diskId: Uint8Array; readonly apiAddress: string }
+  /** Nobody answers there. */
+  | { readonly kind: 'unreached'; readonly problem: string }
+  /** Who answers there is somebody else, or wants nothing of this cluster. */
+  | { readonly kind: 'not-let-in'; readonly refusal: HelloRefusal }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly refusal: ChangeRefusal | TransferRefusal }
+  /** The lead was not handed over: the member did not take it in time, or ceased to be one that could. */
+  | { readonly kind: 'kept' }
+  /** The reign ended, or the member stops, before it was certain. */
+  | { readonly kind: 'unknown' };
+
+/** The most orders that wait for their answer: people give them. */
+export const ordersMax = 64;

@@ -1,0 +1,43 @@
+import type { GrpcPeers } from '@env-cli/peers-grpc';
+import type { MemberId } from '@env-cli/raft';
+import type { Replica } from '@env-cli/replica';
+
+import { whyNot } from './forming.ts';
+import type { MemberWish, OrderAnswer } from './member-orders.ts';
+
+/** Carries out what people ask about members: on the consensus thread, which has the replica and the ways to the others. */
+export class OrderDesk {
+  readonly #replica: Replica;
+  readonly #peers: GrpcPeers;
+
+  constructor({ replica, peers }: { readonly replica: Replica; readonly peers: GrpcPeers }) {
+    this.#replica = replica;
+    this.#peers = peers;
+  }
+
+  /** `done` is called once. */
+  carryOut(wish: MemberWish, done: (answer: OrderAnswer) => void): void {
+    switch (wish.kind) {
+      case 'greet':
+        void this.#greet(wish).then(done);
+        return;
+      case 'change':
+        this.#replica.changeMembership(wish.changes, done);
+        return;
+      case 'transfer':
+        this.#replica.transferLead(wish.to as MemberId | null, (answer) => {
+          if (answer.kind !== 'ended') done(answer);
+          else done(answer.outcome === 'reign-ended' ? { kind: 'done' } : { kind: 'kept' });
+        });
+        return;
+    }
+  }
+
+  async #greet({ memberId, address, withinMs }: Extract<MemberWish, { readonly kind: 'greet' }>): Promise<OrderAnswer> {
+    const answer = await this.#peers.hello({ memberId, address }, withinMs).catch(whyNot);
+    if (typeof answer === 'string') return { kind: 'unreached', problem: answer };
+    if ('refusal' in answer) return { kind: 'not-let-in', refusal: answer.refusal };
+    const { hello } = answer.welcome;
+    return { kind: 'greeted', diskId: hello.diskId, apiAddress: hello.apiAddress };
+  }
+}
