@@ -2,7 +2,18 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import { alarm, type GivenAlarm } from './alarm-argument.ts';
 import { durationMs } from './duration.ts';
-import { does, examples, givenRevision, givenSize, outputOption, percent, readingOptions, revision, type Frame } from './verb.ts';
+import {
+  does,
+  examples,
+  givenMember,
+  givenRevision,
+  givenSize,
+  outputOption,
+  percent,
+  readingOptions,
+  revision,
+  type Frame,
+} from './verb.ts';
 import type { MirrorFlags } from './verbs/mirror.ts';
 
 /** Registers the verbs that are about mirrors. */
@@ -164,6 +175,55 @@ function policyOptions(command: Command): Command {
     .option('--delete-brake <percent>', 'the greatest share that one delivery may delete', percent);
 }
 
+/** Registers the verbs that are about the members of the cluster. */
+export function addMemberVerbs(program: Command, frame: Frame): void {
+  const member = program.command('member').description('See who the members are, and change that while the cluster runs');
+
+  const list = member.command('list').description('List the members');
+  examples(outputOption(list), ['env-cli member list']);
+  does(
+    list,
+    frame,
+    async (at) => {
+      await (await import('./verbs/member.ts')).list(at);
+    },
+    { paged: true },
+  );
+
+  const add = member
+    .command('add')
+    .argument('<member>', 'its number: above every one that a member ever had', givenMember)
+    .argument('<peer-address>', 'where the others find it, host:port; it waits there, started with --join')
+    .description('Add a member, which votes once it has caught up')
+    .option('--learner', 'it stays a learner until it is promoted: not needed for a quorum');
+  examples(outputOption(add), [
+    'env-cli-server --member-id 4 --join --members 1=10.0.0.1:7381,4=10.0.0.4:7381 …   # on the new machine, first',
+    'env-cli member add 4 10.0.0.4:7381',
+  ]);
+  does<{ learner?: boolean }>(add, frame, async (at, { one }, { learner = false }) => {
+    await (await import('./verbs/member.ts')).add(at, { memberId: Number(one(0)), peerAddress: one(1), learner });
+  });
+
+  const promote = member
+    .command('promote')
+    .argument('<member>', 'the learner', givenMember)
+    .description('Make a learner a voter');
+  examples(outputOption(promote), ['env-cli member promote 4']);
+  does(promote, frame, async (at, { one }) => {
+    await (await import('./verbs/member.ts')).promote(at, Number(one(0)));
+  });
+
+  const remove = member
+    .command('remove')
+    .argument('<member>', 'who goes', givenMember)
+    .description('Remove a member; its number is never given again')
+    .option('--force <words>', "'lose the quorum': also where the others that answer are no majority of those that are left");
+  examples(outputOption(remove), ['env-cli member remove 3', "env-cli member remove 3 --force 'lose the quorum'"]);
+  does<{ force?: string }>(remove, frame, async (at, { one }, { force = '' }) => {
+    await (await import('./verbs/member.ts')).remove(at, Number(one(0)), force);
+  });
+}
+
 /** Registers the verbs that are about the cluster. */
 export function addClusterVerbs(program: Command, frame: Frame): void {
   const cluster = program.command('cluster').description('See how the cluster is, and look after it');
@@ -179,16 +239,15 @@ export function addClusterVerbs(program: Command, frame: Frame): void {
     { paged: true },
   );
 
-  const members = cluster.command('members').description('List the members');
-  examples(outputOption(members), ['env-cli cluster members']);
-  does(
-    members,
-    frame,
-    async (at) => {
-      await (await import('./verbs/cluster.ts')).members(at);
-    },
-    { paged: true },
-  );
+  const transfer = cluster
+    .command('transfer-leader')
+    .argument('[member]', 'who is to lead; unless given the voter that has most of the log', givenMember)
+    .description('Hand the lead over');
+  examples(outputOption(transfer), ['env-cli cluster transfer-leader', 'env-cli cluster transfer-leader 2']);
+  does(transfer, frame, async (at, { maybe }) => {
+    const member = maybe(0);
+    await (await import('./verbs/member.ts')).transfer(at, member === undefined ? null : Number(member));
+  });
 
   const alarms = cluster.command('alarms').description('List what a person has to look at; clear what was seen to');
   outputOption(alarms).addOption(

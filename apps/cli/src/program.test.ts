@@ -636,7 +636,7 @@ describe('what a person sees', () => {
     ['mirror plan files'],
     ['mirror wait'],
     ['mirror create files --file /srv/env'],
-    ['cluster members'],
+    ['member list'],
     ['cluster compact 9'],
     ['cluster quota'],
     ['cluster quota 12GiB'],
@@ -710,7 +710,7 @@ describe('what a program reads', () => {
     ['set payments/prod A=1'],
     ['mirror status files'],
     ['mirror plan files'],
-    ['cluster members'],
+    ['member list'],
     ['context list'],
     ['version'],
   ])('%s -o json is JSON and nothing else', async (line) => {
@@ -725,7 +725,7 @@ describe('what a program reads', () => {
     ['history payments/prod'],
     ['diff payments/prod 9'],
     ['mirror status files'],
-    ['cluster members'],
+    ['member list'],
     ['version'],
   ])('%s -o yaml holds what -o json does', async (line) => {
     const yaml = await run([...line.split(' '), '-o', 'yaml']);

@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 
 import { exitCodes } from './cli-error.ts';
 import { addBackupVerbs } from './backup-verbs.ts';
-import { addClusterVerbs, addMirrorVerbs } from './cluster-verbs.ts';
+import { addClusterVerbs, addMemberVerbs, addMirrorVerbs } from './cluster-verbs.ts';
 import { addEnvironmentVerbs } from './environment-verbs.ts';
 import { failureOf } from './failure.ts';
 import { say, type Io } from './io.ts';
@@ -67,6 +67,7 @@ export function programFor(frame: Frame): Command {
   addGlobalOptions(program);
   addEnvironmentVerbs(program, frame);
   addMirrorVerbs(program, frame);
+  addMemberVerbs(program, frame);
   addClusterVerbs(program, frame);
   addBackupVerbs(program, frame);
   addOwnVerbs(program, frame);

@@ -163,6 +163,13 @@ export function percent(text: string): number {
   return value;
 }
 
+/** The number of a member. */
+export function givenMember(text: string): number {
+  const value = wholeNumber(text);
+  if (value === null || value < 1 || value > 0xffff_ffff) throw new InvalidArgumentError('A member has a number, from 1 on.');
+  return value;
+}
+
 const sizeUnits: Readonly<Record<string, number>> = { '': 1, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
 /** A size in bytes: `8589934592`, `8GiB`. */

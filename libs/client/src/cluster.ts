@@ -4,15 +4,20 @@ import {
   type Alarm as WireAlarm,
   AlarmKind as WireAlarmKind,
   Cluster as Service,
+  ClusterAddMemberRequestSchema,
   ClusterAlarmsRequestSchema,
   ClusterCompactRequestSchema,
   ClusterKeysRequestSchema,
   type ClusterKeysResponse,
   ClusterMembersRequestSchema,
+  type ClusterMembersResponse,
+  ClusterPromoteMemberRequestSchema,
+  ClusterRemoveMemberRequestSchema,
   ClusterRotateDataKeyRequestSchema,
   ClusterRotateMasterKeyRequestSchema,
   ClusterSetQuotaRequestSchema,
   ClusterStatusRequestSchema,
+  ClusterTransferLeaderRequestSchema,
   MemberRole as WireRole,
   type ClusterStatusResponse,
 } from '@env-cli/wire';
@@ -115,6 +120,12 @@ export interface MemberInfo {
   readonly connected: boolean;
 }
 
+/** The members, sorted by number. */
+export interface MembersAnswer {
+  readonly header: Header;
+  readonly members: readonly MemberInfo[];
+}
+
 /** A key that secrets are sealed with. */
 export interface DataKey {
   /** From 1. */
@@ -140,6 +151,9 @@ export interface ClusterKeys {
   /** Every secret of every environment is sealed by this data key or a newer one. */
   readonly resealedDataKeyId: number;
 }
+
+const again = { repeatable: 'repeatable', began: null } as const;
+const once = { repeatable: 'once', began: null } as const;
 
 /** Tells about the cluster and looks after it. Every method rejects with {@link EnvCliError} alone. */
 export class Cluster {
@@ -170,20 +184,51 @@ export class Cluster {
   }
 
   /** The members, sorted by number, as the member that this client talks to knows them. */
-  async members(options: CallOptions = {}): Promise<{ readonly header: Header; readonly members: readonly MemberInfo[] }> {
+  async members(options: CallOptions = {}): Promise<MembersAnswer> {
     const request = create(ClusterMembersRequestSchema);
     const how = { repeatable: 'repeatable', began: -1 } as const;
-    const { header, members } = await this.#calls.unary(Service.method.members, request, this.#calls.bounds(options), how);
-    return {
-      header: headerOf(header),
-      members: members.map(({ memberId, peerAddress, apiAddress, role, connected }) => ({
-        memberId: revisionOf(memberId),
-        peerAddress,
-        apiAddress,
-        role: roleNames[role] ?? 'unknown',
-        connected,
-      })),
-    };
+    return membersOf(await this.#calls.unary(Service.method.members, request, this.#calls.bounds(options), how));
+  }
+
+  /**
+   * Adds a member that was started with `--join` and waits at `peerAddress`. It votes once it has caught up and stayed well for a while; with `learner` it
+   * does not until it is promoted. Asked for again, it goes on where it was.
+   */
+  async addMember(
+    member: { readonly memberId: number; readonly peerAddress: string; readonly learner?: boolean },
+    options: CallOptions = {},
+  ): Promise<MembersAnswer> {
+    const { memberId, peerAddress, learner = false } = member;
+    const request = create(ClusterAddMemberRequestSchema, { memberId: wireRevision(memberId, 'memberId'), peerAddress, learner });
+    return membersOf(await this.#calls.unary(Service.method.addMember, request, this.#calls.bounds(options), again));
+  }
+
+  /** Makes a learner a voter. */
+  async promoteMember(memberId: number, options: CallOptions = {}): Promise<MembersAnswer> {
+    const request = create(ClusterPromoteMemberRequestSchema, { memberId: wireRevision(memberId, 'memberId') });
+    return membersOf(await this.#calls.unary(Service.method.promoteMember, request, this.#calls.bounds(options), once));
+  }
+
+  /**
+   * Removes a member, whose number is never given again. Where the others that answer would be no majority it is refused with `QUORUM_NEEDED`, unless
+   * `force` is `lose the quorum`.
+   */
+  async removeMember(memberId: number, options: CallOptions & { readonly force?: string } = {}): Promise<MembersAnswer> {
+    const request = create(ClusterRemoveMemberRequestSchema, {
+      memberId: wireRevision(memberId, 'memberId'),
+      force: options.force ?? '',
+    });
+    return membersOf(await this.#calls.unary(Service.method.removeMember, request, this.#calls.bounds(options), once));
+  }
+
+  /** Hands the lead over to a voter; to the one that has most of the log when none is named. Answers who leads then. */
+  async transferLeader(
+    memberId: number | null = null,
+    options: CallOptions = {},
+  ): Promise<{ readonly header: Header; readonly leaderId: number }> {
+    const request = create(ClusterTransferLeaderRequestSchema, { memberId: wireRevision(memberId ?? 0, 'memberId') });
+    const answer = await this.#calls.unary(Service.method.transferLeader, request, this.#calls.bounds(options), once);
+    return { header: headerOf(answer.header), leaderId: revisionOf(answer.leaderId) };
   }
 
   /** Forgets history below a revision, which stays readable itself. */
@@ -317,5 +362,18 @@ function statusOf(answer: ClusterStatusResponse): ClusterStatus {
     agreedIndex: revisionOf(answer.agreedIndex),
     stateBytes: revisionOf(answer.stateBytes),
     quotaBytes: revisionOf(answer.quotaBytes),
+  };
+}
+
+function membersOf({ header, members }: Pick<ClusterMembersResponse, 'header' | 'members'>): MembersAnswer {
+  return {
+    header: headerOf(header),
+    members: members.map(({ memberId, peerAddress, apiAddress, role, connected }) => ({
+      memberId: revisionOf(memberId),
+      peerAddress,
+      apiAddress,
+      role: roleNames[role] ?? 'unknown',
+      connected,
+    })),
   };
 }

@@ -51,6 +51,11 @@ export interface ReplicaOptions {
   /** As the core has it (`RaftOptions.electionTicks`). Defaults to 10. */
   readonly electionTicks?: number;
   readonly limits?: Partial<ReplicaLimits>;
+  /**
+   * Entries up to here are given to nobody, once the state holds them: what they did is not in the log alone, as of a cluster that was restored
+   * from a backup. Who lacks them is sent a snapshot. Defaults to 0.
+   */
+  readonly withheldIndex?: number;
 }
 
 /**
@@ -120,6 +125,7 @@ export class Replica {
   readonly #tail: LogTail;
   #checkpointIndex = 0;
   #released: number;
+  readonly #withheldIndex: number;
   /** Snapshots on their way out: the log behind them stays. */
   readonly #sending = new Map<MemberId, { term: Term; index: Index }>();
 
@@ -146,6 +152,9 @@ export class Replica {
     this.#term = status.term;
     this.#leader = status.leader;
     this.#released = status.previousIndex;
+    this.#withheldIndex = options.withheldIndex ?? 0;
+    // A state begins at its checkpoint.
+    this.#checkpointIndex = Math.min(status.appliedIndex, this.#withheldIndex);
     this.#hardState = { term: status.term, votedFor: status.votedFor };
     this.found = this.#standingAt(this.#hardState, status.lastIndex) ?? noStanding;
     this.#turnMs = this.#tickedMs = ports.clock.monotonicMs();
@@ -262,6 +271,11 @@ export class Replica {
     this.#refuseWaiting(() => true, 'stopping', 'stopping');
     this.#reads.refuseAll('stopping');
     this.#wishes.abandon();
+  }
+
+  /** Whether entries that nobody is to be given are still in the log: nobody may be added before they are gone. */
+  get withholds(): boolean {
+    return this.#released < this.#withheldIndex;
   }
 
   /** Whether nothing of this member's own is on its way through the log. */
@@ -597,7 +611,8 @@ export class Replica {
     const { log, raft } = this.#ports;
     if (this.#checkpointIndex <= this.#released) return;
     const status = raft.status();
-    let index = Math.min(this.#checkpointIndex, status.appliedIndex, this.#tail.behind(status.lastIndex));
+    const unneeded = Math.max(this.#tail.behind(status.lastIndex), this.#withheldIndex);
+    let index = Math.min(this.#checkpointIndex, status.appliedIndex, unneeded);
     for (const sending of this.#sending.values()) index = Math.min(index, sending.index);
     if (index <= this.#released) return;
     this.#released = index;

@@ -21,14 +21,6 @@ const statusColumns: readonly Column[] = [
   { title: 'ERROR', optional: true, wraps: true },
 ];
 
-const memberColumns: readonly Column[] = [
-  { title: 'MEMBER', align: 'right' },
-  { title: 'API' },
-  { title: 'PEERS' },
-  { title: 'ROLE' },
-  { title: 'CONNECTED' },
-];
-
 /** The longest that one member may take to tell of itself, in milliseconds. */
 const memberTimeoutMs = 2000;
 
@@ -140,20 +132,6 @@ export async function quota(at: Invocation, quotaBytes: number | null): Promise<
 function quotaText({ stateBytes, quotaBytes }: Pick<ClusterStatus, 'stateBytes' | 'quotaBytes'>): string {
   const share = Math.floor((stateBytes / quotaBytes) * 100);
   return `The state takes ${size(stateBytes)} of its quota of ${size(quotaBytes)} (${share} %).`;
-}
-
-/** `env-cli cluster members`. */
-export async function members(at: Invocation): Promise<void> {
-  const answer = await withClient(at, (client) => client.cluster.members());
-  if (await printedAsData(at, answer)) return;
-  const rows = answer.members.map(({ memberId, apiAddress, peerAddress, role, connected }) => [
-    String(memberId),
-    cell(apiAddress),
-    cell(peerAddress),
-    role,
-    connected ? 'yes' : at.style.red('no'),
-  ]);
-  await print(at.io, table(memberColumns, rows, at));
 }
 
 /** `env-cli cluster compact REVISION`. */

@@ -91,9 +91,9 @@ export class MembersController {
     const context = this.#api.contexts.of(call);
     const to = request.memberId === 0n ? null : memberNumberOf(request.memberId);
     return this.#atLeader(context, passedOn('TransferLeader', ClusterTransferLeaderRequestSchema, request), async () => {
-      await this.#membership.transfer(context, to);
+      const leaderId = await this.#membership.transfer(context, to);
       const { header } = await this.#header(context);
-      return answerOf(ClusterTransferLeaderResponseSchema, header, { leaderId: BigInt(this.#api.member.view().leaderId ?? 0) });
+      return answerOf(ClusterTransferLeaderResponseSchema, header, { leaderId: BigInt(leaderId) });
     });
   }
 

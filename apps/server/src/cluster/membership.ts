@@ -1,11 +1,11 @@
 import type { CommandBody } from '@env-cli/environments';
-import { type MemberIdentity, readMembers } from '@env-cli/keyspace';
-import type { ChangeRefusal, MemberId, MembershipChange, TransferRefusal } from '@env-cli/raft';
+import { readRoster, type Roster } from '@env-cli/keyspace';
+import type { MemberId, MembershipChange } from '@env-cli/raft';
 import { unreachable } from '@env-cli/support';
 
 import { type ApiRefusal, Refused } from '../errors/refused.ts';
 import { type MemberView, MemberUnavailable } from '../member/member.ts';
-import type { OrderAnswer } from '../member/member-orders.ts';
+import type { OrderAnswer, OrderRefusal } from '../member/member-orders.ts';
 import { defaultNamespace } from '../requests/names.ts';
 import type { CallContext } from '../rpc/call-context.ts';
 import type { ApiServices } from '../services.ts';
@@ -36,7 +36,10 @@ export class Membership {
     context: CallContext,
     { memberId, address, learner }: { readonly memberId: number; readonly address: string; readonly learner: boolean },
   ): Promise<void> {
-    const known = (await this.#roster(context)).find((member) => member.memberId === memberId && member.address === address);
+    const { members, memberIdLast } = await this.#roster(context);
+    const known = members.find((member) => member.memberId === memberId && member.address === address);
+    if (known === undefined && memberId <= memberIdLast)
+      throw new Refused({ code: 'member-number-used', memberId, next: memberIdLast + 1 });
     // One that takes part already does not wait any more.
     const diskId = known?.diskId ?? (await this.#diskOf(context, memberId, address));
     await this.#propose(context, { kind: 'add-member', member: { memberId, diskId, address } });
@@ -56,13 +59,13 @@ export class Membership {
   /** Removes a member; `force`: {@link loseQuorumWords}. Answers the leader's address when this member handed the lead over, for whoever leads now has to do it. */
   async remove(context: CallContext, memberId: number, force: string): Promise<string | null> {
     const view = this.#api.member.view();
-    if (!(await this.#roster(context)).some((member) => member.memberId === memberId)) {
+    if (!(await this.#roster(context)).members.some((member) => member.memberId === memberId)) {
       throw new Refused({ code: 'member-not-found', memberId });
     }
     if (force !== loseQuorumWords) refuseLosingQuorum(view, memberId);
     if (memberId === view.memberId && view.members.filter(({ voter }) => voter).length > 1) {
       await this.transfer(context, null);
-      return this.#nextLeader(context);
+      return (await this.#nextLeader(context)).apiAddress;
     }
     const refusal = await this.#change(context, { kind: 'remove', member: memberId as MemberId });
     if (refusal !== null && refusal.code !== 'unknown-member') throw new Refused(explained(refusal));
@@ -70,20 +73,22 @@ export class Membership {
     return null;
   }
 
-  /** Hands the lead over. Throws {@link Refused} when the member does not take it. */
-  async transfer(context: CallContext, to: number | null): Promise<void> {
-    if (to !== null && to === this.#api.member.view().leaderId) return;
+  /** Hands the lead over. Answers who leads then. Throws {@link Refused} when the member does not take it. */
+  async transfer(context: CallContext, to: number | null): Promise<number> {
+    if (to !== null && to === this.#api.member.view().leaderId) return to;
     const answer = await this.#api.member.order({ kind: 'transfer', to }, context.deadline);
     if (answer.kind === 'refused') throw new Refused(explained(answer.refusal));
     if (answer.kind === 'kept') throw new Refused({ code: 'lead-kept' });
     settled(answer);
+    return (await this.#nextLeader(context)).memberId;
   }
 
-  /** The API address of whoever leads after this member. */
-  async #nextLeader(context: CallContext): Promise<string> {
+  /** Who leads after this member. */
+  async #nextLeader(context: CallContext): Promise<{ readonly memberId: number; readonly apiAddress: string }> {
     for (;;) {
       const { memberId, leaderId, leaderApiAddress } = this.#api.member.view();
-      if (leaderId !== null && leaderId !== memberId && leaderApiAddress !== null) return leaderApiAddress;
+      if (leaderId !== null && leaderId !== memberId && leaderApiAddress !== null)
+        return { memberId: leaderId, apiAddress: leaderApiAddress };
       if (performance.now() >= context.deadline) {
         throw new MemberUnavailable('no-leader', 'the lead was handed over, and who leads now is not known yet. Try again.');
       }
@@ -102,9 +107,9 @@ export class Membership {
     throw new Refused({ code: 'member-unreached', memberId, address, problem });
   }
 
-  async #change(context: CallContext, change: MembershipChange): Promise<ChangeRefusal | null> {
+  async #change(context: CallContext, change: MembershipChange): Promise<OrderRefusal | null> {
     const answer = await this.#api.member.order({ kind: 'change', changes: [change] }, context.deadline);
-    if (answer.kind === 'refused') return answer.refusal as ChangeRefusal;
+    if (answer.kind === 'refused') return answer.refusal;
     settled(answer);
     return null;
   }
@@ -113,8 +118,8 @@ export class Membership {
     await this.#api.writes.propose(context, body, { namespace: defaultNamespace, session: null, reason: '' });
   }
 
-  #roster(context: CallContext): Promise<readonly MemberIdentity[]> {
-    return this.#api.reads.here(context, { freshness: { kind: 'strong' }, appliedIndex: 0 }, ({ tables }) => readMembers(tables));
+  #roster(context: CallContext): Promise<Roster> {
+    return this.#api.reads.here(context, { freshness: { kind: 'strong' }, appliedIndex: 0 }, ({ tables }) => readRoster(tables));
   }
 }
 
@@ -135,7 +140,7 @@ function settled(answer: OrderAnswer): void {
   }
 }
 
-function explained(refusal: ChangeRefusal | TransferRefusal): ApiRefusal {
+function explained(refusal: OrderRefusal): ApiRefusal {
   switch (refusal.code) {
     case 'not-leader':
     case 'no-leader':
@@ -144,6 +149,8 @@ function explained(refusal: ChangeRefusal | TransferRefusal): ApiRefusal {
       return { code: 'members-changing', problem: 'the lead is being handed over' };
     case 'change-in-flight':
       return { code: 'members-changing', problem: 'another change of the members is under way' };
+    case 'restoring':
+      return { code: 'members-changing', problem: 'the cluster was restored a moment ago' };
     case 'term-not-committed':
       return { code: 'members-changing', problem: 'the leader is new and has not confirmed anything yet' };
     case 'unknown-member':

@@ -39,6 +39,7 @@ function counted(member: Member): Member {
       reads++;
       return member.read(wanted, work);
     },
+    order: (wish, deadline) => member.order(wish, deadline),
     onApplied: (listener) => member.onApplied(listener),
     onStateReplaced: (listener) => member.onStateReplaced(listener),
     onLeadership: (listener) => member.onLeadership(listener),

@@ -73,6 +73,8 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
         memberId: start.memberId as MemberId,
         tickMs: start.tickMs,
         electionTicks: start.electionTicks,
+        // What the first entry of a restored cluster did follows from a backup that nobody else has.
+        withheldIndex: parts.epoch > 1 ? 1 : 0,
         limits: start.logTailEntriesMax === null ? {} : { tailEntriesMax: start.logTailEntriesMax },
       },
       {
@@ -136,7 +138,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       (message) => host.log('warn', message),
       () => door.noteFollowers(),
     );
-    const thread = new ConsensusThread({ start, host, log, figures, peers, security, neighbours, raft, seen });
+    const thread = new ConsensusThread({ epoch, start, host, log, figures, peers, security, neighbours, raft, seen });
     host.atEnd(() => thread.#halt());
     door.open({
       founding,
@@ -275,6 +277,8 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
 }
 
 interface Parts {
+  /** The epoch that the cluster was founded with. */
+  readonly epoch: number;
   readonly start: ConsensusStart;
   readonly host: ThreadHost;
   readonly log: LogFile;

@@ -15,6 +15,9 @@ export interface MemberOrder {
   readonly wish: MemberWish;
 }
 
+/** `restoring`: the cluster was restored a moment ago, and its members have not made a checkpoint yet. */
+export type OrderRefusal = ChangeRefusal | TransferRefusal | { readonly code: 'restoring' };
+
 /** What came of it. */
 export type OrderAnswer =
   | { readonly kind: 'greeted'; readonly diskId: Uint8Array; readonly apiAddress: string }
@@ -23,7 +26,7 @@ export type OrderAnswer =
   /** Who answers there is somebody else, or wants nothing of this cluster. */
   | { readonly kind: 'not-let-in'; readonly refusal: HelloRefusal }
   | { readonly kind: 'done' }
-  | { readonly kind: 'refused'; readonly refusal: ChangeRefusal | TransferRefusal }
+  | { readonly kind: 'refused'; readonly refusal: OrderRefusal }
   /** The lead was not handed over: the member did not take it in time, or ceased to be one that could. */
   | { readonly kind: 'kept' }
   /** The reign ended, or the member stops, before it was certain. */

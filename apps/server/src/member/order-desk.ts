@@ -22,7 +22,8 @@ export class OrderDesk {
         void this.#greet(wish).then(done);
         return;
       case 'change':
-        this.#replica.changeMembership(wish.changes, done);
+        if (this.#replica.withholds) done({ kind: 'refused', refusal: { code: 'restoring' } });
+        else this.#replica.changeMembership(wish.changes, done);
         return;
       case 'transfer':
         this.#replica.transferLead(wish.to as MemberId | null, (answer) => {
