@@ -150,6 +150,7 @@ export class MemberServer {
     clearInterval(this.#readinessTimer);
     this.#health.set(false);
     this.#api?.drain();
+    if (this.#member !== null) await this.#handOver(this.#member);
     await this.#listening?.close();
     await this.#worker.stop();
     await this.#schedule?.stop();
@@ -163,6 +164,17 @@ export class MemberServer {
       this.#tls?.stop();
       this.#metrics?.close();
     }
+  }
+
+  /** A leader that stops hands the lead over: else the others would wait for an election timeout until they notice. */
+  async #handOver(member: Member): Promise<void> {
+    const { role, memberId, members } = member.view();
+    const others = members.filter((other) => other.voter && other.connected && other.memberId !== memberId);
+    if (role !== 'leader' || others.length === 0) return;
+    const electionMs = this.#options['distributed.heartbeat_interval'] * this.#options['distributed.election_ticks'];
+    const deadline = performance.now() + electionMs;
+    const answer = await member.order({ kind: 'transfer', to: null }, deadline).catch(() => null);
+    this.#log.info(answer?.kind === 'done' ? 'the lead was handed over' : 'nobody took the lead over in time');
   }
 
   /** Reads the certificate anew. The other threads look at its files once a second. */

@@ -6,6 +6,7 @@ import { positionOf } from '@env-cli/environments';
 import { readLive } from '@env-cli/keyspace';
 
 import type { Member } from '../member/member.ts';
+import type { OrderAnswer } from '../member/member-orders.ts';
 import { eventually, Members, need, setting, soon } from '../member/testing/members.ts';
 import { restoreMember } from './restore-member.ts';
 
@@ -43,6 +44,17 @@ const start = (memberId: number, signal?: AbortSignal): Promise<Member> =>
 
 const logged = (memberId: number, words: RegExp): Promise<string> =>
   eventually(() => members.logs.find((line) => line.startsWith(`${memberId} `) && words.test(line)) ?? null);
+
+/** Asks until it is answered so. Jest's time limit bounds it. */
+async function until<Kind extends OrderAnswer['kind']>(
+  ask: () => Promise<OrderAnswer>,
+  kind: Kind,
+): Promise<Extract<OrderAnswer, { readonly kind: Kind }>> {
+  for (;;) {
+    const answer = await ask();
+    if (answer.kind === kind) return answer as Extract<OrderAnswer, { readonly kind: Kind }>;
+  }
+}
 
 function stateOf(member: Member) {
   return member.read(need('strong'), (tables) => {
@@ -103,5 +115,19 @@ describe('members that were restored', () => {
     const after = await stateOf(member);
     expect(after).toMatchObject({ revision: 2 + 2 ** 32, value: '2' });
     expect(after.epoch).toBeGreaterThan(before.epoch);
+
+    // Its log begins with an entry that does not say what the backup held: who joins is sent a snapshot.
+    const [founder] = list;
+    const at = { memberId: 2, address: members.options(2).found!.members[1]!.address };
+    const joining = members.start(2, { dataDir: dirOf(5), found: null, join: { members: [founder!, at] } });
+    const greeted = await until(() => member.order({ kind: 'greet', ...at, withinMs: 1_000 }, soon()), 'greeted');
+    const added = { ...at, diskId: greeted.diskId };
+    const frame = setting('a', 'V', '2');
+    await member.propose({ ...frame, body: { kind: 'add-member', member: added } }, soon());
+    const changes = [{ kind: 'add' as const, member: 2 as never, as: 'joining' as const }];
+    await until(() => member.order({ kind: 'change', changes }, soon()), 'done');
+    const joined = await joining;
+    await eventually(() => (joined.view().appliedIndex > 1 ? true : null));
+    expect(await stateOf(joined)).toEqual({ ...after, told: after.epoch });
   }, 60_000);
 });

@@ -1,0 +1,197 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Cluster, Consistency, Environments, MemberRole } from '@env-cli/wire';
+
+import { setting } from '../testing/operations.ts';
+import { freePorts, Program } from '../testing/program.ts';
+import { type CallFailed, TestClient } from '../testing/serving.ts';
+
+/** Members 1 to 3 found the cluster; 4 and 5 join. */
+const numbers = [1, 2, 3, 4, 5];
+const founders = numbers.slice(0, 3);
+
+let folder: string;
+let apis: string[];
+let peers: string[];
+let clients: TestClient[];
+const programs = new Map<number, Program>();
+
+const api = (memberId: number): TestClient => clients[memberId - 1]!;
+const peerOf = (memberId: number): string => peers[memberId - 1]!;
+
+function start(memberId: number, ...flags: string[]): Program {
+  const program = new Program([
+    `--member-id=${memberId}`,
+    `--data-dir=${join(folder, `member-${memberId}`)}`,
+    `--listen=${apis[memberId - 1]}`,
+    `--peer-listen=${peerOf(memberId)}`,
+    '--metrics-port=0',
+    '--plain-secrets',
+    '--log-level=info',
+    ...flags,
+  ]);
+  programs.set(memberId, program);
+  return program;
+}
+
+/** Starts a member that is not one yet, and waits until it says so. */
+async function starting(memberId: number): Promise<Program> {
+  const program = start(memberId, '--join', `--members=1=${peerOf(1)},2=${peerOf(2)},${memberId}=${peerOf(memberId)}`);
+  await program.says(`Add it: env-cli member add ${memberId} ${peerOf(memberId)}`);
+  return program;
+}
+
+async function membersAt(memberId: number) {
+  return (await api(memberId).call(Cluster, 'members', {})).members;
+}
+
+/** Asks until the members are as they should be. Jest's time limit bounds it. */
+async function rolesBecome(memberId: number, wanted: Readonly<Record<number, 'voter' | 'learner'>>): Promise<void> {
+  for (;;) {
+    const found = await membersAt(memberId);
+    const roles = Object.fromEntries(
+      found.map((member) => [Number(member.memberId), member.role === MemberRole.LEARNER ? 'learner' : 'voter']),
+    );
+    if (JSON.stringify(roles) === JSON.stringify(wanted)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const reasonOf = (call: Promise<unknown>): Promise<string> =>
+  call.then(
+    () => 'answered',
+    (error: CallFailed) => error.reason,
+  );
+const leaderAt = async (memberId: number): Promise<number> => Number((await api(memberId).call(Cluster, 'status', {})).leaderId);
+const add = (memberId: number, learner = false) =>
+  api(1).call(Cluster, 'addMember', { memberId: BigInt(memberId), peerAddress: peerOf(memberId), learner });
+const remove = (at: number, memberId: number, force = '') =>
+  api(at).call(Cluster, 'removeMember', { memberId: BigInt(memberId), force }, { deadlineMs: 20_000 });
+
+async function valueAt(memberId: number, token: string): Promise<string | undefined> {
+  const options = { consistency: Consistency.READ_YOUR_WRITES, token };
+  return (await api(memberId).call(Environments, 'get', { name: 'a', options })).environment?.variables[0]?.value;
+}
+
+async function written(memberId: number, value: string): Promise<string> {
+  return (await api(memberId).call(Environments, 'write', { operations: [setting('a', { V: value })] })).header!.token;
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'env-cli-membership-'));
+  const ports = await freePorts(2 * numbers.length);
+  apis = numbers.map((_, at) => `127.0.0.1:${ports[at]}`);
+  peers = numbers.map((_, at) => `127.0.0.1:${ports[numbers.length + at]}`);
+  clients = apis.map((address) => new TestClient(address));
+  const list = `--members=${founders.map((memberId) => `${memberId}=${peerOf(memberId)}`).join(',')}`;
+  await Promise.all(founders.map((memberId) => start(memberId, '--bootstrap', list).ready()));
+}, 60_000);
+afterAll(async () => {
+  for (const client of clients) client.close();
+  await Promise.all([...programs.values()].map((program) => program.stop('SIGKILL')));
+  rmSync(folder, { recursive: true });
+});
+
+describe('a member', () => {
+  test('that does not wait to be added, or whose number was used, is not added, and nothing changes', async () => {
+    expect(await reasonOf(add(4))).toBe('MEMBER_UNREACHED');
+    expect(await reasonOf(api(1).call(Cluster, 'addMember', { memberId: 3n, peerAddress: peerOf(4) }))).toBe(
+      'MEMBER_NUMBER_USED',
+    );
+    expect(await reasonOf(api(1).call(Cluster, 'addMember', { memberId: 4n, peerAddress: 'nowhere' }))).toBe('MEMBER_UNREACHED');
+    expect(await reasonOf(remove(1, 9))).toBe('MEMBER_NOT_FOUND');
+    expect(await reasonOf(api(2).call(Cluster, 'promoteMember', { memberId: 1n }))).toBe('MEMBER_ROLE');
+    expect(await membersAt(1)).toHaveLength(3);
+  });
+
+  test('that joins is sent everything, votes by itself once it has caught up, and answers what was written before', async () => {
+    const token = await written(1, 'before');
+    const program = await starting(4);
+    await add(4);
+    // The first answer may have been lost.
+    await add(4);
+    await program.ready();
+    expect(await valueAt(4, token)).toBe('before');
+    await rolesBecome(1, { 1: 'voter', 2: 'voter', 3: 'voter', 4: 'voter' });
+  }, 60_000);
+
+  test('that is to stay a learner does not vote until it is promoted, and finds its cluster again without being told', async () => {
+    const program = await starting(5);
+    await add(5, true);
+    await program.ready();
+    await rolesBecome(2, { 1: 'voter', 2: 'voter', 3: 'voter', 4: 'voter', 5: 'learner' });
+    expect(await reasonOf(api(1).call(Cluster, 'transferLeader', { memberId: 5n }))).toBe('MEMBER_ROLE');
+    expect(await program.stop()).toBe(0);
+    await start(5).ready();
+    await api(3).call(Cluster, 'promoteMember', { memberId: 5n });
+    await rolesBecome(5, { 1: 'voter', 2: 'voter', 3: 'voter', 4: 'voter', 5: 'voter' });
+  }, 60_000);
+
+  test('takes the lead when it is handed over to it', async () => {
+    const { leaderId } = await api(2).call(Cluster, 'transferLeader', { memberId: 5n });
+    expect(leaderId).toBe(5n);
+    expect(await leaderAt(5)).toBe(5);
+    await written(2, 'under another leader');
+  });
+
+  test('that is told to stop hands the lead over first', async () => {
+    const leader = await leaderAt(1);
+    const program = programs.get(leader)!;
+    const term = async (memberId: number) => (await api(memberId).call(Cluster, 'status', {})).term;
+    const other = leader === 1 ? 2 : 1;
+    const before = await term(other);
+    expect(await program.stop()).toBe(0);
+    expect(program.said).toContain('the lead was handed over');
+    // One election: nobody had to find out that the leader was gone, and to stand against others.
+    expect(await term(other)).toBe(before + 1n);
+    expect(await leaderAt(other)).not.toBe(leader);
+    await start(leader).ready();
+  }, 60_000);
+
+  test('that leads hands the lead over before it is removed, ends with the reason, and does not come back', async () => {
+    const before = await leaderAt(1);
+    await remove(before === 1 ? 2 : 1, before);
+    expect(await programs.get(before)!.exited).toBe(4);
+    expect(programs.get(before)!.said).toContain(`member ${before} was removed from the cluster`);
+    const again = start(before);
+    expect(await again.exited).toBe(4);
+    expect(again.said).toMatch(/was removed from the cluster.*with the number 6/s);
+    const other = before === 1 ? 2 : 1;
+    expect(await membersAt(other)).toHaveLength(4);
+    const token = await written(other, 'after');
+    for (const { memberId } of await membersAt(other)) expect(await valueAt(Number(memberId), token)).toBe('after');
+  }, 60_000);
+
+  test('whose removal would leave no quorum that answers stays, unless that is asked for in so many words', async () => {
+    const [first, second, third, fourth] = (await membersAt(await runningMember())).map(({ memberId }) => Number(memberId));
+    const at = first!;
+    await remove(at, fourth!);
+    await programs.get(third!)!.stop('SIGKILL');
+    await expect(notConnected(at, third!)).resolves.toBeUndefined();
+    expect(await reasonOf(remove(at, second!))).toBe('QUORUM_NEEDED');
+    expect(await reasonOf(remove(at, second!, 'yes'))).toBe('QUORUM_NEEDED');
+    // The one that is away is no loss.
+    await remove(at, third!);
+    await written(at, 'two');
+    expect((await membersAt(at)).map(({ memberId }) => Number(memberId))).toEqual([first, second]);
+  }, 60_000);
+});
+
+/** One that was not removed. */
+async function runningMember(): Promise<number> {
+  for (const [memberId, program] of programs) if (program.child.exitCode === null) return memberId;
+  throw new Error('nobody runs');
+}
+
+/** Resolves once the leader says that it has no connection to a member. */
+async function notConnected(at: number, memberId: number): Promise<void> {
+  for (;;) {
+    const leader = await leaderAt(at);
+    const found = leader === 0 ? [] : await membersAt(leader);
+    if (found.some((member) => Number(member.memberId) === memberId && !member.connected)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
