@@ -65,6 +65,7 @@ const reasonOf = (call: Promise<unknown>): Promise<string> =>
     () => 'answered',
     (error: CallFailed) => error.reason,
   );
+const termAt = async (memberId: number): Promise<bigint> => (await api(memberId).call(Cluster, 'status', {})).term;
 const leaderAt = async (memberId: number): Promise<number> => Number((await api(memberId).call(Cluster, 'status', {})).leaderId);
 const add = (memberId: number, learner = false) =>
   api(1).call(Cluster, 'addMember', { memberId: BigInt(memberId), peerAddress: peerOf(memberId), learner });
@@ -140,13 +141,12 @@ describe('a member', () => {
   test('that is told to stop hands the lead over first', async () => {
     const leader = await leaderAt(1);
     const program = programs.get(leader)!;
-    const term = async (memberId: number) => (await api(memberId).call(Cluster, 'status', {})).term;
     const other = leader === 1 ? 2 : 1;
-    const before = await term(other);
+    const before = await termAt(other);
     expect(await program.stop()).toBe(0);
     expect(program.said).toContain('the lead was handed over');
     // One election: nobody had to find out that the leader was gone, and to stand against others.
-    expect(await term(other)).toBe(before + 1n);
+    expect(await termAt(other)).toBe(before + 1n);
     expect(await leaderAt(other)).not.toBe(leader);
     await start(leader).ready();
   }, 60_000);

@@ -19,7 +19,7 @@ export class OrderDesk {
   carryOut(wish: MemberWish, done: (answer: OrderAnswer) => void): void {
     switch (wish.kind) {
       case 'greet':
-        void this.#greet(wish).then(done);
+        void this.#greet(wish, done);
         return;
       case 'change':
         if (this.#replica.withholds) done({ kind: 'refused', refusal: { code: 'restoring' } });
@@ -34,11 +34,14 @@ export class OrderDesk {
     }
   }
 
-  async #greet({ memberId, address, withinMs }: Extract<MemberWish, { readonly kind: 'greet' }>): Promise<OrderAnswer> {
+  async #greet(
+    { memberId, address, withinMs }: Extract<MemberWish, { readonly kind: 'greet' }>,
+    done: (answer: OrderAnswer) => void,
+  ): Promise<void> {
     const answer = await this.#peers.hello({ memberId, address }, withinMs).catch(whyNot);
-    if (typeof answer === 'string') return { kind: 'unreached', problem: answer };
-    if ('refusal' in answer) return { kind: 'not-let-in', refusal: answer.refusal };
-    const { hello } = answer.welcome;
-    return { kind: 'greeted', diskId: hello.diskId, apiAddress: hello.apiAddress };
+    if (typeof answer === 'string') return done({ kind: 'unreached', problem: answer });
+    if ('refusal' in answer) return done({ kind: 'not-let-in', refusal: answer.refusal });
+    const { diskId, apiAddress } = answer.welcome.hello;
+    return done({ kind: 'greeted', diskId, apiAddress });
   }
 }
