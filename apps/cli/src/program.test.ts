@@ -965,7 +965,7 @@ describe('a failure tells what, where and what next, and has its exit code', () 
   test('a member that does not answer in time', async () => {
     const silent = new Promise<never>(() => undefined);
     twin.answers['Cluster.Members'] = () => silent;
-    expect(await run(['cluster', 'members', '--timeout', '300ms'])).toEqual({
+    expect(await run(['member', 'list', '--timeout', '300ms'])).toEqual({
       exitCode: 5,
       stdout: '',
       stderr: "env-cli: no answer within 0.3 s. See 'env-cli cluster status', or allow more time with --timeout.\n",
