@@ -17,11 +17,14 @@ export async function readAssignments(
   const values = new Map<string, string>();
   const fromStdin = texts.filter((text) => !options.literal && text.endsWith('=-') && text.indexOf('=') === text.length - 2);
   if (fromStdin.length > 1) throw usageError(`only one value can come from standard input, not ${fromStdin.join(' and ')}`);
-  for (const text of texts) {
+  for (const [at, text] of texts.entries()) {
     const equals = text.indexOf('=');
     const name = text.slice(0, equals);
-    if (equals < 1)
-      throw usageError(`'${text}' is no NAME=value. Take a value from a file with NAME=@file, from standard input with NAME=-`);
+    // Not shown: it may be a secret that stands apart from its name.
+    if (equals < 1) {
+      const which = texts.length === 1 ? 'what follows the environment' : `number ${at + 1} of what follows the environment`;
+      throw usageError(`${which} is no NAME=value. Take a value from a file with NAME=@file, from standard input with NAME=-`);
+    }
     if (values.has(name)) throw usageError(`${name} is given twice`);
     values.set(name, await valueOf(name, text.slice(equals + 1), io, options.literal));
   }

@@ -40,9 +40,9 @@ describe('a dotenv text is read', () => {
 describe('what is no dotenv text is refused with its line', () => {
   test.each<[string, string, number, string]>([
     ['no equals sign', 'A=1\nB', 2, "there is no '='"],
-    ['a name that begins with a digit', '1A=x', 1, "'1A' is no name"],
-    ['a name with a space', 'A=1\n\nA B=x', 3, "'A B' is no name"],
-    ['no name', '=x', 1, "'' is no name"],
+    ['a name that begins with a digit', '1A=x', 1, "before the '=' is no name"],
+    ['a name with a space', 'A=1\n\nA B=x', 3, "before the '=' is no name"],
+    ['no name', '=x', 1, "before the '=' is no name"],
     ['an open double quote', 'A=1\nB="x\ny\nz', 2, 'the quote " that opens here is never closed'],
     ['an open single quote', "A='x", 1, "the quote ' that opens here is never closed"],
     ['text behind a closing quote', 'A="x\ny" z', 2, 'there is text behind the closing "'],
@@ -54,6 +54,15 @@ describe('what is no dotenv text is refused with its line', () => {
       expect.objectContaining({ name: 'DotenvError', line, message: expect.stringContaining(problem) }),
     );
   });
+});
+
+test('a refusal shows nothing of a key whose quotes were forgotten', () => {
+  const lines = ['A=-----BEGIN PRIVATE KEY-----', 'MIIEvQ+hunter2', 'c2VjcmV0/aHVudGVyMg=='];
+  for (const text of [lines.join('\n'), `${lines[0]}\n${lines[2]}`]) {
+    expect(() => parseDotenv(text)).toThrow(
+      expect.objectContaining({ line: 2, message: expect.not.stringMatching(/MIIEvQ|hunter2|c2Vj|aHVu/) }),
+    );
+  }
 });
 
 test('whatever is written is read back as it was', () => {

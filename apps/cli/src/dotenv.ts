@@ -73,10 +73,10 @@ function assignmentAt(text: string, line: number): { name: string; from: number 
     .trim()
     .replace(/^export\s+/, '');
   if (!namePattern.test(name)) {
-    const shown = name.length > 40 ? `${name.slice(0, 40)}…` : name;
+    // Not shown: what stands before a '=' may be a line of a key whose quotes were forgotten.
     throw new DotenvError(
       line,
-      `'${shown}' is no name of a variable: it begins with a letter or _ and holds letters, digits and _ . -`,
+      "what stands before the '=' is no name of a variable: that begins with a letter or _ and holds letters, digits and _ . -",
     );
   }
   const value = text.slice(equals + 1);

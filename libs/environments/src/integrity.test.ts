@@ -248,6 +248,15 @@ describe('a member stops for an alarm about itself, while most of the cluster go
     expect(alarmToStopFor(state.tables, self) !== null).toBe(stops);
   });
 
+  test('an alarm about a member that was removed takes nothing from those that are left', () => {
+    const state = memberOf(4);
+    state.apply({ kind: 'raise-alarm', alarm: 'state-rotten', member: 4, index: 5 });
+    state.apply({ kind: 'remove-member', memberId: 4 });
+    state.apply({ kind: 'raise-alarm', alarm: 'state-rotten', member: 2, index: 6 });
+    expect(alarmsOf(state)).toEqual(['state-rotten 4', 'state-rotten 2']);
+    expect(alarmToStopFor(state.tables, 2)).toMatchObject({ member: 2 });
+  });
+
   test('nobody stops for a disagreement in which nobody is known to be right', () => {
     const state = memberOf(3);
     marked(state, [1, right], [2, hashes(2)]);

@@ -112,9 +112,10 @@ export function readIntegrity(tables: ReadTables): Integrity {
  */
 export function alarmToStopFor(tables: ReadTables, memberId: number): Alarm | null {
   const { alarms } = readIntegrity(tables);
-  const members = readMembers(tables).length;
-  const accused = new Set(alarms.filter(({ member }) => member !== 0).map(({ member }) => member));
-  if (members - accused.size <= members / 2) return null;
+  const members = readMembers(tables).map((member) => member.memberId);
+  // An alarm about a member that was removed stands until somebody clears it, and takes nothing from the others.
+  const accused = members.filter((id) => alarms.some(({ member }) => member === id));
+  if (members.length - accused.length <= members.length / 2) return null;
   return alarms.find(({ member }) => member === memberId) ?? null;
 }
 

@@ -126,7 +126,7 @@ export async function retry(at: Invocation, name: string, environment: string | 
 /** `env-cli mirror pause NAME`. */
 export async function pause(at: Invocation, name: string): Promise<void> {
   const answer = await withClient(at, (client) => client.mirrors.pause(name));
-  await confirm(at, answer, `Mirror ${name} rests. What becomes due is kept until 'env-cli mirror resume ${name}'.`);
+  await confirm(at, answer, `Mirror ${name} is paused. What becomes due is kept until 'env-cli mirror resume ${name}'.`);
 }
 
 /** `env-cli mirror resume NAME`. */

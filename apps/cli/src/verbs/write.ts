@@ -41,7 +41,9 @@ export async function set(at: Invocation, environment: string, assignments: read
 /** `env-cli unset ENVIRONMENT NAME…`. */
 export async function unset(at: Invocation, environment: string, names: readonly string[], flags: WriteFlags): Promise<void> {
   const assignment = names.find((name) => name.includes('='));
-  if (assignment !== undefined) throw usageError(`'${assignment}' is no name: unset takes names alone`);
+  // Without its value, which may be a secret.
+  if (assignment !== undefined)
+    throw usageError(`'${assignment.slice(0, assignment.indexOf('='))}=…' is no name: unset takes names alone`);
   at.about = { environment, ifRevision: flags.ifRevision };
   const answer = await withClient(at, (client) => client.environments.unset(environment, names, setOptions(flags)));
   await confirm(at, answer, `${environment} is at revision ${answer.revision}`);

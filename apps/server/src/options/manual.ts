@@ -14,7 +14,7 @@ export function helpText(): string {
     '',
     'Usage: env-cli-server [--config FILE] [flags]',
     '       env-cli-server restore --from FILE [--config FILE] [flags]',
-    '       env-cli-server recover --from-data-dir DIR --to FILE',
+    '       env-cli-server recover --from-data-dir DIR --to FILE [--config FILE] [flags]',
     '',
     '  --config FILE     Reads options from a TOML file. Variables go over it, flags over both.',
     '  --print-config    Prints every option with its value and where it came from, and exits.',

@@ -120,7 +120,7 @@ export const optionTable = {
     'map-size',
     size(64 * 2 ** 20, 2 ** 43),
     2 ** 36,
-    'The address space of the state’s file: the state cannot grow larger. It costs nothing until it is used.',
+    'The address space of the state’s file: the state cannot grow larger, and a member whose file is full stops. At least twice the quota. It costs nothing until it is used.',
   ),
   'storage.log_segment_size': option(
     'log-segment-size',

@@ -52,6 +52,8 @@ export async function recoverBackup({ dataDir, to, mapBytes }: RecoverOptions): 
     throw new RecoveryRefused(`${dataDir}: there is no such directory. Name the data directory of a member`);
   const path = resolve(to);
   if (existsSync(path)) throw new RecoveryRefused(`${to}: it exists already, and is not overwritten. Name a new file`);
+  if (!existsSync(dirname(path)))
+    throw new RecoveryRefused(`${to}: there is no directory ${dirname(path)}. Make it, or name a file in another one`);
   const directory = DataDirectory.open(dataDir, { bootstrapped: true, reserveBytes: 0 });
   try {
     const { identity } = directory;

@@ -121,10 +121,17 @@ describe('when the majority of the disks is lost', () => {
       4,
       'No backup was made',
     ],
+    [
+      'a file in a folder that is not there',
+      () => ['recover', `--from-data-dir=${dirOf(at)}`, `--to=${folder}/none/x`],
+      4,
+      'there is no directory',
+    ],
     ['a file that is there', () => ['recover', `--from-data-dir=${dirOf(at)}`, `--to=${backup()}`], 4, 'it exists already'],
   ])('%s is refused, and leaves nothing', async (_what, args, code, words) => {
     const program = new Program(args());
     expect({ code: await program.exited, said: program.said }).toEqual({ code, said: expect.stringContaining(words) });
+    expect(program.said).not.toContain('..');
     expect(readdirSync(folder)).not.toContain('x');
     expect(readdirSync(folder)).not.toContain('none');
   });

@@ -41,7 +41,7 @@ export async function runRestore(from: string, options: OptionValues, sink: Rest
         : `Restore member${others.length === 1 ? '' : 's'} ${others.join(', ')} from the same file and with the same --members, and start all of them.`;
     sink.write(
       `member ${memberId} is restored in ${dataDir}: cluster ${backup.clusterId} as it stood at revision ${backup.revision}, ` +
-        `${backup.environments} environments. It goes on at revision ${revision} with a new epoch. ${rest}\n`,
+        `${backup.environments} environment${backup.environments === 1 ? '' : 's'}. It goes on at revision ${revision} with a new epoch. ${rest}\n`,
     );
   } catch (error) {
     if (percent >= 0) sink.write('\r\u001B[2K');
