@@ -85,6 +85,18 @@ describe('a master key command', () => {
     await expect(key!.wrap('x', randomBytes(32))).rejects.toThrow(words);
   });
 
+  test('that is ended is not waited for by what it has started', async () => {
+    const pid = join(folder, 'pid');
+    const sleeper = `const c=require('child_process').spawn(process.execPath,['-e','setTimeout(()=>{},60000)'],{stdio:['ignore','inherit','ignore']});`;
+    const body = `${sleeper}require('fs').writeFileSync(${JSON.stringify(pid)},String(c.pid));setInterval(()=>process.stdout.write('A'.repeat(9999)),1)`;
+    const [key] = masterKeyCommand(program(body)).keys();
+    try {
+      await expect(key!.wrap('x', randomBytes(32))).rejects.toThrow(/said more than/);
+    } finally {
+      process.kill(Number(readFileSync(pid, 'utf8')), 'SIGKILL');
+    }
+  });
+
   test('that is not there is refused by its name', async () => {
     const [key] = masterKeyCommand(join(folder, 'nothing')).keys();
     await expect(key!.unwrap('x', randomBytes(32))).rejects.toThrow(/cannot be started \(ENOENT\)/);

@@ -121,15 +121,25 @@ function ask(program: string, where: string, what: 'wrap' | 'unwrap', bytes: Uin
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => reject(new MasterKeyProblem(`${where} ${why}. ${inHand}`));
     // What it says on its standard error may quote what it was given: it goes nowhere.
-    const child = spawn(program, [what], { stdio: ['pipe', 'pipe', 'ignore'], timeout: commandTimeoutMs, killSignal: 'SIGKILL' });
+    const child = spawn(program, [what], { stdio: ['pipe', 'pipe', 'ignore'] });
+    // What the program started may outlive it and hold its standard output open: that is waited for no longer either.
+    const end = (): void => {
+      child.kill('SIGKILL');
+      child.stdout.destroy();
+    };
+    const timer = setTimeout(end, commandTimeoutMs);
     let said = '';
     child.stdout.setEncoding('latin1').on('data', (text: string) => {
       said += text;
-      if (said.length > commandOutputMax) child.kill('SIGKILL');
+      if (said.length > commandOutputMax) end();
     });
     child.stdin.on('error', () => undefined);
-    child.on('error', (error: NodeJS.ErrnoException) => fail(`cannot be started (${error.code})`));
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      fail(`cannot be started (${error.code})`);
+    });
     child.on('close', (code, signal) => {
+      clearTimeout(timer);
       if (said.length > commandOutputMax) return fail(`said more than the ${commandOutputMax} characters that a wrapped key has`);
       if (code !== 0)
         return fail(signal === null ? `ended with ${code}` : `was ended by ${signal} (it may take ${commandTimeoutMs} ms)`);
