@@ -23,6 +23,8 @@ export interface ApiOptions {
   readonly watchProgressIntervalMs: number;
   readonly awsDefaults: AwsDefaults;
   readonly storageBytes: () => number;
+  /** Bytes that the state's file can grow to. */
+  readonly mapBytes: number;
   /** Why a folder of this machine may be no target of a mirror. */
   readonly folderProblem: FolderProblem;
   /** Where backups lie while they are sent. */
@@ -51,6 +53,7 @@ export class Api implements ApiServices {
   readonly watchProgressIntervalMs: number;
   readonly awsDefaults: AwsDefaults;
   readonly storageBytes: () => number;
+  readonly mapBytes: number;
   readonly folderProblem: FolderProblem;
   readonly #proofs: ForwardProofs;
   readonly #drain = new AbortController();
@@ -80,6 +83,7 @@ export class Api implements ApiServices {
     this.watchProgressIntervalMs = watchProgressIntervalMs;
     this.awsDefaults = awsDefaults;
     this.storageBytes = storageBytes;
+    this.mapBytes = options.mapBytes;
     this.folderProblem = options.folderProblem;
     this.keyring = keyring ?? null;
   }

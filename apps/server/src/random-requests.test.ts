@@ -46,6 +46,7 @@ const api = new Api(member, idleWorker, {
   defaultConsistency: 'strong',
   watchProgressIntervalMs: 10,
   awsDefaults: testAwsDefaults,
+  mapBytes: 2 ** 30,
   storageBytes: () => 0,
   folderProblem: () => null,
   dataDir: tmpdir(),

@@ -27,6 +27,8 @@ export interface ApiServices {
   readonly keyring: Keyring | null;
   readonly watchProgressIntervalMs: number;
   readonly backups: Backups;
+  /** Bytes that the state's file can grow to on this member. */
+  readonly mapBytes: number;
   /** Bytes of the state on disk. */
   readonly storageBytes: () => number;
   /** Why a folder of this machine may be no target of a mirror. */

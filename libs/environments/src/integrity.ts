@@ -67,7 +67,8 @@ export class IntegrityCommands {
     const before = integrity.marks.find((mark) => mark.index === index);
     if (before === undefined || !this.#isMember(member) || before.reports.some((report) => report.member === member)) return null;
     // The array is a view on the entry, which lives no longer than its transaction.
-    const mark = { index, reports: [...before.reports, { member, hashes: hashes.slice() }] };
+    const reports = [...before.reports, { member, hashes: hashes.slice() }].filter((report) => this.#isMember(report.member));
+    const mark = { index, reports };
     const marks = integrity.marks.map((one) => (one === before ? mark : one));
     const right = majorityOf(mark, readMembers(this.#transaction.tables).length);
     let next: Integrity = { ...integrity, marks };

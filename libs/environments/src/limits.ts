@@ -83,6 +83,9 @@ export const defaultLimits: Limits = {
 /** Members of a cluster, learners included. */
 export const membersMax = 16;
 
+/** By how much the number of a new member may be above the highest before: a typing error must not use up all that are left. */
+export const memberIdStepMax = 1024;
+
 /** The share of the quota at which the alarm `space-low` is raised, in percent. */
 export const spaceLowPercent = 80;
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { readRoster } from '@env-cli/keyspace';
 
-import { membersMax } from './limits.ts';
+import { memberIdStepMax, membersMax } from './limits.ts';
 import { TestMember } from './testing/test-member.ts';
 
 const disk = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
-const memberOf = (memberId: number, address = `m${memberId}:7381`) => ({ memberId, diskId: disk(memberId), address });
+const memberOf = (memberId: number, address = `m${memberId}:7381`) => ({ memberId, diskId: disk(100 + memberId), address });
 const add = (memberId: number, parts = {}) => ({ kind: 'add-member' as const, member: { ...memberOf(memberId), ...parts } });
 const numbersOf = ({ tables }: TestMember): number[] => readRoster(tables).members.map(({ memberId }) => memberId);
 
@@ -27,6 +27,14 @@ describe('the members of a cluster', () => {
     }
     expect(numbersOf(member)).toEqual([1]);
     expect(member.apply(add(6)).kind).toBe('applied');
+  });
+
+  test('have each a disk of their own, and numbers that leave room for others', () => {
+    const member = TestMember.bootstrapped();
+    expect(member.apply(add(2)).kind).toBe('applied');
+    expect(member.apply(add(3, { diskId: disk(102) }))).toMatchObject({ refusal: { code: 'invalid', field: 'disk_id' } });
+    expect(member.apply(add(2 + memberIdStepMax + 1))).toMatchObject({ refusal: { code: 'invalid', field: 'member_id' } });
+    expect(member.apply({ kind: 'add-member', member: { ...memberOf(7), memberId: 2 + memberIdStepMax } }).kind).toBe('applied');
   });
 
   test('have each an address of their own, and are few', () => {

@@ -2,7 +2,7 @@ import { encodeRoster, type MemberIdentity, readRoster, type StateTransaction } 
 import { equalBytes, unreachable } from '@env-cli/support';
 
 import type { CommandBody } from './command.ts';
-import { membersMax } from './limits.ts';
+import { memberIdStepMax, membersMax } from './limits.ts';
 import type { Refusal } from './refusal.ts';
 import type { CommandResult } from './result.ts';
 
@@ -38,6 +38,13 @@ export class MemberCommands {
     if (known !== undefined && equalBytes(known.diskId, diskId) && known.address === address)
       return { kind: 'unchanged', revision };
     if (memberId <= memberIdLast) return refused({ code: 'member-number-used', memberId, next: memberIdLast + 1 });
+    const idMax = memberIdLast + memberIdStepMax;
+    if (memberId > idMax) return refused({ code: 'invalid', field: 'member_id', problem: `must be at most ${idMax}` });
+    const copied = members.find((member) => equalBytes(member.diskId, diskId));
+    if (copied !== undefined) {
+      const problem = `is that of member ${copied.memberId}: a data directory is not copied for another member`;
+      return refused({ code: 'invalid', field: 'disk_id', problem });
+    }
     const same = members.find((member) => member.address === address);
     if (same !== undefined) return refused({ code: 'member-address-used', address, memberId: same.memberId });
     if (members.length >= membersMax) return refused({ code: 'too-many-members', max: membersMax });

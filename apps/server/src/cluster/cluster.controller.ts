@@ -33,6 +33,7 @@ import type { CallContext, GrpcCall } from '../rpc/call-context.ts';
 import type { Encoded } from '../rpc/service-definition.ts';
 import { API, type ApiServices } from '../services.ts';
 import { softwareVersion } from '../version.ts';
+import { quotaHeldBy } from './quota.ts';
 import { roles } from './roles.ts';
 import { keysAnswer, rotateDataKey, rotateMasterKey } from './keys.ts';
 
@@ -98,7 +99,13 @@ export class ClusterController {
   @GrpcMethod(service, 'SetQuota')
   async setQuota(request: ClusterSetQuotaRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
     const context = this.#api.contexts.of(call);
-    const body = { kind: 'set-quota' as const, quotaBytes: natural(request.quotaBytes, 'quota_bytes') };
+    const quotaBytes = natural(request.quotaBytes, 'quota_bytes');
+    const heldBytes = quotaHeldBy(this.#api.mapBytes);
+    if (quotaBytes > heldBytes) {
+      const problem = `must be at most ${heldBytes}: half of what storage.map_size of this member (${this.#api.mapBytes} bytes) lets its file grow to`;
+      throw invalid('quota_bytes', problem);
+    }
+    const body = { kind: 'set-quota' as const, quotaBytes };
     const frame = { namespace: defaultNamespace, session: null, reason: '' };
     const { appliedIndex } = await this.#api.writes.propose(context, body, frame);
     return this.#api.reads.here(context, { freshness: { kind: 'any' }, appliedIndex } as const, ({ header, tables }) =>

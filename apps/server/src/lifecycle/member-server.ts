@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { limitsOf } from '@env-cli/environments';
 import { NotDelivering } from '@env-cli/outbox';
 import { BrokenInvariant } from '@env-cli/support';
 
 import { Api } from '../api.ts';
+import { quotaHeldBy } from '../cluster/quota.ts';
 import { addReflection, apiServices, HealthService } from '../health.ts';
 import { ScheduledBackups } from '../backup/scheduled-backups.ts';
 import { refuseAccusedMember } from '../integrity/accused-member.ts';
@@ -32,6 +34,9 @@ import { tlsPathsOf } from '../security/tls-options.ts';
 import { type OpenedSecrets, openSecrets } from '../secrets/open-secrets.ts';
 import { addressRefused, isLoopback } from './addresses.ts';
 import { stateBytes } from './storage.ts';
+
+/** The longest that a look at what this member itself holds may take, in milliseconds. */
+const ownReadMs = 5_000;
 
 /** How often it is looked whether calls may be sent here. */
 const readinessMs = 100;
@@ -96,6 +101,7 @@ export class MemberServer {
       else this.#fail(error instanceof Error ? error.message : String(error));
     });
     await refuseAccusedMember(member);
+    await this.#warnOfSmallMap(member);
     const opened = await openSecrets(member, options, this.#log, this.#startAbort.signal);
     this.#secrets = opened;
     const { secrets } = opened;
@@ -116,6 +122,7 @@ export class MemberServer {
       watchProgressIntervalMs: options['server.watch_progress_interval'],
       awsDefaults: awsDefaultsOf(options),
       storageBytes: () => stateBytes(options['server.data_dir']),
+      mapBytes: options['storage.map_size'],
       folderProblem: forbiddenFolders(options['server.data_dir']),
       dataDir: options['server.data_dir'],
       faults,
@@ -164,6 +171,17 @@ export class MemberServer {
       this.#tls?.stop();
       this.#metrics?.close();
     }
+  }
+
+  /** A state that grows beyond its file stops the member, and then nothing can be deleted either: the quota has to come first. */
+  async #warnOfSmallMap(member: Member): Promise<void> {
+    const mapBytes = this.#options['storage.map_size'];
+    const need = { freshness: { kind: 'any' }, appliedIndex: 0, deadline: performance.now() + ownReadMs } as const;
+    const { quotaBytes } = await member.read(need, limitsOf);
+    const heldBytes = quotaHeldBy(mapBytes);
+    if (quotaBytes <= heldBytes) return;
+    const advice = `Raise storage.map_size to ${2 * quotaBytes}, or set the quota to ${heldBytes} ('env-cli cluster quota')`;
+    this.#log.warn({ quotaBytes, mapBytes }, `the quota is more than half of what the state's file can grow to here. ${advice}`);
   }
 
   /** A leader that stops hands the lead over: else the others would wait for an election timeout until they notice. */
@@ -308,7 +326,7 @@ export class MemberServer {
       figures: () => Promise.resolve({ watches: api.dispatcher.count, watch_lag_revisions: api.dispatcher.lagRevisions }),
     };
     const storage: FigureSource = {
-      figures: () => Promise.resolve({ storage_usage_bytes: api.storageBytes() }),
+      figures: () => Promise.resolve({ storage_usage_bytes: api.storageBytes(), storage_map_bytes: api.mapBytes }),
     };
     const certificates: FigureSource | null =
       this.#tls === null ? null : { figures: () => Promise.resolve(this.#tls!.figures('clients')) };

@@ -66,6 +66,7 @@ export const metricCatalogue: Readonly<Record<string, MetricEntry>> = {
   apply_transactions_seconds_total: counter('Time that these transactions took.'),
 
   storage_usage_bytes: gauge('Bytes of the state on disk.'),
+  storage_map_bytes: gauge('Bytes that the state on disk can grow to on this member: `storage.map_size`.'),
   store_checkpoint_index: gauge('The log index that the newest checkpoint of the state holds.'),
   revision: gauge('The newest revision of this member’s state.'),
   compacted_revision: gauge('The oldest revision that can be read; 0 before anything was compacted.'),

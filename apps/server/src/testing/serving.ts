@@ -63,6 +63,7 @@ export class Serving {
       watchProgressIntervalMs: 60_000,
       awsDefaults: testAwsDefaults,
       storageBytes: () => 1_000,
+      mapBytes: 2 ** 30,
       folderProblem: () => null,
       dataDir: tmpdir(),
       faults: sink,

@@ -38,6 +38,7 @@ const api = new Api(member, idle, {
   watchProgressIntervalMs: 1_000,
   awsDefaults: testAwsDefaults,
   storageBytes: () => 0,
+  mapBytes: 2 ** 30,
   folderProblem: () => null,
   dataDir: tmpdir(),
   secrets: plainSecrets,
