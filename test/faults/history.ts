@@ -1,0 +1,56 @@
+import { writeFileSync } from 'node:fs';
+
+/** What a read found in the place of one environment; null: it does not exist. */
+export type Seen = { readonly value: string; readonly revision: number } | null;
+
+/** The start and end of an operation on this process's monotonic clock, rounded outwards. */
+interface Interval {
+  readonly client: number;
+  readonly startMicros: number;
+  /** Null when no answer came: what happened may have happened at any time since, or never. */
+  readonly endMicros: number | null;
+}
+
+/** A write of one or more environments, wholly or not at all. */
+export interface WriteOperation extends Interval {
+  readonly kind: 'write';
+  /** The value that each environment gets; no two writes of a run have the same. */
+  readonly sets: Readonly<Record<string, string>>;
+  /** The revision that must have changed an environment last; 0: it must not exist. */
+  readonly at: Readonly<Record<string, number>>;
+  readonly outcome: 'done' | 'refused' | 'unknown';
+  /** Of a write that was done; else 0. */
+  readonly revision: number;
+}
+
+/** A strong read of one or more environments, from one state. */
+export interface ReadOperation extends Interval {
+  readonly kind: 'read';
+  readonly found: Readonly<Record<string, Seen>>;
+}
+
+/** One operation as its client saw it. What certainly was not done, and reads that were not answered, are in no history. */
+export type Operation = WriteOperation | ReadOperation;
+
+/** Operations of one run: porcupine's JSON lines (porcupine/history.go reads them). */
+export class History {
+  readonly operations: Operation[] = [];
+
+  add(operation: Operation): void {
+    this.operations.push(operation);
+  }
+
+  write(path: string): void {
+    writeFileSync(path, this.operations.map((operation) => `${JSON.stringify(operation)}\n`).join(''));
+  }
+}
+
+/** Now, for the start of an operation: not later than it was. */
+export function startMicrosNow(): number {
+  return Math.floor(performance.now() * 1000);
+}
+
+/** Now, for the end of an operation: not earlier than it was. */
+export function endMicrosNow(): number {
+  return Math.ceil(performance.now() * 1000);
+}
