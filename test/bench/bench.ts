@@ -9,7 +9,7 @@ import { summary, type Measurement, type Summary } from './measurement.ts';
 import { helpText, readBenchOptions, type BenchOptions } from './options.ts';
 import { startOurs } from './our-cluster.ts';
 import { newTexts, variableBytes } from './payload.ts';
-import { killOwnChildren } from './own-children.ts';
+import { killOwnChildren } from '../support/own-children.ts';
 import { profileOf } from './profile-run.ts';
 import { ratioOf, reportText, type BenchReport } from './report.ts';
 import { loadBySdk } from './sdk-load.ts';

@@ -12,13 +12,31 @@ import { freePorts } from './free-ports.ts';
 export interface MemberProcess {
   readonly id: number;
   readonly dataDir: string;
+  /** Where clients and other members reach its API. */
   readonly apiAddress: string;
+  /** Where other members reach it. */
   readonly peerAddress: string;
+  /** Where it listens for both. */
+  readonly listens: { readonly api: string; readonly peer: string };
+  /** Of {@link metricsHost}. */
   readonly metricsPort: number;
+  readonly metricsHost: string;
   /** Null while it does not run. */
   process: ChildProcess | null;
   /** What it has written to its log so far, newest last; at most {@link logCharactersMax}. */
   log: string;
+}
+
+/** Where members live, and by which addresses they and clients reach one another. */
+export interface MemberNetwork {
+  /** The address that a member listens on. */
+  hostOf(memberId: number): string;
+  /** What stands before the program: what puts it into its place. */
+  launcherOf(memberId: number): readonly string[];
+  /** The address by which a listener of a member is reached, both `host:port`. Called once for each, before any member runs. */
+  reachedBy(memberId: number, listen: string): Promise<string>;
+  /** Is told the process of a member, each time that one was started. */
+  started(memberId: number, pid: number): void;
 }
 
 export interface ClusterOptions {
@@ -32,11 +50,25 @@ export interface ClusterOptions {
   readonly nodeFlags?: (memberId: number) => readonly string[];
   /** Environment variables that every member gets besides those of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Environment variables of one member besides those. Asked at each start. */
+  readonly memberEnv?: (memberId: number) => Readonly<Record<string, string>>;
+  /** Where members live and how they reach one another. Defaults to 127.0.0.1, straight. */
+  readonly network?: MemberNetwork;
   /** Keeps secrets as they are, for a control. Defaults to false: a master key beside the data. */
   readonly plainSecrets?: boolean;
   /** Where the data lies. Defaults to a temporary folder that `close` removes. */
   readonly directory?: string;
 }
+
+const loopbackHost = '127.0.0.1';
+
+/** All members on this machine, reached as they listen. */
+const loopback: MemberNetwork = {
+  hostOf: () => loopbackHost,
+  launcherOf: () => [],
+  reachedBy: async (_memberId, listen) => listen,
+  started: () => undefined,
+};
 
 const logCharactersMax = 200_000;
 /** How often a condition that only polling can see is looked at. */
@@ -53,15 +85,24 @@ export class LocalCluster {
     const count = options.memberCount ?? 3;
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'env-cli-'));
     const ports = await freePorts(count * 3);
-    const members = Array.from({ length: count }, (_, i) => ({
-      id: i + 1,
-      dataDir: join(directory, `member-${i + 1}`),
-      apiAddress: `127.0.0.1:${ports[i * 3]}`,
-      peerAddress: `127.0.0.1:${ports[i * 3 + 1]}`,
-      metricsPort: ports[i * 3 + 2]!,
-      process: null,
-      log: '',
-    }));
+    const network = options.network ?? loopback;
+    const members: MemberProcess[] = [];
+    for (let i = 0; i < count; i++) {
+      const id = i + 1;
+      const host = network.hostOf(id);
+      const listens = { api: `${host}:${ports[i * 3]}`, peer: `${host}:${ports[i * 3 + 1]}` };
+      members.push({
+        id,
+        dataDir: join(directory, `member-${id}`),
+        apiAddress: await network.reachedBy(id, listens.api),
+        peerAddress: await network.reachedBy(id, listens.peer),
+        listens,
+        metricsPort: ports[i * 3 + 2]!,
+        metricsHost: host,
+        process: null,
+        log: '',
+      });
+    }
     const cluster = new LocalCluster(members, directory, options);
     mkdirSync(directory, { recursive: true });
     if (!existsSync(cluster.masterKeyFile))
@@ -103,16 +144,20 @@ export class LocalCluster {
   startMember(id: number): MemberProcess {
     const member = this.member(id);
     if (member.process !== null) throw new Error(`member ${id} runs already`);
+    const [program = process.execPath, ...before] = [...(this.#options.network ?? loopback).launcherOf(id), process.execPath];
     const child = spawn(
-      process.execPath,
+      program,
       [
+        ...before,
         ...(this.#options.nodeFlags?.(id) ?? []),
         'apps/server/dist/main.js',
         `--member-id=${id}`,
         `--data-dir=${member.dataDir}`,
-        `--listen=${member.apiAddress}`,
-        `--peer-listen=${member.peerAddress}`,
+        `--listen=${member.listens.api}`,
+        `--peer-listen=${member.listens.peer}`,
         `--metrics-port=${member.metricsPort}`,
+        ...(member.apiAddress === member.listens.api ? [] : [`--advertise=${member.apiAddress}`]),
+        ...(member.metricsHost === loopbackHost ? [] : [`--metrics-host=${member.metricsHost}`, '--insecure']),
         '--bootstrap',
         `--members=${this.members.map((other) => `${other.id}=${other.peerAddress}`).join(',')}`,
         this.#options.plainSecrets === true ? '--plain-secrets' : `--master-key-file=${this.masterKeyFile}`,
@@ -120,9 +165,10 @@ export class LocalCluster {
         ...(this.#options.flags ?? []),
         ...(this.#options.memberFlags?.(id) ?? []),
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.#options.env, NODE_OPTIONS: '' } },
+      { stdio: ['ignore', 'pipe', 'pipe'], env: this.#envOf(id) },
     );
     member.process = child;
+    if (child.pid !== undefined) this.#options.network?.started(id, child.pid);
     const keep = (chunk: Buffer): void => {
       member.log = `${member.log}${chunk.toString()}`.slice(-logCharactersMax);
     };
@@ -132,6 +178,11 @@ export class LocalCluster {
       if (member.process === child) member.process = null;
     });
     return member;
+  }
+
+  #envOf(id: number): NodeJS.ProcessEnv {
+    const { env, memberEnv } = this.#options;
+    return { ...process.env, ...env, ...memberEnv?.(id), NODE_OPTIONS: '' };
   }
 
   /** Resolves when every member that runs says that it is ready. Throws with the logs after `timeoutMs`. */
@@ -160,8 +211,9 @@ export class LocalCluster {
 
   /** Whether a member answers /readyz with 200. */
   async isReady(id: number): Promise<boolean> {
+    const { metricsHost, metricsPort } = this.member(id);
     try {
-      const answer = await fetch(`http://127.0.0.1:${this.member(id).metricsPort}/readyz`, { signal: AbortSignal.timeout(1000) });
+      const answer = await fetch(`http://${metricsHost}:${metricsPort}/readyz`, { signal: AbortSignal.timeout(1000) });
       return answer.status === 200;
     } catch {
       return false;

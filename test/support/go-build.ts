@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -36,19 +36,21 @@ export async function buildGo<Name extends string>(
   const stamp = join(directory, 'built');
   const wanted = sourceHash(source);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return programs;
-  const copy = join(directory, 'source');
+  // Of this process alone: two test processes may build at the same time, and each puts a whole program in its place.
+  const copy = join(directory, `source-${process.pid}`);
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   cpSync(source, copy, { recursive: true });
   try {
     for (const name of names) {
       onBuild?.(name);
-      await run('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', join('..', name), packages[name]], {
+      await run('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', 'built', packages[name]], {
         cwd: copy,
         env: { ...process.env, GOFLAGS: '-mod=mod -buildvcs=false', CGO_ENABLED: '0' },
         timeout: buildMsMax,
         killSignal: 'SIGKILL',
       });
+      renameSync(join(copy, 'built'), programs[name]);
     }
   } catch (error) {
     return { missing: `${source} could not be built: ${(error as Error).message.trim().split('\n').slice(-3).join(' ')}` };

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { killOwnChildren } from '../support/own-children.ts';
+import { Random } from '../support/random.ts';
+import { faultyMissing } from './faulty.ts';
+import { leaderKillGaps, medianOf } from './leader-kills.ts';
+import { Namespaces, namespacesMissing } from './namespaces.ts';
+import { Nemesis } from './nemesis.ts';
+import type { FaultyNetwork } from './network.ts';
+import { type FaultsOptions, helpText, readFaultsOptions } from './options.ts';
+import { buildPorcupine } from './porcupine.ts';
+import { Proxies, proxiesMissing } from './proxies.ts';
+import { Trial } from './trial.ts';
+
+/** How long the faults of one trial last: histories, logs and watches start anew with each. */
+const trialMs = 60_000;
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** One trial from one seed. Answers what was not kept; its data stays where something was not. */
+async function runTrial(seed: number, options: FaultsOptions, network: FaultyNetwork, porcupine: string): Promise<string[]> {
+  const random = new Random(seed);
+  const faultyDisks = faultyMissing() === null;
+  const directory = mkdtempSync(join(tmpdir(), 'env-cli-faults-'));
+  const trial = await Trial.start({ random, network, porcupine, directory, faultyDisks, memberCount: options.members });
+  let flaws: string[] = ['the trial broke off'];
+  try {
+    const nemesis = new Nemesis(trial, (line) => say(`  ${line}`));
+    const beganMs = performance.now();
+    await nemesis.each();
+    await nemesis.until(() => performance.now() - beganMs > trialMs);
+    flaws = await trial.flaws();
+    const { counts, failures } = trial.workload;
+    say(`  ${JSON.stringify(counts)}; failures told: ${JSON.stringify(Object.fromEntries(failures))}`);
+    return flaws;
+  } finally {
+    await trial.close();
+    if (flaws.length > 0) say(`  the data, the history and its picture are in ${directory}`);
+    else rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function networkOf(kind: 'namespaces' | 'proxies', seed: number, members: number): FaultyNetwork {
+  const random = new Random(seed);
+  if (kind === 'proxies') return new Proxies(() => random.fraction());
+  return new Namespaces(Array.from({ length: members }, (_, i) => i + 1));
+}
+
+async function runTrials(options: FaultsOptions): Promise<void> {
+  const porcupine = await buildPorcupine();
+  if (typeof porcupine !== 'string') throw new Error(`histories cannot be checked: ${porcupine.missing}`);
+  const missing = { namespaces: namespacesMissing(), proxies: proxiesMissing() };
+  const networks = (['namespaces', 'proxies'] as const).filter(
+    (kind) => missing[kind] === null && (options.network ?? kind) === kind,
+  );
+  for (const kind of ['namespaces', 'proxies'] as const) if (missing[kind] !== null) say(`skipped: ${kind}: ${missing[kind]}`);
+  if (faultyMissing() !== null) say(`skipped: faults of disks: ${faultyMissing()}`);
+  if (networks.length === 0) throw new Error('there is no network to trouble on this machine');
+  const beganMs = performance.now();
+  let trials = 0;
+  while (performance.now() - beganMs < options.minutes * 60_000) {
+    const seed = (options.seed + trials) >>> 0;
+    const kind = networks[trials++ % networks.length]!;
+    say(`seed ${seed}, ${options.members} members, ${kind}`);
+    const flaws = await runTrial(seed, options, networkOf(kind, seed, options.members), porcupine);
+    for (const flaw of flaws) say(`  NOT KEPT: ${flaw}`);
+    if (flaws.length > 0) {
+      process.exitCode = 1;
+      return say(`again: npm run test:faults -- --seed ${seed} --network ${kind} --members ${options.members} --minutes 1`);
+    }
+  }
+  say(`${trials} trials, and all was kept`);
+}
+
+async function main(): Promise<void> {
+  const options = readFaultsOptions(process.argv.slice(2), Math.floor(Math.random() * 2 ** 32));
+  if (options.help) return say(helpText);
+  if (options.leaderKills === 0) return await runTrials(options);
+  const gaps = await leaderKillGaps(options.leaderKills, say);
+  say(`nothing was acknowledged for ${medianOf(gaps).toFixed(0)} ms (median), ${Math.max(...gaps).toFixed(0)} ms (worst)`);
+}
+
+process.once('SIGINT', () => {
+  // Whoever waits for a member learns that it ended, and takes down what it set up.
+  killOwnChildren();
+  process.exitCode = 130;
+});
+await main();
