@@ -2,7 +2,7 @@
 const answerMsMax = 15_000;
 
 /** Threads of a member, by the titles that its workers have; `main` is the one that serves the API. */
-export const threads = ['main', 'consensus', 'apply'] as const;
+export const threads = ['main', 'consensus-worker', 'apply-worker'] as const;
 
 export type ThreadName = (typeof threads)[number];
 
@@ -98,8 +98,8 @@ class Inspector {
     if (answer.id !== undefined) this.#waiting.get(answer.id)?.(answer);
     if (answer.method === 'NodeWorker.attachedToWorker') {
       const { sessionId = '', workerInfo } = answer.params ?? {};
-      // Titles are `[worker 1] consensus`.
-      this.#sessions.push({ name: /(\w+)$/.exec(workerInfo?.title ?? '')?.[1] ?? '', sessionId });
+      // Titles are `[worker 1] consensus-worker`.
+      this.#sessions.push({ name: /(\S+)$/.exec(workerInfo?.title ?? '')?.[1] ?? '', sessionId });
       this.#onSession();
     }
     if (answer.method === 'NodeWorker.receivedMessageFromWorker')

@@ -21,10 +21,9 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** One trial from one seed. Answers what was not kept; its data stays where something was not. */
 async function runTrial(seed: number, options: FaultsOptions, network: FaultyNetwork, porcupine: string): Promise<string[]> {
-  const random = new Random(seed);
   const faultyDisks = faultyMissing() === null;
   const directory = mkdtempSync(join(tmpdir(), 'env-cli-faults-'));
-  const trial = await Trial.start({ random, network, porcupine, directory, faultyDisks, memberCount: options.members });
+  const trial = await Trial.start({ seed, network, porcupine, directory, faultyDisks, memberCount: options.members });
   let flaws: string[] = ['the trial broke off'];
   try {
     const nemesis = new Nemesis(trial, (line) => say(`  ${line}`));

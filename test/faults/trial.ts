@@ -5,7 +5,7 @@ import { type Client, connect } from '@env-cli/client';
 
 import { LocalCluster } from '../support/cluster.ts';
 import { fileDifferences, hashDifferences, settled } from '../support/equality.ts';
-import type { Random } from '../support/random.ts';
+import { Random } from '../support/random.ts';
 import { changesOf, Follower, keptFlaws, revisionFlaws } from './checks.ts';
 import { FaultyDisk } from './faulty.ts';
 import { blockThread, inspectorAddress, type ThreadName } from './inspector.ts';
@@ -20,7 +20,8 @@ export const electionMs = 1000;
 export const healMsMax = 60_000;
 
 export interface TrialOptions {
-  readonly random: Random;
+  /** Who and what is troubled, and what clients do, follow from it; when, from the machine as well. */
+  readonly seed: number;
   /** The checker of histories; see porcupine.ts. */
   readonly porcupine: string;
   /** Closed by the trial. */
@@ -38,6 +39,7 @@ export class Trial {
   readonly cluster: LocalCluster;
   readonly network: FaultyNetwork;
   readonly workload: Workload;
+  /** For the choices of who is troubled, and how. */
   readonly random: Random;
   /** The folder of a mirror that takes in all of the load. */
   readonly mirrorDir: string;
@@ -86,8 +88,9 @@ export class Trial {
   private constructor(cluster: LocalCluster, disks: ReadonlyMap<number, FaultyDisk>, options: TrialOptions) {
     this.cluster = cluster;
     this.network = options.network;
-    this.random = options.random;
-    this.workload = new Workload(options.random);
+    // Two, for how many choices clients make depends on how fast the machine is.
+    this.random = new Random(options.seed);
+    this.workload = new Workload(new Random(options.seed ^ 0x5bd1e995));
     this.mirrorDir = join(cluster.directory, 'mirrored');
     this.#porcupine = options.porcupine;
     this.#disks = disks;
