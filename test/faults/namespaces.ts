@@ -63,7 +63,8 @@ export class Namespaces implements FaultyNetwork {
         trouble.ways.filter((way) => way.to === id).map((way) => `ip saddr ${this.hostOf(way.from)} ${verdictOf(trouble)}`),
       );
       // One transaction: between two sets of rules there is no moment without any.
-      const table = `table ip faults {}\nflush table ip faults\ntable ip faults { chain in { type filter hook input priority 0; ${rules.join('; ')} } }\n`;
+      const chain = ['type filter hook input priority 0', ...rules].map((line) => `${line}\n`).join('');
+      const table = `table ip faults {}\nflush table ip faults\ntable ip faults {\nchain in {\n${chain}}\n}\n`;
       run('nsenter', [`--net=/run/netns/${this.#space(id)}`, 'nft', '-f', '-'], table);
     }
   }
