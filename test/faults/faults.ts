@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { unreachable } from '@env-cli/support';
 
-import { failpoints } from './failpoints.ts';
+import { type Failpoint, failpoints } from './failpoints.ts';
 import type { DiskCall } from './faulty.ts';
 import { threads } from './inspector.ts';
 import { allWays, between, type Trouble, type Way, way } from './network.ts';
@@ -104,28 +104,36 @@ export async function makeFault(trial: Trial, kind: FaultKind): Promise<string> 
 
 export const sides = ['kill before', 'kill after'] as const;
 
-/** Lets a member die at a failpoint that the load alone reaches. */
-export async function atFailpoint(trial: Trial, name: string, side: (typeof sides)[number]): Promise<string> {
+/** Lets a member die at a failpoint, that of its role unless one is given. `provoke` brings the moment about where the load alone does not. */
+export async function atFailpoint(
+  trial: Trial,
+  name: string,
+  side: (typeof sides)[number],
+  { memberId, provoke }: { readonly memberId?: number; readonly provoke?: () => Promise<unknown> } = {},
+): Promise<string> {
   const point = failpoints.find((one) => one.name === name);
   if (point === undefined) throw new Error(`there is no failpoint ${name}`);
-  const id =
-    point.role === 'leader'
-      ? await trial.leaderId()
-      : point.role === 'follower'
-        ? await trial.followerId()
-        : trial.random.pick(trial.ids);
+  const id = memberId ?? (await memberOf(trial, point.role));
   const number = 1 + Math.floor(trial.random.span(0, point.numberMax));
   const { dataDir } = trial.cluster.member(id);
+  const what = `${side} ${name} ${number} of member ${id}`;
   trial.disk(id).arm({ ...point.at({ dataDir, mirrorDir: trial.mirrorDir }), action: side, number });
   try {
-    const what = `${side} ${name} ${number} of member ${id}`;
+    const end = ended(trial, id, what);
+    end.catch(() => undefined);
     if (point.needs === 'election') await trial.cluster.end(await trial.leaderId(), 'SIGKILL');
-    await ended(trial, id, what);
+    await provoke?.();
+    await end;
     if (trial.disk(id).done !== 1) throw new Error(`member ${id} ended, but not by the fault "${what}"`);
     return what;
   } finally {
     trial.disk(id).disarm();
   }
+}
+
+async function memberOf(trial: Trial, role: Failpoint['role']): Promise<number> {
+  if (role === 'leader') return await trial.leaderId();
+  return role === 'follower' ? await trial.followerId() : trial.random.pick(trial.ids);
 }
 
 /** A disk that fails from some call on: the member has to stop by itself, and to say why. */

@@ -19,7 +19,7 @@ export interface WriteOperation extends Interval {
   /** The revision that must have changed an environment last; 0: it must not exist. */
   readonly at: Readonly<Record<string, number>>;
   readonly outcome: 'done' | 'refused' | 'unknown';
-  /** Of a write that was done; else 0. */
+  /** Of a write that was done, as it was answered or as it was found out later; else 0. */
   readonly revision: number;
 }
 
@@ -38,6 +38,27 @@ export class History {
 
   add(operation: Operation): void {
     this.operations.push(operation);
+  }
+
+  /**
+   * The same, but for writes without an answer: those that the cluster kept are done, with their revision, though still at any time
+   * since they began; those that it did not keep never happened. An order of this is an order of the history as well, and is found a
+   * great deal faster; where there is none, what the cluster kept belies what it answered.
+   *
+   * `revisionOf`: under which revision a value was kept in an environment; null, it was not.
+   */
+  resolved(revisionOf: (environment: string, value: string) => number | null): History {
+    const resolved = new History();
+    for (const one of this.operations) {
+      if (one.kind === 'read' || one.outcome !== 'unknown') {
+        resolved.add(one);
+        continue;
+      }
+      const [[environment = '', value = ''] = []] = Object.entries(one.sets);
+      const revision = revisionOf(environment, value);
+      if (revision !== null) resolved.add({ ...one, outcome: 'done', revision });
+    }
+    return resolved;
   }
 
   write(path: string): void {

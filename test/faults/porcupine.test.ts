@@ -155,6 +155,22 @@ describeWhere(
       rmSync(join(directory, 'history.html'));
     });
 
+    test('and of a write without an answer what the cluster kept of it must agree with what was read', async () => {
+      const history = new History();
+      const operations = [
+        write(0, 0, 1, 'v1', 1),
+        open(1, 2, 'v2'),
+        open(2, 2, 'v3'),
+        read(0, 5, 6, a('v2', 2)),
+        write(0, 7, 8, 'v4', 4),
+      ];
+      for (const operation of operations) history.add(operation);
+      const kept = (revision: number) => history.resolved((_environment, value) => (value === 'v2' ? revision : null));
+      expect(await checkLinearizable(program, kept(2), directory)).toMatchObject({ verdict: 'ok', operations: 4, open: 1 });
+      expect(await checkLinearizable(program, kept(3), directory)).toMatchObject({ verdict: 'illegal', where: 'a' });
+      rmSync(join(directory, 'history.html'));
+    });
+
     test('a history that says something else is refused, and not passed', async () => {
       const history = new History();
       history.add({ ...write(0, 0, 1, 'v1', 1), outcome: 'perhaps' } as unknown as Operation);

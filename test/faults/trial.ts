@@ -154,8 +154,11 @@ export class Trial {
     const { workload, admin } = this;
     const changes = await changesOf(admin, workload);
     const flaws = [...workload.flaws, ...revisionFlaws(workload), ...keptFlaws(workload, changes)];
-    for (const { history } of workload.chapters)
-      flaws.push(...linearizabilityFlaws(await checkLinearizable(this.#porcupine, history, this.cluster.directory)));
+    const kept = new Map(changes.map(({ environment, value, revision }) => [`${environment} = ${value}`, revision]));
+    for (const { history } of workload.chapters) {
+      const resolved = history.resolved((environment, value) => kept.get(`${environment} = ${value}`) ?? null);
+      flaws.push(...linearizabilityFlaws(await checkLinearizable(this.#porcupine, resolved, this.cluster.directory)));
+    }
     const newest = changes.at(-1)?.revision ?? 0;
     for (const follower of this.#followers) {
       await follower.reached(newest, healMsMax);

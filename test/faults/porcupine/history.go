@@ -18,7 +18,7 @@ type line struct {
 	Client int `json:"client"`
 	// Microseconds on one monotonic clock.
 	StartMicros int64 `json:"startMicros"`
-	// Nil when no answer came: such an operation is open until the end of the history.
+	// Nil when no answer came: such an operation is open until the end of the history, also where its revision was found out later.
 	EndMicros *int64 `json:"endMicros"`
 	// "write" or "read".
 	Kind string `json:"kind"`
@@ -32,6 +32,8 @@ type line struct {
 	Revision int64 `json:"revision"`
 	// Of a read: all environments that were asked for, from one state.
 	Found map[string]*seen `json:"found"`
+	// The highest revision of a write that was done and is below this one's; see linked.
+	previous int64
 }
 
 // readHistory refuses what it does not know: a history that is misread could pass.
@@ -61,7 +63,7 @@ func (one *line) check() error {
 		return nil
 	case one.Kind == "write" && len(one.Sets) > 0:
 		switch {
-		case one.Outcome == "done" && one.EndMicros != nil && one.Revision > 0:
+		case one.Outcome == "done" && one.Revision > 0:
 			return nil
 		case one.Outcome == "refused" && one.EndMicros != nil && len(one.At) > 0:
 			return nil

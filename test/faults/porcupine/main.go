@@ -76,6 +76,7 @@ func run(path, picture string, timeout time.Duration) (answer, error) {
 		if where != together {
 			part = only(history, where)
 		}
+		linked(part)
 		model := modelOf(places)
 		verdict, info := porcupine.CheckOperationsVerbose(model, operations(part), timeout)
 		if verdict == porcupine.Ok {

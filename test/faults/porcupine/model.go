@@ -153,7 +153,9 @@ func write(s state, one *line, places names) (bool, interface{}) {
 	if one.Outcome == "unknown" {
 		made = cell{revision: unknownRevision, floor: s.last}
 	} else {
-		if one.Revision <= s.last {
+		// Also no revision may be left out, for then its own write would come too late: seen here, the search need not go on to
+		// the end of the history to learn it.
+		if one.Revision <= s.last || one.previous > s.last {
 			return false, s
 		}
 		s.last = one.Revision
@@ -168,6 +170,23 @@ func write(s state, one *line, places names) (bool, interface{}) {
 		s.cells[places[name]] = made
 	}
 	return true, s
+}
+
+// linked tells each write that was done which one of this history comes before it by revision.
+func linked(history []line) {
+	var done []*line
+	for i := range history {
+		if history[i].Outcome == "done" {
+			done = append(done, &history[i])
+		}
+	}
+	sort.Slice(done, func(a, b int) bool { return done[a].Revision < done[b].Revision })
+	for i, one := range done {
+		one.previous = 0
+		if i > 0 {
+			one.previous = done[i-1].Revision
+		}
+	}
 }
 
 func (one *line) String() string {
