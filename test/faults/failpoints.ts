@@ -12,7 +12,7 @@ export interface Failpoint {
   /** Whose disk, or null: any member's. */
   readonly role: 'leader' | 'follower' | null;
   /** What has to happen besides the load for the moment to come. */
-  readonly needs: 'nothing' | 'election' | 'much log' | 'snapshot';
+  readonly needs: 'nothing' | 'election' | 'much log' | 'outgrown log';
   /** How many such calls may pass before; drawn from 1 up to it. */
   readonly numberMax: number;
   readonly at: (places: Places) => Pick<DiskFault, 'calls' | 'pattern' | 'prelude'>;
@@ -38,19 +38,12 @@ export const failpoints: readonly Failpoint[] = [
     at: ({ dataDir }) => ({ calls: ['sync'], pattern: log(dataDir) }),
   },
   {
-    // Term and vote are records of the log: with the leader gone, the first write of a follower is one of them.
+    // Term and vote are records of the log: with the leader gone, the first write of a follower is one of them, and its sync the second call.
     name: 'hard state',
     role: 'follower',
     needs: 'election',
-    numberMax: 1,
-    at: ({ dataDir }) => ({ calls: ['write'], pattern: log(dataDir) }),
-  },
-  {
-    name: 'hard state sync',
-    role: 'follower',
-    needs: 'election',
-    numberMax: 1,
-    at: ({ dataDir }) => ({ calls: ['sync'], pattern: log(dataDir) }),
+    numberMax: 2,
+    at: ({ dataDir }) => ({ calls: ['write', 'sync'], pattern: log(dataDir) }),
   },
   {
     // LMDB writes the pages of a transaction, and last the meta page that makes them count.
@@ -104,40 +97,40 @@ export const failpoints: readonly Failpoint[] = [
     at: ({ dataDir }) => ({ calls: ['rename'], pattern: log(dataDir) }),
   },
   {
-    // A segment that is done with becomes the spare file of the next one.
-    name: 'log truncation',
-    role: null,
-    needs: 'much log',
-    numberMax: 1,
-    at: ({ dataDir }) => ({ calls: ['rename'], pattern: `${dataDir}/log/spare` }),
-  },
-  {
     name: 'snapshot write',
     role: 'leader',
-    needs: 'snapshot',
-    numberMax: 3,
+    needs: 'outgrown log',
+    numberMax: 1,
     at: ({ dataDir }) => ({ calls: ['write'], pattern: `${dataDir}/spool-*` }),
   },
   {
     name: 'snapshot receive',
     role: 'follower',
-    needs: 'snapshot',
-    numberMax: 3,
+    needs: 'outgrown log',
+    numberMax: 1,
     at: ({ dataDir }) => ({ calls: ['write'], pattern: `${dataDir}/spool-*` }),
   },
   {
     // Only while a state is built is LMDB's lock file written: after its rows, before its checkpoint.
     name: 'snapshot build',
     role: 'follower',
-    needs: 'snapshot',
+    needs: 'outgrown log',
     numberMax: 1,
     at: ({ dataDir }) => ({ calls: ['write'], pattern: `${dataDir}/state-*/lock.mdb` }),
   },
   {
     name: 'snapshot install',
     role: 'follower',
-    needs: 'snapshot',
+    needs: 'outgrown log',
     numberMax: 1,
     at: ({ dataDir }) => ({ calls: ['rename'], pattern: `${dataDir}/CURRENT` }),
+  },
+  {
+    // A segment that is done with becomes the spare file of the next one.
+    name: 'log truncation',
+    role: null,
+    needs: 'outgrown log',
+    numberMax: 1,
+    at: ({ dataDir }) => ({ calls: ['rename'], pattern: `${dataDir}/log/spare` }),
   },
 ];

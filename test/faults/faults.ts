@@ -45,8 +45,8 @@ export function isNetworkFault(kind: FaultKind): kind is (typeof networkFaults)[
   return kind in troubleOf;
 }
 
-/** How long a member may take to end by itself once its disk has failed. */
-const endMsMax = 20_000;
+/** How long it may take until a member has come to the call at which it ends. */
+const endMsMax = 60_000;
 
 /** Makes one fault and lets it pass. Answers what it was, for people. What it leaves behind is mended by `trial.mend`. */
 export async function makeFault(trial: Trial, kind: FaultKind): Promise<string> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { killOwnChildren } from '../support/own-children.ts';
 import { Random } from '../support/random.ts';
+import { sides } from './faults.ts';
 import { faultyMissing } from './faulty.ts';
 import { leaderKillGaps, medianOf } from './leader-kills.ts';
 import { Namespaces, namespacesMissing } from './namespaces.ts';
@@ -12,6 +13,7 @@ import type { FaultyNetwork } from './network.ts';
 import { type FaultsOptions, helpText, readFaultsOptions } from './options.ts';
 import { buildPorcupine } from './porcupine.ts';
 import { Proxies, proxiesMissing } from './proxies.ts';
+import { passFailpoints, passSnapshot, takeBack, wipe } from './stories.ts';
 import { Trial } from './trial.ts';
 
 /** How long the faults of one trial last: histories, logs and watches start anew with each. */
@@ -29,6 +31,24 @@ async function runTrial(seed: number, options: FaultsOptions, network: FaultyNet
     const nemesis = new Nemesis(trial, (line) => say(`  ${line}`));
     const beganMs = performance.now();
     await nemesis.each();
+    // Long ones, of which each is passed in every second trial.
+    if (faultyDisks && seed % 2 === 0)
+      await passFailpoints(
+        trial,
+        () => sides,
+        (line) => say(`  ${line}`),
+      );
+    if (faultyDisks && seed % 2 === 1)
+      await passSnapshot(
+        trial,
+        () => sides,
+        (line) => say(`  ${line}`),
+      );
+    if (seed % 2 === 1) {
+      await wipe(trial);
+      await takeBack(trial);
+      say('  a wiped and an older data directory were refused');
+    }
     await nemesis.until(() => performance.now() - beganMs > trialMs);
     flaws = await trial.flaws();
     const { counts, failures } = trial.workload;

@@ -4,10 +4,10 @@ import type { Trial } from './trial.ts';
 
 /** One value of the filler, about as large as values may be. */
 const valueBytes = 250 * 1024;
-/** What the log keeps behind its newest entry for slow followers, in bytes; see `tailBytesMax` in libs/replica/src/limits.ts. */
-const tailBytes = 64 * 1024 * 1024;
-/** Beyond that, so that whole segments are done with. */
-const beyondBytes = 6 * 1024 * 1024;
+/** What is written before it is looked again whether that was enough. */
+const portionBytes = 8 * 1024 * 1024;
+/** Four times what the log keeps behind its newest entry for slow followers; see `tailBytesMax` in libs/replica/src/limits.ts. */
+const logBytesMax = 4 * 64 * 1024 * 1024;
 /** The filler's writes that are under way at a time. */
 const underWay = 4;
 
@@ -30,14 +30,19 @@ export class LogFiller {
     await Promise.all(Array.from({ length: underWay }, lane));
   }
 
-  /** So much that each log lets go of its first entries. */
-  async outgrowTail(): Promise<void> {
-    await this.fill(() => false, tailBytes + beyondBytes);
+  /** Until no member that runs has entries any more that a member lacks whose log ends at `index`. */
+  async outgrow(trial: Trial, index: number): Promise<void> {
+    for (let bytes = 0; bytes < logBytesMax; bytes += portionBytes) {
+      await this.fill(() => false, portionBytes);
+      const views = await Promise.all(trial.running.map((id) => trial.viewOf(id)));
+      if (views.every(({ firstLogIndex }) => firstLogIndex > index + 1)) return;
+    }
+    throw new Error(`after ${logBytesMax} bytes some log still holds entry ${index + 1}`);
   }
 
-  /** Until a member is gone, which is killed when its log lets go of a segment. */
+  /** Until a member is gone, which is killed when its log begins a segment or lets go of one. */
   async untilGone(trial: Trial, id: number): Promise<void> {
-    await this.fill(() => trial.cluster.member(id).process === null, 2 * (tailBytes + beyondBytes));
+    await this.fill(() => trial.cluster.member(id).process === null, logBytesMax);
   }
 
   async #refused(variables: Readonly<Record<string, string>>): Promise<void> {

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type Client, connect } from '@env-cli/client';
+import { type Client, type ClusterStatus, connect } from '@env-cli/client';
 
 import { LocalCluster } from '../support/cluster.ts';
 import { fileDifferences, hashDifferences, settled } from '../support/equality.ts';
@@ -30,6 +30,8 @@ export interface TrialOptions {
   readonly faultyDisks: boolean;
   /** Where the data lies. Defaults to a temporary folder that `close` removes. */
   readonly directory?: string;
+  /** Called once the folders are known, before any member runs. */
+  readonly prepare?: (cluster: LocalCluster) => void;
   /** Defaults to 3. */
   readonly memberCount?: number;
 }
@@ -75,8 +77,9 @@ export class Trial {
         mkdirSync(directory);
         for (const { id } of cluster.members) disks.set(id, new FaultyDisk(directory, `member-${id}`));
       }
+      options.prepare?.(cluster);
       for (const { id } of cluster.members) cluster.startMember(id);
-      await cluster.ready();
+      await cluster.ready(healMsMax);
       await trial.#begin();
       return trial;
     } catch (error) {
@@ -127,9 +130,24 @@ export class Trial {
     return this.random.pick(this.ids.filter((id) => id !== leader));
   }
 
-  /** Starts members that do not run, and waits until all are ready. */
-  async mend(): Promise<void> {
-    for (const member of this.cluster.members) if (member.process === null) this.cluster.startMember(member.id);
+  /** The members that run. */
+  get running(): number[] {
+    return this.cluster.members.filter(({ process }) => process !== null).map(({ id }) => id);
+  }
+
+  /** How a member sees the cluster. */
+  async viewOf(id: number): Promise<ClusterStatus> {
+    const client = await connect(this.cluster.member(id).apiAddress, { followLeader: false, timeoutMs: healMsMax });
+    try {
+      return await client.cluster.status();
+    } finally {
+      await client.close();
+    }
+  }
+
+  /** Starts members that do not run, and waits until all that run are ready. `except`: one that stays as it is. */
+  async mend(except?: number): Promise<void> {
+    for (const { id, process } of this.cluster.members) if (process === null && id !== except) this.cluster.startMember(id);
     await this.cluster.ready(healMsMax);
   }
 

@@ -1,0 +1,102 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+
+import { describeWhere } from '../support/capability.ts';
+import { failpoints } from './failpoints.ts';
+import { type FaultKind, makeFault, networkFaults, processFaults, sides } from './faults.ts';
+import { faultyMissing } from './faulty.ts';
+import { Namespaces, namespacesMissing } from './namespaces.ts';
+import { buildPorcupine } from './porcupine.ts';
+import { SmallDisk, smallDiskMissing } from './small-disk.ts';
+import { fillDisk, passFailpoints, passSnapshot, wipe } from './stories.ts';
+import { Trial } from './trial.ts';
+
+const seed = Number(process.env['FAULTS_SEED'] ?? 1);
+const porcupine = await buildPorcupine();
+const missing =
+  namespacesMissing() ?? faultyMissing() ?? smallDiskMissing() ?? (typeof porcupine === 'string' ? null : porcupine.missing);
+
+/** The member whose disk is small at first. */
+const small = 3;
+/** Less than the log grows to, and more than a start takes. */
+const smallMiB = 48;
+const largeMiB = 1024;
+
+/** One side of each failpoint, in turn: `npm run test:faults` passes both. */
+const oneSide = (name: string): readonly (typeof sides)[number][] => [
+  sides[(failpoints.findIndex((point) => point.name === name) + seed) % sides.length]!,
+];
+
+describeWhere(`three members under load, and all that can happen to them (seed ${seed})`, missing, () => {
+  let directory: string;
+  let disk: SmallDisk;
+  let trial: Trial;
+  beforeAll(async () => {
+    // In memory where there is such a place: a log is filled to its limits, several times.
+    directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'env-cli-faults-'));
+    const place = join(directory, `member-${small}`);
+    mkdirSync(place, { mode: 0o700 });
+    disk = new SmallDisk(place, smallMiB);
+    trial = await Trial.start({
+      seed,
+      network: new Namespaces([1, 2, 3]),
+      porcupine: String(porcupine),
+      directory,
+      faultyDisks: true,
+    });
+  }, 120_000);
+  afterAll(async () => {
+    try {
+      await trial?.close();
+    } finally {
+      disk?.unmount();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }, 60_000);
+
+  test('a disk that is full stops its member, which says what to do, and catches up once there is room', async () => {
+    await fillDisk(trial, small, disk, largeMiB);
+  }, 120_000);
+
+  // Namespaces cannot delay, and at the failpoints members are killed often enough.
+  const left = new Set<string>(['delay', 'kill one', 'kill the leader']);
+  const kinds = [...processFaults, 'sync fails', 'slow disk', ...networkFaults].filter((kind) => !left.has(kind)) as FaultKind[];
+  test.each(kinds)(
+    '%s: the cluster is ready again',
+    async (kind) => {
+      await makeFault(trial, kind);
+      await trial.network.set([]);
+      await trial.mend();
+    },
+    120_000,
+  );
+
+  test('a data directory that was wiped is refused, and the old one is taken when it is back', async () => {
+    await wipe(trial);
+  }, 120_000);
+
+  test('a member that is killed at any boundary of its disk starts again on what it left', async () => {
+    const passed: string[] = [];
+    await passFailpoints(trial, oneSide, (line) => passed.push(line));
+    expect(passed).toHaveLength(failpoints.filter(({ needs }) => needs !== 'outgrown log').length);
+  }, 300_000);
+
+  test('a follower that the log no longer reaches gets the state, whoever is killed on the way', async () => {
+    const passed: string[] = [];
+    await passSnapshot(trial, oneSide, (line) => passed.push(line));
+    expect(passed).toHaveLength(failpoints.filter(({ needs }) => needs === 'outgrown log').length);
+  }, 300_000);
+
+  test('no write that was acknowledged is lost or done twice, every answer has its place in one order, and all other promises held', async () => {
+    expect(await trial.flaws()).toEqual([]);
+    const { counts, failures } = trial.workload;
+    expect(counts.written).toBeGreaterThan(1000);
+    expect(counts.strongReads).toBeGreaterThan(500);
+    expect(counts.tokenReads).toBeGreaterThan(500);
+    expect(counts.boundedReads).toBeGreaterThan(500);
+    process.stdout.write(`${JSON.stringify(counts)}; failures told: ${JSON.stringify(Object.fromEntries(failures))}\n`);
+  }, 240_000);
+});

@@ -1,0 +1,145 @@
+import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { readSeenDisks } from '@env-cli/store-lmdb';
+import { hexOf } from '@env-cli/support';
+
+import { failpoints } from './failpoints.ts';
+import { atFailpoint, type sides } from './faults.ts';
+import { LogFiller } from './much-log.ts';
+import type { SmallDisk } from './small-disk.ts';
+import { healMsMax, type Trial } from './trial.ts';
+
+/** The exit code for a data directory that was refused; docs/configuration.md, "Exit codes". */
+const exitOfRefusedData = 4;
+
+type Side = (typeof sides)[number];
+
+/** Kills members at the failpoints that the load, an election or a long log brings about; each is mended before the next. */
+export async function passFailpoints(
+  trial: Trial,
+  sidesOf: (name: string) => readonly Side[],
+  say: (line: string) => void,
+): Promise<void> {
+  const filler = new LogFiller(trial.admin);
+  for (const { name, needs } of failpoints) {
+    if (needs === 'outgrown log') continue;
+    for (const side of sidesOf(name)) {
+      const memberId = await trial.followerId();
+      const much = { memberId, provoke: () => filler.untilGone(trial, memberId) };
+      say(await atFailpoint(trial, name, side, needs === 'much log' ? much : {}));
+      await trial.mend();
+    }
+  }
+}
+
+/**
+ * A follower that was away for longer than the log reaches back gets the whole state. Whoever sends, takes in, builds or installs it
+ * is killed on the way, and the next attempt begins from what is left. At last one of those that kept the log is killed when it lets go of more.
+ */
+export async function passSnapshot(
+  trial: Trial,
+  sidesOf: (name: string) => readonly Side[],
+  say: (line: string) => void,
+): Promise<void> {
+  const behind = await trial.followerId();
+  const { lastLogIndex } = await trial.viewOf(behind);
+  await trial.cluster.end(behind, 'SIGKILL');
+  const leader = await trial.leaderId();
+  // It is not killed with the others: a log that is opened anew keeps its whole tail again.
+  const other = trial.running.find((id) => id !== leader)!;
+  const filler = new LogFiller(trial.admin);
+  await filler.outgrow(trial, lastLogIndex);
+  const points = failpoints.filter(({ needs }) => needs === 'outgrown log');
+  for (const { name, role } of points.filter((point) => point.role !== null)) {
+    for (const side of sidesOf(name)) {
+      const memberId = role === 'leader' ? await trial.leaderId() : behind;
+      const start = async (): Promise<void> => void trial.cluster.startMember(behind);
+      say(await atFailpoint(trial, name, side, { memberId, provoke: start }));
+      await trial.cluster.end(behind, 'SIGKILL');
+      await trial.mend(behind);
+    }
+  }
+  await trial.mend();
+  for (const { name } of points.filter(({ role }) => role === null)) {
+    for (const side of sidesOf(name)) {
+      say(await atFailpoint(trial, name, side, { memberId: other, provoke: () => filler.untilGone(trial, other) }));
+      await trial.mend();
+    }
+  }
+}
+
+/** A disk that is full stops its member, which says so, and catches up once there is room. */
+export async function fillDisk(trial: Trial, id: number, disk: SmallDisk, largeMiB: number): Promise<void> {
+  await new LogFiller(trial.admin).untilGone(trial, id);
+  says(trial, id, /failed \(ENOSPC.*Make room on this disk, then start the member again/);
+  disk.grow(largeMiB);
+  await trial.mend();
+}
+
+/** A data directory that was wiped is refused, and the old one is taken when it is back. */
+export async function wipe(trial: Trial): Promise<void> {
+  const id = await trial.followerId();
+  const { dataDir } = trial.cluster.member(id);
+  await trial.cluster.end(id, 'SIGKILL');
+  move(dataDir, `${dataDir}-kept`);
+  await refused(trial, id, /If the old directory still exists|Start it with the old directory/);
+  move(`${dataDir}-kept`, dataDir);
+  await trial.mend();
+}
+
+/** An older copy of a data directory is refused once the others have written down that it held more, and the newer one is taken. */
+export async function takeBack(trial: Trial): Promise<void> {
+  const id = await trial.followerId();
+  const { dataDir } = trial.cluster.member(id);
+  await trial.cluster.end(id, 'SIGTERM');
+  cpSync(dataDir, `${dataDir}-copy`, { recursive: true });
+  await trial.mend();
+  const { commitIndex } = await trial.admin.cluster.status();
+  await trial.cluster.until(() => isRemembered(trial, id, commitIndex), healMsMax);
+  await trial.cluster.end(id, 'SIGTERM');
+  move(dataDir, `${dataDir}-kept`);
+  move(`${dataDir}-copy`, dataDir);
+  await refused(trial, id, new RegExp(`member ${id} comes with an older copy of its own disk`));
+  move(`${dataDir}-kept`, dataDir);
+  await trial.mend();
+}
+
+async function refused(trial: Trial, id: number, message: RegExp): Promise<void> {
+  trial.cluster.startMember(id);
+  const code = await trial.cluster.exited(id, healMsMax);
+  if (code !== exitOfRefusedData) throw new Error(`member ${id} ended with ${code} and not ${exitOfRefusedData}`);
+  says(trial, id, message);
+}
+
+function says(trial: Trial, id: number, message: RegExp): void {
+  const { log } = trial.cluster.member(id);
+  if (!message.test(log))
+    throw new Error(`member ${id} does not say ${String(message)}; its log ends with:\n${log.slice(-2000)}`);
+}
+
+/** Puts the files of one directory in the place of those of another. The directories stay: one may be where a disk is mounted. */
+function move(from: string, to: string): void {
+  mkdirSync(to, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(to)) rmSync(join(to, name), { recursive: true });
+  for (const name of readdirSync(from)) {
+    cpSync(join(from, name), join(to, name), { recursive: true });
+    rmSync(join(from, name), { recursive: true });
+  }
+}
+
+/** Whether all other members have written down that a member's disk holds this entry. */
+function isRemembered(trial: Trial, id: number, index: number): boolean {
+  const seen = trial.cluster.members.filter((member) => member.id !== id).map(({ dataDir }) => readSeenDisks(dataDir).disks);
+  // The disk that all the others have seen is the one of this member: nobody sees its own.
+  const common = (seen[0] ?? []).filter(({ diskId }) =>
+    seen.every((disks) => disks.some((disk) => hexOf(disk.diskId) === hexOf(diskId))),
+  );
+  return seen.every((disks) =>
+    disks.some(
+      (disk) =>
+        common.some(({ diskId }) => hexOf(disk.diskId) === hexOf(diskId)) &&
+        (disk.lives.at(-1)?.claimed.entryIndex ?? 0) >= index,
+    ),
+  );
+}
