@@ -16,6 +16,7 @@ import { Trial } from './trial.ts';
 
 const seed = Number(process.env['FAULTS_SEED'] ?? 1);
 const porcupine = await buildPorcupine();
+const checker = typeof porcupine === 'string' ? porcupine : '';
 const missing =
   namespacesMissing() ?? faultyMissing() ?? smallDiskMissing() ?? (typeof porcupine === 'string' ? null : porcupine.missing);
 
@@ -43,7 +44,7 @@ describeWhere(`three members under load, and all that can happen to them (seed $
     trial = await Trial.start({
       seed,
       network: new Namespaces([1, 2, 3]),
-      porcupine: String(porcupine),
+      porcupine: checker,
       directory,
       faultyDisks: true,
     });
@@ -59,6 +60,7 @@ describeWhere(`three members under load, and all that can happen to them (seed $
 
   test('a disk that is full stops its member, which says what to do, and catches up once there is room', async () => {
     await fillDisk(trial, small, disk, largeMiB);
+    expect(trial.running).toEqual(trial.ids);
   }, 120_000);
 
   // Namespaces cannot delay, and at the failpoints members are killed often enough.
@@ -68,14 +70,15 @@ describeWhere(`three members under load, and all that can happen to them (seed $
     '%s: the cluster is ready again',
     async (kind) => {
       await makeFault(trial, kind);
-      await trial.network.set([]);
       await trial.mend();
+      expect(trial.running).toEqual(trial.ids);
     },
     120_000,
   );
 
   test('a data directory that was wiped is refused, and the old one is taken when it is back', async () => {
     await wipe(trial);
+    expect(trial.running).toEqual(trial.ids);
   }, 120_000);
 
   test('a member that is killed at any boundary of its disk starts again on what it left', async () => {

@@ -54,8 +54,8 @@ export class History {
         resolved.add(one);
         continue;
       }
-      const [[environment = '', value = ''] = []] = Object.entries(one.sets);
-      const revision = revisionOf(environment, value);
+      const [first] = Object.entries(one.sets);
+      const revision = first === undefined ? null : revisionOf(...first);
       if (revision !== null) resolved.add({ ...one, outcome: 'done', revision });
     }
     return resolved;

@@ -63,9 +63,8 @@ export class Workload {
       this.#clients.push(client);
       return client;
     };
-    const each = <T>(count: number, make: () => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: count }, make));
-    const writers = await each(writersCount, () => open(addresses, patientMs, true));
-    const impatient = await each(impatientCount, () => open(addresses, impatientMs, true));
+    const writers = await Promise.all(Array.from({ length: writersCount }, () => open(addresses, patientMs, true)));
+    const impatient = await Promise.all(Array.from({ length: impatientCount }, () => open(addresses, impatientMs, true)));
     const staying = await Promise.all(addresses.map((address) => open(address, impatientMs * 2, false)));
     const lanes = [
       ...[...writers, ...impatient].map((client) => (id: number) => this.#writeOnce(client, id)),

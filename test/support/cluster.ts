@@ -144,9 +144,10 @@ export class LocalCluster {
   startMember(id: number): MemberProcess {
     const member = this.member(id);
     if (member.process !== null) throw new Error(`member ${id} runs already`);
-    const [program = process.execPath, ...before] = [...(this.#options.network ?? loopback).launcherOf(id), process.execPath];
+    const launcher = (this.#options.network ?? loopback).launcherOf(id);
+    const [program, ...before] = launcher.length === 0 ? [process.execPath] : [...launcher, process.execPath];
     const child = spawn(
-      program,
+      program!,
       [
         ...before,
         ...(this.#options.nodeFlags?.(id) ?? []),
