@@ -119,11 +119,9 @@ export async function atFailpoint(
   const what = `${side} ${name} ${number} of member ${id}`;
   trial.disk(id).arm({ ...point.at({ dataDir, mirrorDir: trial.mirrorDir }), action: side, number });
   try {
-    const end = ended(trial, id, what);
-    end.catch(() => undefined);
     if (point.needs === 'election') await trial.cluster.end(await trial.leaderId(), 'SIGKILL');
     await provoke?.();
-    await end;
+    await ended(trial, id, what);
     if (trial.disk(id).done !== 1) throw new Error(`member ${id} ended, but not by the fault "${what}"`);
     return what;
   } finally {

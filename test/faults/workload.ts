@@ -12,7 +12,7 @@ const chapterOperationsMax = 4000;
 /** Environments of a chapter: few, so that many clients write each. */
 const environmentsCount = 4;
 /** How long a client waits between two operations: the load is to be broad, not to fill the machine. */
-const paceMs = 8;
+const paceMs = 20;
 /** How stale a read of bounded staleness may be. */
 const staleMsMax = 500;
 
