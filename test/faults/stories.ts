@@ -13,7 +13,8 @@ import { healMsMax, type Trial } from './trial.ts';
 /** The exit code for a data directory that was refused; docs/configuration.md, "Exit codes". */
 const exitOfRefusedData = 4;
 
-type Side = (typeof sides)[number];
+/** On which sides of a failpoint members are killed; none: it is left out. */
+export type SidesOf = (failpoint: string) => readonly (typeof sides)[number][];
 
 /** Kills members at the failpoints that the load, an election or a long log brings about; each is mended before the next. */
 export async function passFailpoints(

@@ -28,6 +28,8 @@ export interface TrialOptions {
   readonly network: FaultyNetwork;
   /** Whether the members' disks can be made to fail. */
   readonly faultyDisks: boolean;
+  /** How long a client waits between two operations, in milliseconds: less is more load. Defaults to 10. */
+  readonly paceMs?: number;
   /** Where the data lies. Defaults to a temporary folder that `close` removes. */
   readonly directory?: string;
   /** Called once the folders are known, before any member runs. */
@@ -93,7 +95,7 @@ export class Trial {
     this.network = options.network;
     // Two, for how many choices clients make depends on how fast the machine is.
     this.random = new Random(options.seed);
-    this.workload = new Workload(new Random(options.seed ^ 0x5bd1e995));
+    this.workload = new Workload(new Random(options.seed ^ 0x5bd1e995), options.paceMs ?? 10);
     this.mirrorDir = join(cluster.directory, 'mirrored');
     this.#porcupine = options.porcupine;
     this.#disks = disks;

@@ -11,8 +11,6 @@ export const loadPrefix = 'faults/';
 const chapterOperationsMax = 4000;
 /** Environments of a chapter: few, so that many clients write each. */
 const environmentsCount = 4;
-/** How long a client waits between two operations: the load is to be broad, not to fill the machine. */
-const paceMs = 20;
 /** How stale a read of bounded staleness may be. */
 const staleMsMax = 500;
 
@@ -42,6 +40,7 @@ export class Workload {
   readonly notDone = new Set<string>();
   readonly counts = { written: 0, refused: 0, unknown: 0, strongReads: 0, tokenReads: 0, boundedReads: 0 };
   readonly #random: Random;
+  readonly #paceMs: number;
   readonly #over = new AbortController();
   readonly #clients: Client[] = [];
   readonly #newest: { revision: number; endMicros: number }[] = [];
@@ -51,8 +50,10 @@ export class Workload {
   #values = 0;
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor(random: Random) {
+  /** `paceMs`: how long a client waits between two operations. */
+  constructor(random: Random, paceMs: number) {
     this.#random = random;
+    this.#paceMs = paceMs;
     this.#turn();
   }
 
@@ -100,7 +101,7 @@ export class Workload {
   async #repeat(once: () => Promise<void>): Promise<void> {
     while (!this.#over.signal.aborted) {
       await once();
-      await pause(paceMs);
+      await pause(this.#paceMs);
     }
   }
 
