@@ -17,11 +17,7 @@ const exitOfRefusedData = 4;
 export type SidesOf = (failpoint: string) => readonly (typeof sides)[number][];
 
 /** Kills members at the failpoints that the load, an election or a long log brings about; each is mended before the next. */
-export async function passFailpoints(
-  trial: Trial,
-  sidesOf: (name: string) => readonly Side[],
-  say: (line: string) => void,
-): Promise<void> {
+export async function passFailpoints(trial: Trial, sidesOf: SidesOf, say: (line: string) => void): Promise<void> {
   const filler = new LogFiller(trial.admin);
   for (const { name, needs } of failpoints) {
     if (needs === 'outgrown log') continue;
@@ -38,11 +34,7 @@ export async function passFailpoints(
  * A follower that was away for longer than the log reaches back gets the whole state. Whoever sends, takes in, builds or installs it
  * is killed on the way, and the next attempt begins from what is left. At last one of those that kept the log is killed when it lets go of more.
  */
-export async function passSnapshot(
-  trial: Trial,
-  sidesOf: (name: string) => readonly Side[],
-  say: (line: string) => void,
-): Promise<void> {
+export async function passSnapshot(trial: Trial, sidesOf: SidesOf, say: (line: string) => void): Promise<void> {
   const behind = await trial.followerId();
   const { lastLogIndex } = await trial.viewOf(behind);
   await trial.cluster.end(behind, 'SIGKILL');
