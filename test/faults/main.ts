@@ -19,6 +19,9 @@ import { Trial } from './trial.ts';
 /** How long the faults of one trial last: histories, logs and watches start anew with each. */
 const trialMs = 60_000;
 
+/** The trial that is under way. */
+let running: Trial | null = null;
+
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** One trial from one seed. Answers what was not kept; its data stays where something was not. */
@@ -26,6 +29,7 @@ async function runTrial(seed: number, options: FaultsOptions, network: FaultyNet
   const faultyDisks = faultyMissing() === null;
   const directory = mkdtempSync(join(tmpdir(), 'env-cli-faults-'));
   const trial = await Trial.start({ seed, network, porcupine, directory, faultyDisks, memberCount: options.members });
+  running = trial;
   let flaws: string[] = ['the trial broke off'];
   try {
     const nemesis = new Nemesis(trial, (line) => say(`  ${line}`));
@@ -55,6 +59,7 @@ async function runTrial(seed: number, options: FaultsOptions, network: FaultyNet
     say(`  ${JSON.stringify(counts)}; failures told: ${JSON.stringify(Object.fromEntries(failures))}`);
     return flaws;
   } finally {
+    running = null;
     await trial.close();
     if (flaws.length > 0) say(`  the data, the history and its picture are in ${directory}`);
     else rmSync(directory, { recursive: true, force: true });
@@ -101,9 +106,15 @@ async function main(): Promise<void> {
   say(`nothing was acknowledged for ${medianOf(gaps).toFixed(0)} ms (median), ${Math.max(...gaps).toFixed(0)} ms (worst)`);
 }
 
-process.once('SIGINT', () => {
-  // Whoever waits for a member learns that it ended, and takes down what it set up.
-  killOwnChildren();
-  process.exitCode = 130;
-});
+/** Ends at once, and leaves neither a member nor a namespace behind. */
+async function breakOff(): Promise<never> {
+  if (running === null) killOwnChildren();
+  else {
+    await running.cluster.close();
+    await running.network.close();
+  }
+  process.exit(130);
+}
+
+process.once('SIGINT', () => void breakOff());
 await main();
