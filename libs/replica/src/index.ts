@@ -9,6 +9,7 @@ export {
   type Welcome,
 } from './formation.ts';
 export { type Forward, type ForwardAnswer, type ForwardRefusedCode, forwardRefusedCodes } from './forward.ts';
+export { Freshness } from './freshness.ts';
 export {
   type Hello,
   type HelloExpectation,

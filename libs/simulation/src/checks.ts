@@ -23,7 +23,7 @@ export class Violation extends Error {
 export interface Watched {
   readonly id: MemberId;
   /** The term of the entry at an index that would be there after a crash now; -1: none; infinity: it was released, so it is committed. */
-  durableTermAt(index: number): number;
+  readonly durableTermAt: (index: number) => number;
   readonly durableTerm: Term;
 }
 
@@ -36,9 +36,9 @@ export class RaftChecks {
   /** Who led in a term. */
   readonly #leaders = new Map<Term, MemberId>();
   /** For (index, term): the term of the entry before, and what the entry holds. */
-  readonly #entries = new Map<string, { readonly previousTerm: number; readonly content: string }>();
+  readonly #entries = new Map<number, { readonly previousTerm: number; readonly content: number }>();
   /** Each configuration that was ever written, by index and term. */
-  readonly #written = new Map<string, Configuration>();
+  readonly #written = new Map<number, Configuration>();
   /** The configurations that were committed, the first of all at the head, by the index of their entries. */
   readonly #configurations: { readonly index: number; readonly configuration: Configuration }[];
   /** The term of each committed entry, by index; what is committed stays. */
@@ -47,8 +47,8 @@ export class RaftChecks {
   /** For each commit the index that it reached and the term of the leader that made it, ascending. */
   readonly #commits: { readonly index: number; readonly inTerm: number }[] = [];
   /** The term and content of what was applied at an index, by whoever came first. */
-  readonly #applied = new Map<number, string>();
-  readonly #votes = new Map<string, MemberId>();
+  readonly #applied = new Map<number, { readonly term: number; readonly content: number }>();
+  readonly #votes = new Map<number, MemberId>();
   readonly #seen = new Map<
     MemberId,
     { readonly life: number; readonly commitIndex: number; readonly term: number; readonly role: Role }
@@ -113,7 +113,7 @@ export class RaftChecks {
     const configurations = entries.some(({ kind }) => kind === 'configuration') ? [...configurationsBefore()] : [];
     for (const entry of entries) {
       if (entry.kind === 'configuration') {
-        this.#written.set(`${entry.index}/${entry.term}`, decodeConfiguration(entry.data));
+        this.#written.set(entry.index * termsMax + entry.term, decodeConfiguration(entry.data));
         const open = configurations.find(({ index, term }) => this.#committed[index] !== term);
         if (open !== undefined) {
           throw new Violation(
@@ -123,7 +123,7 @@ export class RaftChecks {
         }
         configurations.push(entry);
       }
-      const key = `${entry.index}/${entry.term}`;
+      const key = entry.index * termsMax + entry.term;
       const known = this.#entries.get(key);
       const content = contentOf(entry);
       if (known === undefined) this.#entries.set(key, { previousTerm, content });
@@ -135,20 +135,27 @@ export class RaftChecks {
   }
 
   /** Entries that are handed to the state of a member. */
-  applied(member: MemberId, entries: readonly Entry[]): void {
+  applied({ id: member, durableTermAt }: Watched, entries: readonly Entry[]): void {
     for (const entry of entries) {
-      const content = `${entry.term}/${contentOf(entry)}`;
+      const durableTerm = durableTermAt(entry.index);
+      if (durableTerm !== entry.term && durableTerm !== Infinity) {
+        throw new Violation(
+          'a state is never ahead of its log',
+          `member ${member} applies ${entry.index}, of which its disk has ${durableTerm}`,
+        );
+      }
+      const content = contentOf(entry);
       const known = this.#applied.get(entry.index);
-      if (known === undefined) this.#applied.set(entry.index, content);
-      else if (known !== content) {
+      if (known === undefined) this.#applied.set(entry.index, { term: entry.term, content });
+      else if (known.term !== entry.term || known.content !== content) {
         throw new Violation('state-machine safety', `member ${member} applies another entry at ${entry.index}`);
       }
     }
   }
 
-  /** A vote that goes out. */
+  /** A vote that goes out; or a candidacy, which is a vote for itself. */
   voted(from: MemberId, term: Term, to: MemberId): void {
-    const key = `${from}/${term}`;
+    const key = from * termsMax + term;
     const known = this.#votes.get(key);
     if (known !== undefined && known !== to)
       throw new Violation('one vote a term', `member ${from} votes for ${known} and ${to} in term ${term}`);
@@ -183,7 +190,7 @@ export class RaftChecks {
   #commit(member: Watched, { commitIndex, term: inTerm }: Status, termAt: (index: number) => number): void {
     for (let index = this.#committedIndex + 1; index <= commitIndex; index++) {
       this.#committed[index] = termAt(index);
-      const configuration = this.#written.get(`${index}/${termAt(index)}`);
+      const configuration = this.#written.get(index * termsMax + termAt(index));
       if (configuration !== undefined) this.#configurations.push({ index, configuration });
     }
     this.#committedIndex = commitIndex;
@@ -208,9 +215,16 @@ function isMajority(voters: readonly MemberId[], holders: ReadonlySet<MemberId>)
   return voters.length === 0 || voters.filter((id) => holders.has(id)).length * 2 > voters.length;
 }
 
+/** More terms than a run comes to. */
+const termsMax = 2 ** 24;
+const contents = new WeakMap<Entry, number>();
+
 /** A short name of an entry's kind and bytes (FNV-1a): two entries with one name are taken to be the same. */
-function contentOf({ kind, data }: Entry): string {
-  let low = 0x811c9dc5;
-  for (const byte of data) low = Math.imul(low ^ byte, 0x01000193);
-  return `${kind}/${data.length}/${low >>> 0}`;
+function contentOf(entry: Entry): number {
+  const known = contents.get(entry);
+  if (known !== undefined) return known;
+  let content = Math.imul(0x811c9dc5 ^ entry.kind.charCodeAt(1), 0x01000193);
+  for (const byte of entry.data) content = Math.imul(content ^ byte, 0x01000193);
+  contents.set(entry, content);
+  return content;
 }

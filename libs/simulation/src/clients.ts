@@ -6,22 +6,29 @@ import {
   type SessionUse,
   type StateHashes,
 } from '@env-cli/environments';
-import { readProgress } from '@env-cli/keyspace';
+import { readProgress, type ReadTables } from '@env-cli/keyspace';
 import type { Index, MemberId } from '@env-cli/raft';
 import type { AppliedBatch, ProposalBatch } from '@env-cli/replica';
 import { encodeUtf8, hexOf } from '@env-cli/support';
 
 import { CertainlyLost, Forwarded } from './certainly-lost.ts';
 import { Violation } from './checks.ts';
+import { FreshReads } from './fresh-reads.ts';
+import { History } from './history.ts';
 import type { Answers, SimulatedMember } from './member.ts';
+import { mirrorDefinition, OutboxWorker } from './outbox-worker.ts';
 import type { Random } from './random.ts';
-import type { Timeline } from './timeline.ts';
+import type { Event, Timeline } from './timeline.ts';
+import { Watcher } from './watcher.ts';
 
 /** A write that was acknowledged, or is still tried. */
 export interface ClientWrite {
   readonly session: string;
   readonly sequence: number;
-  readonly environment: string;
+  /** One, or two that are written at once. */
+  readonly environments: readonly string[];
+  /** The newest revision that anybody had been told when it was begun. */
+  readonly floorRevision: number;
   /** Unique in the run. */
   readonly value: string;
   /** Null while it is not acknowledged. */
@@ -39,18 +46,45 @@ export interface ClientSettings {
   readonly readProbability: number;
 }
 
+/** What clients did in a run, before it begins. */
+export const noClientCounts = () => ({
+  attempts: 0,
+  acknowledged: 0,
+  replayed: 0,
+  reads: 0,
+  readsFailed: 0,
+  reports: 0,
+  tokenReads: 0,
+  staleReads: 0,
+  deliveries: 0,
+  watched: 0,
+  watchesMoved: 0,
+});
+
 /** How long one proposal may wait in a member. */
 const deadlineMs = 2000;
 
 interface Waiting {
   readonly member: SimulatedMember;
-  readonly answer: (result: CommandResult | 'failed') => void;
+  /** `index`: of the entry that was applied; 0 when none was. */
+  readonly answer: (result: CommandResult | 'failed', index: number) => void;
+  /** When the client stops waiting. */
+  readonly patience: Event;
 }
 
 /** Clients with sessions: each sends writes, sends those without an answer again to anybody, and reads with strong consistency. */
 export class Clients {
   readonly writes: ClientWrite[] = [];
-  readonly counts = { attempts: 0, acknowledged: 0, replayed: 0, reads: 0, readsFailed: 0, reports: 0 };
+  readonly counts = noClientCounts();
+  readonly #history = new History();
+  #watchers: Watcher[] = [];
+  #outbox: OutboxWorker | null = null;
+  readonly #names: readonly string[];
+  /** The token of each client: what it has seen, wherever it asks next. */
+  readonly #tokens: { index: number; revision: number }[] = [];
+  #tokenReads: { readonly member: SimulatedMember; readonly life: number; readonly client: number }[] = [];
+  /** Of each member's process, how stale its reads are at most. */
+  readonly #fresh = new Map<MemberId, FreshReads>();
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #settings: ClientSettings;
@@ -72,11 +106,22 @@ export class Clients {
     this.#timeline = timeline;
     this.#random = random;
     this.#settings = settings;
+    this.#names = Array.from({ length: settings.environments }, (_, at) => `e${at}`);
   }
 
   start(members: readonly SimulatedMember[]): void {
     this.#members = members;
-    for (let client = 0; client < this.#settings.clients; client++) this.#openSession(this.#random.bytes(16));
+    for (const { id } of members) this.#fresh.set(id, new FreshReads());
+    this.#watchers = [0, 1].map(() => new Watcher(this.#history, this.#random, members));
+    this.#outbox = new OutboxWorker(this.#timeline, this.#random, members, this.#settings.thinkMsMax, (member, body, answer) =>
+      this.#proposeAt(member, body, null, answer),
+    );
+    this.#outbox.run();
+    this.#createMirror();
+    for (let client = 0; client < this.#settings.clients; client++) {
+      this.#tokens.push({ index: 0, revision: 0 });
+      this.#openSession(this.#random.bytes(16), client);
+    }
     this.#readLater();
     this.#markLater();
   }
@@ -90,6 +135,23 @@ export class Clients {
   /** Everything that was begun is acknowledged. */
   get finished(): boolean {
     return this.#stopped && this.#open === 0;
+  }
+
+  /** Whether everything that changed was delivered. */
+  isDelivered(tables: ReadTables): boolean {
+    return this.#outbox!.isDone(tables);
+  }
+
+  /** Once all is at rest: what a state shows is the history, and every watch has told all of it. */
+  checkAtTheEnd(tables: ReadTables): void {
+    this.#history.checkState('a member at the end', tables);
+    for (const watcher of this.#watchers) {
+      watcher.look();
+      watcher.checkWhole();
+      this.counts.watched += watcher.seen;
+      this.counts.watchesMoved += watcher.moves;
+    }
+    this.counts.deliveries = this.#outbox!.deliveries;
   }
 
   /** The answers of one member, whichever process of it. */
@@ -107,13 +169,14 @@ export class Clients {
       committed: (entries) => this.#lost.committed(entries),
       stateReplaced: () => forwarded.forget(),
       readReady: (read, index) => {
+        if (this.#fresh.get(id)!.answered(read, index)) return;
         const waiting = this.#reads.get(read);
         if (waiting === undefined) return;
         waiting.index = index;
         this.#finishReads(waiting.member);
       },
       readRefused: (read) => {
-        if (this.#reads.delete(read)) this.counts.readsFailed++;
+        if (!this.#fresh.get(id)!.refused(read) && this.#reads.delete(read)) this.counts.readsFailed++;
       },
       applied: (batch) => {
         for (const { counter } of batch.results) forwarded.answered(counter);
@@ -121,6 +184,7 @@ export class Clients {
         this.#applied(id, batch);
       },
       died: () => {
+        this.#fresh.set(id, new FreshReads());
         forwarded.forget();
         for (const [counter, { member }] of this.#waiting) if (member.id === id) this.#answered(counter, 'failed');
         for (const [read, { member }] of this.#reads) if (member.id === id) this.#reads.delete(read);
@@ -129,47 +193,75 @@ export class Clients {
   }
 
   #applied(id: MemberId, batch: AppliedBatch): void {
-    for (const { counter, result } of batch.results) this.#answered(counter, result);
     const member = this.#members.find((one) => one.id === id);
-    if (member === undefined) return;
+    if (member?.tables == null) return;
+    this.#history.see(member.tables, batch.revision);
+    this.#outbox!.check(id, member.tables, this.#names);
+    for (const { counter, index, result } of batch.results) this.#answered(counter, result, index);
     if (batch.hashes !== null) this.#reportHashes(member, batch.hashes);
     this.#finishReads(member);
+    for (const watcher of this.#watchers) watcher.look();
   }
 
-  #openSession(session: Uint8Array): void {
+  /** Before anything is written, as a rule: what it selects is delivered wherever it stands. */
+  #createMirror(): void {
+    this.#open++;
+    const attempt = (): void =>
+      this.#propose({ kind: 'create-mirror', definition: mirrorDefinition }, null, (result) => {
+        if (result === 'failed') return this.#later(attempt);
+        this.#open--;
+      });
+    attempt();
+  }
+
+  #openSession(session: Uint8Array, client: number): void {
     this.#open++;
     const attempt = (): void =>
       this.#propose({ kind: 'open-session', session }, null, (result) => {
         if (result === 'failed' || result.kind === 'refused') return this.#later(attempt);
         this.#open--;
-        this.#run(session);
+        this.#run(session, client);
       });
     attempt();
   }
 
-  #run(session: Uint8Array): void {
+  #run(session: Uint8Array, client: number): void {
     const name = hexOf(session).slice(0, 8);
     const pending = new Set<number>();
     let last = 0;
     const begin = (): void => {
       if (this.#stopped) return;
-      this.#timeline.after(this.#random.span(0, this.#settings.thinkMsMax), begin);
+      this.#timeline.after(this.#random.span(0, this.#settings.thinkMsMax), 'client', begin);
       if (pending.size >= this.#settings.windowMax) return;
       const sequence = ++last;
       pending.add(sequence);
       this.#open++;
-      const environment = `e${this.#random.below(this.#settings.environments)}`;
-      const write: ClientWrite = { session: name, sequence, environment, value: `${name}:${sequence}`, revision: null };
+      const first = this.#random.pick(this.#names);
+      const second = this.#random.chance(0.25) ? this.#random.pick(this.#names) : first;
+      const environments = first === second ? [first] : [first, second];
+      const floorRevision = this.#toldRevision;
+      const write: ClientWrite = {
+        session: name,
+        sequence,
+        environments,
+        floorRevision,
+        value: `${name}:${sequence}`,
+        revision: null,
+      };
       this.writes.push(write);
       const attempt = (): void => {
         const body = writeBody(write);
         const use = { session, sequence, firstIncomplete: Math.min(...pending) };
-        this.#propose(body, use, (result) => {
+        this.#propose(body, use, (result, index) => {
           if (result === 'failed' || (result.kind === 'refused' && result.refusal.code === 'entry-full'))
             return this.#later(attempt);
           pending.delete(sequence);
           this.#open--;
           this.#acknowledge(write, result);
+          const token = this.#tokens[client]!;
+          token.index = Math.max(token.index, index);
+          token.revision = Math.max(token.revision, write.revision!);
+          this.#readByToken(client);
         });
       };
       attempt();
@@ -184,12 +276,24 @@ export class Clients {
     if (result.kind === 'replayed') this.counts.replayed++;
     this.counts.acknowledged++;
     write.revision = result.revision;
+    if (result.revision <= write.floorRevision) {
+      throw new Violation(
+        'what is begun later has a higher revision',
+        `${write.value} is acknowledged at ${result.revision} and was begun when ${write.floorRevision} was known`,
+      );
+    }
+    if (this.#history.revisionOf(write.value) !== result.revision) {
+      throw new Violation(
+        'what is acknowledged is not lost',
+        `${write.value} is acknowledged at ${result.revision} and is at ${this.#history.revisionOf(write.value) ?? 'none'}`,
+      );
+    }
     this.#toldRevision = Math.max(this.#toldRevision, result.revision);
   }
 
   /** As a member's leader does from time to time: every member says what it holds after this entry. */
   #markLater(): void {
-    this.#timeline.after(this.#random.span(1, 8) * this.#settings.patienceMs, () => {
+    this.#timeline.after(this.#random.span(1, 8) * this.#settings.patienceMs, 'client', () => {
       if (this.#stopped) return;
       this.#propose({ kind: 'mark-hashes' }, null, () => undefined);
       this.#markLater();
@@ -212,23 +316,19 @@ export class Clients {
     this.#proposeAt(member, { kind: 'report-hashes', index, member: member.id, hashes: bytes }, null, () => undefined);
   }
 
-  #propose(body: CommandBody, session: SessionUse | null, answer: (result: CommandResult | 'failed') => void): void {
+  #propose(body: CommandBody, session: SessionUse | null, answer: Waiting['answer']): void {
     this.#proposeAt(this.#random.pick(this.#members), body, session, answer);
   }
 
-  #proposeAt(
-    member: SimulatedMember,
-    body: CommandBody,
-    session: SessionUse | null,
-    answer: (result: CommandResult | 'failed') => void,
-  ): void {
+  #proposeAt(member: SimulatedMember, body: CommandBody, session: SessionUse | null, answer: Waiting['answer']): void {
     if (!member.alive) {
-      answer('failed');
+      answer('failed', 0);
       return;
     }
     this.counts.attempts++;
     const counter = ++this.#counter;
-    this.#waiting.set(counter, { member, answer });
+    const patience = this.#timeline.after(this.#settings.patienceMs, 'client', () => this.#answered(counter, 'failed'));
+    this.#waiting.set(counter, { member, answer, patience });
     const command: Command = {
       level: 1,
       group: 1,
@@ -240,40 +340,77 @@ export class Clients {
       reason: new Uint8Array(),
       body,
     };
-    member.propose(batchOf(counter, encodeCommand(command), this.#timeline.nowMs + deadlineMs));
-    this.#timeline.after(this.#settings.patienceMs, () => this.#answered(counter, 'failed'));
+    member.propose(batchOf(counter, encodeCommand(command), member.clockMs + deadlineMs));
   }
 
   /** The first answer counts; what comes after a client gave up is not heard, but may have happened. */
-  #answered(counter: number, result: CommandResult | 'failed'): void {
+  #answered(counter: number, result: CommandResult | 'failed', index = 0): void {
     const waiting = this.#waiting.get(counter);
     if (waiting === undefined) return;
     this.#waiting.delete(counter);
-    waiting.answer(result);
+    this.#timeline.callOff(waiting.patience);
+    waiting.answer(result, index);
   }
 
   #later(attempt: () => void): void {
-    this.#timeline.after(this.#random.span(1, this.#settings.patienceMs / 4), attempt);
+    this.#timeline.after(this.#random.span(1, this.#settings.patienceMs / 4), 'client', attempt);
   }
 
   #readLater(): void {
-    this.#timeline.after(this.#random.span(0, this.#settings.thinkMsMax), () => {
+    this.#timeline.after(this.#random.span(0, this.#settings.thinkMsMax), 'client', () => {
       if (!this.#stopped) this.#readLater();
       // Whoever takes itself for the leader is asked more often: one of two is deposed and does not know it.
       const leading = this.#members.filter((one) => one.status?.role === 'leader');
       const member = this.#random.pick(leading.length > 0 && this.#random.chance(0.5) ? leading : this.#members);
       if (!member.alive || !this.#random.chance(this.#settings.readProbability)) return;
+      if (this.#random.chance(0.3)) {
+        const probe = ++this.#readId;
+        this.#fresh.get(member.id)!.asked(probe, member, this.#toldRevision);
+        member.read(probe, member.clockMs + deadlineMs);
+      }
+      const stale = this.#random.pick(this.#members);
+      if (this.#fresh.get(stale.id)!.read(stale)) this.counts.staleReads++;
       const id = ++this.#readId;
       this.#reads.set(id, { member, life: member.lives, floorRevision: this.#toldRevision, index: null });
-      member.read(id, this.#timeline.nowMs + deadlineMs);
+      member.read(id, member.clockMs + deadlineMs);
+    });
+  }
+
+  /** Reads its own writes, wherever it asks: what its token says it has seen is there, and more. */
+  #readByToken(client: number): void {
+    const member = this.#random.pick(this.#members);
+    if (!member.alive) return;
+    this.#tokenReads.push({ member, life: member.lives, client });
+    this.#finishReads(member);
+  }
+
+  #finishTokenReads(member: SimulatedMember, tables: ReadTables): void {
+    this.#tokenReads = this.#tokenReads.filter((read) => {
+      if (read.member.lives !== read.life) return false;
+      const token = this.#tokens[read.client]!;
+      if (read.member !== member || member.appliedIndex < token.index) return true;
+      const { revision } = readProgress(tables);
+      if (revision < token.revision) {
+        throw new Violation(
+          'a client sees what it has seen',
+          `member ${member.id} shows revision ${revision} to a client that has seen ${token.revision}`,
+        );
+      }
+      this.#history.checkState(`member ${member.id}`, tables);
+      token.index = Math.max(token.index, member.appliedIndex);
+      token.revision = Math.max(token.revision, revision);
+      this.counts.tokenReads++;
+      return false;
     });
   }
 
   #finishReads(member: SimulatedMember): void {
+    if (member.tables !== null && this.#tokenReads.length > 0) this.#finishTokenReads(member, member.tables);
     for (const [id, read] of this.#reads) {
       if (read.member !== member || read.index === null || member.tables === null || member.appliedIndex < read.index) continue;
       this.#reads.delete(id);
       this.counts.reads++;
+      this.#history.checkState(`member ${member.id}`, member.tables);
       const { revision } = readProgress(member.tables);
       if (revision < read.floorRevision) {
         throw new Violation(
@@ -286,7 +423,7 @@ export class Clients {
   }
 }
 
-function writeBody({ environment, value }: ClientWrite): CommandBody {
+function writeBody({ environments, value }: ClientWrite): CommandBody {
   const variable = {
     name: 'X',
     value: { kind: 'plain', bytes: encodeUtf8(value) },
@@ -298,7 +435,7 @@ function writeBody({ environment, value }: ClientWrite): CommandBody {
   return {
     kind: 'write',
     conditions: [],
-    operations: [{ kind: 'set', environment, createIfAbsent: true, variables: [variable] }],
+    operations: environments.map((environment) => ({ kind: 'set', environment, createIfAbsent: true, variables: [variable] })),
   };
 }
 
@@ -306,7 +443,7 @@ function batchOf(counter: number, bytes: Uint8Array, untilMs: number): ProposalB
   return {
     counters: Float64Array.of(counter),
     deadlinesMs: Float64Array.of(untilMs),
-    rows: Uint32Array.of(8),
+    rows: Uint32Array.of(16),
     ends: Uint32Array.of(bytes.length),
     bytes,
   };

@@ -1,10 +1,15 @@
 /** The places at which a member can die: right before and right after each step that makes something durable or visible. */
 export const boundaries = [
   'log append asked',
+  'term and vote asked',
+  'term and vote synced, not told',
+  'vote sent',
   'log synced, not told',
   'log synced, told',
   'log reset asked',
   'log reset, not told',
+  'log release asked',
+  'log released',
   'state written, not visible',
   'state written',
   'checkpoint begun',
@@ -16,14 +21,12 @@ export const boundaries = [
 
 export type Boundary = (typeof boundaries)[number];
 
-/** Thrown at a boundary: everything above it on the stack is gone, as the process is. */
+/** Thrown where a member dies, at a boundary or of its disk: everything above it on the stack is gone, as the process is. */
 export class Crashed extends Error {
   override readonly name = 'Crashed';
-  readonly boundary: Boundary;
 
-  constructor(boundary: Boundary) {
-    super(`the member dies: ${boundary}`);
-    this.boundary = boundary;
+  constructor(why: Boundary | 'a sync failed' | 'an entry that was read is damaged') {
+    super(`the member dies: ${why}`);
   }
 }
 

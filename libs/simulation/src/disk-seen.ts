@@ -1,4 +1,4 @@
-import { DiskMemory, type RememberedDisk } from '@env-cli/replica';
+import type { DiskMemory, RememberedDisk } from '@env-cli/replica';
 
 /** What a member has written of the disks of others: a crash takes what it learnt since. */
 export class SeenDisk {
@@ -8,10 +8,6 @@ export class SeenDisk {
     const copy = new SeenDisk();
     copy.durable = this.durable;
     return copy;
-  }
-
-  open(): DiskMemory {
-    return new DiskMemory(this.durable);
   }
 
   write(memory: DiskMemory): void {

@@ -1,6 +1,7 @@
 import { MemoryTables, readProgress, type Tables } from '@env-cli/keyspace';
 import type { StateStore } from '@env-cli/replica';
 
+import { Crashed } from './crash.ts';
 import type { DiskHost } from './disk-log.ts';
 import type { Random } from './random.ts';
 
@@ -8,6 +9,9 @@ import type { Random } from './random.ts';
 export class StateDisk {
   /** The rows of the last checkpoint. Nobody writes to it. */
   durable: MemoryTables;
+
+  /** The next checkpoint fails, and with it the process that makes it. */
+  failsNextCheckpoint = false;
 
   constructor(initial: MemoryTables) {
     this.durable = initial;
@@ -65,6 +69,10 @@ export class OpenState implements StateStore {
     this.#host.crashPoint('checkpoint begun');
     this.#host.later(this.#random.span(0.5, 20), () => {
       this.#checkpointing = false;
+      if (this.#disk.failsNextCheckpoint) {
+        this.#disk.failsNextCheckpoint = false;
+        throw new Crashed('a sync failed');
+      }
       if (generation !== this.#generation) return;
       this.#disk.durable = rows;
       this.#host.crashPoint('checkpoint written, not told');

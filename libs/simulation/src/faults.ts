@@ -1,204 +1,243 @@
-import type { Disks, SimulatedMember } from './member.ts';
-import { drawChanges, wholeAgain } from './membership.ts';
-import type { Network } from './network.ts';
-import type { Random } from './random.ts';
-import type { Timeline } from './timeline.ts';
+import type { Ground } from './ground.ts';
+import type { SimulatedMember } from './member.ts';
+import { stormOf } from './network.ts';
+import { Random } from './random.ts';
 
-/** The kinds of faults; each is counted, so that a run that had none of a kind is known. */
-export const faultKinds = [
-  'kill',
-  'kill the leader',
-  'kill all',
-  'pause',
-  'cut one off',
-  'cut the leader off',
-  'cut one way',
-  'cut in two',
-  'heal',
-  'set a wall clock',
-  'slow a disk',
-  'copy the disks of one',
-  'put an older copy back',
-  'change the members',
-  'hand the lead over',
-] as const;
+interface Fault {
+  /** How often it is drawn, beside the others. What takes a member away for the rest of a run is rare. */
+  readonly weight: number;
+  /** Makes it happen, now; false when there was nothing that it could happen to. */
+  readonly happen: (ground: Ground, random: Random) => boolean;
+}
 
-export type FaultKind = (typeof faultKinds)[number];
-
-/** Makes things go wrong, one after another, and puts everything right at the end. */
-export class Faults {
-  readonly counts = new Map<FaultKind, number>();
-  readonly #timeline: Timeline;
-  readonly #random: Random;
-  readonly #network: Network;
-  readonly #members: readonly SimulatedMember[];
-  readonly #electionMs: number;
-  readonly #trace: (text: string) => void;
-  /** Copies of the disks of members, made some time ago. */
-  readonly #copies = new Map<SimulatedMember, Disks>();
-  #over = false;
-
-  constructor(
-    timeline: Timeline,
-    random: Random,
-    network: Network,
-    members: readonly SimulatedMember[],
-    electionMs: number,
-    trace: (text: string) => void,
-  ) {
-    this.#timeline = timeline;
-    this.#random = random;
-    this.#network = network;
-    this.#members = members;
-    this.#electionMs = electionMs;
-    this.#trace = trace;
-  }
-
-  /** Begins, with a fault about every `everyMs`. */
-  run(everyMs: number): void {
-    const next = (): void =>
-      this.#timeline.after(this.#random.span(0, 2 * everyMs), () => {
-        if (this.#over) return;
-        this.#happen(this.#random.pick(faultKinds));
-        next();
-      });
-    next();
-  }
-
-  /** From now on nothing goes wrong, and what did is put right. */
-  end(): void {
-    this.#over = true;
-    this.#network.heal();
-    for (const member of this.#members) {
-      member.diskSlowness = 1;
-      member.resume();
-      if (member.onOlderDisk) {
-        // Refused or not: who operates it has noticed.
-        member.crash('its newer disks are put back');
-        member.putRight();
-      }
-      if (!member.alive) member.start();
-    }
-    this.#makeWhole();
-  }
-
-  /** Asks whoever leads for everybody's vote, again and again: what one leader was asked for may end with its reign. */
-  #makeWhole(): void {
-    const leader = this.#leader;
-    const configuration = leader?.status?.configuration;
-    if (leader !== undefined && configuration !== undefined) {
-      const changes = wholeAgain(configuration, this.#members);
-      if (changes.length > 0) leader.changeMembership(changes);
-    }
-    this.#timeline.after(this.#electionMs, () => this.#makeWhole());
-  }
-
-  /** The newest, for one that was deposed may not know of it. */
-  get #leader(): SimulatedMember | undefined {
-    const leaders = this.#members.filter((member) => member.status?.role === 'leader');
-    return leaders.toSorted((a, b) => b.status!.term - a.status!.term)[0];
-  }
-
-  /** A member died, of a fault or at a boundary: it comes back. */
-  died(member: SimulatedMember): void {
-    const awayMs = this.#over ? 1 : this.#random.span(0, 4) * this.#electionMs;
-    this.#timeline.after(awayMs, () => {
-      if (!member.alive) member.start();
-    });
-  }
-
-  #happen(kind: FaultKind): void {
-    if (kind === 'put an older copy back') return this.#putBack();
-    this.#count(kind);
-    const one = this.#random.pick(this.#members);
-    switch (kind) {
-      case 'kill':
-        return one.crash(kind);
-      case 'kill the leader':
-        return this.#leader?.crash(kind);
-      case 'kill all':
-        for (const member of this.#members) member.crash(kind);
-        return undefined;
-      case 'pause': {
+/** Everything that goes wrong at a time of its own. One more kind is one more entry. */
+const faults = {
+  kill: { weight: 3, happen: ({ members }, random) => kill([random.pick(members)], 'kill') },
+  'kill the leader': { weight: 3, happen: ({ leader }) => leader !== null && kill([leader], 'kill the leader') },
+  'kill all': { weight: 3, happen: ({ members }) => kill(members, 'kill all') },
+  pause: {
+    weight: 3,
+    happen: (ground, random) =>
+      onOne(ground.living, random, (one) => {
         one.pause();
-        const life = one.lives;
-        return this.#timeline.after(this.#random.span(0.1, 5) * this.#electionMs, () => {
-          if (one.lives === life) one.resume();
-        });
-      }
-      case 'cut one off':
-        for (const other of this.#members) this.#part([one], [other]);
-        return undefined;
-      case 'cut the leader off': {
-        // It does not know yet that it is deposed, and clients still ask it.
-        const leader = this.#leader;
-        if (leader !== undefined) for (const other of this.#members) this.#part([leader], [other]);
-        return undefined;
-      }
-      case 'cut one way':
-        for (const other of this.#members) if (this.#random.chance(0.5)) this.#network.cut(one.id, other.id);
-        return undefined;
-      case 'cut in two': {
-        const left = this.#members.filter(() => this.#random.chance(0.5));
-        return this.#part(
-          left,
-          this.#members.filter((member) => !left.includes(member)),
-        );
-      }
-      case 'heal':
-        return this.#network.heal();
-      case 'set a wall clock':
-        return one.stepClock(this.#random.pick([-86_400_000, -5000, 5000, 365 * 86_400_000]));
-      case 'slow a disk':
-        one.diskSlowness = this.#random.pick([1, 10, 100]);
-        return undefined;
-      case 'copy the disks of one':
-        if (!one.onOlderDisk) this.#copies.set(one, one.copyDisks());
-        return undefined;
-      case 'change the members': {
-        const leader = this.#leader;
-        const configuration = leader?.status?.configuration;
-        if (configuration === undefined) return undefined;
-        return leader?.changeMembership(drawChanges(configuration, this.#members, this.#random));
-      }
-      case 'hand the lead over':
-        return this.#leader?.transferLead(this.#random.chance(0.3) ? null : one.id);
-    }
-  }
-
+        ground.later(random.span(0.1, 10) * ground.electionMs, one, () => one.resume());
+      }),
+  },
+  'cut one off': { weight: 3, happen: ({ members, part }, random) => part([random.pick(members)], members) },
+  // It does not know yet that it is deposed, and clients still ask it.
+  'cut the leader off': { weight: 3, happen: ({ leader, members, part }) => leader !== null && part([leader], members) },
+  'cut one way': {
+    weight: 3,
+    happen: ({ members, network }, random) => {
+      const from = random.pick(members);
+      const to = members.filter((other) => other !== from && random.chance(0.5));
+      for (const other of to) network.cut(from.id, other.id);
+      return to.length > 0;
+    },
+  },
+  'cut in two': {
+    weight: 3,
+    happen: ({ members, part }, random) => {
+      const left = members.filter(() => random.chance(0.5));
+      return part(
+        left,
+        members.filter((member) => !left.includes(member)),
+      );
+    },
+  },
+  // Partial: two do not hear one another, and everybody hears both.
+  'cut one link': { weight: 2, happen: ({ members, part }, random) => part([random.pick(members)], [random.pick(members)]) },
+  // Partial: two halves that only meet in one member.
+  'leave a bridge': {
+    weight: 2,
+    happen: ({ members, part }, random) => {
+      const bridge = random.pick(members);
+      const others = members.filter((member) => member !== bridge);
+      const left = others.filter(() => random.chance(0.5));
+      return part(
+        left,
+        others.filter((member) => !left.includes(member)),
+      );
+    },
+  },
+  // Partial: each hears only its neighbours.
+  'leave a ring': {
+    weight: 1,
+    happen: ({ members, part }) => {
+      const apart = members.map((one, at) => {
+        const others = members.filter((_, other) => Math.min(Math.abs(other - at), members.length - Math.abs(other - at)) > 1);
+        return part([one], others);
+      });
+      return apart.includes(true);
+    },
+  },
+  heal: { weight: 4, happen: ({ network }) => network.heal() },
+  storm: {
+    weight: 2,
+    happen: (ground, random) => {
+      const { network, electionMs } = ground;
+      const before = network.weather;
+      network.weather = stormOf(random, electionMs);
+      ground.later(random.span(1, 10) * electionMs, null, () => (network.weather = before));
+      return true;
+    },
+  },
+  'step a wall clock': {
+    weight: 2,
+    happen: ({ members }, random) => random.pick(members).stepClock(random.pick([-86_400_000, -5000, 5000, 365 * 86_400_000])),
+  },
+  // A clock that runs up to twice too fast or too slow, for the rest of the run or until it is drawn again.
+  'let a clock drift': {
+    weight: 2,
+    happen: ({ living }, random) => onOne(living, random, (one) => one.driftClock(random.pick([0.5, 0.9, 1, 1.1, 2]))),
+  },
+  'freeze a clock': {
+    weight: 2,
+    happen: (ground, random) =>
+      onOne(ground.living, random, (one) => {
+        one.freezeClock();
+        ground.later(random.span(0.1, 10) * ground.electionMs, one, () => one.thawClock(random.chance(0.5)));
+      }),
+  },
+  // Timers that are held back, and then all fire at once.
+  'bunch the ticks': {
+    weight: 2,
+    happen: (ground, random) =>
+      onOne(ground.living, random, (one) => {
+        one.holdTicks();
+        ground.later(random.span(0.1, 3) * ground.electionMs, one, () => one.releaseTicks());
+      }),
+  },
+  'slow a disk': {
+    weight: 2,
+    happen: ({ members }, random) => onOne(members, random, (one) => (one.diskSlowness = random.pick([1, 10, 100]))),
+  },
+  'fail a sync of the log': { weight: 2, happen: ({ living }, random) => onOne(living, random, (one) => one.failNextSync()) },
+  'fail a checkpoint': { weight: 2, happen: ({ living }, random) => onOne(living, random, (one) => one.failNextCheckpoint()) },
+  'copy the disks of one': {
+    weight: 4,
+    happen: ({ members, copies }, random) => {
+      const one = random.pick(members);
+      if (one.onOlderDisk || one.isLost) return false;
+      copies.set(one, one.copyDisks());
+      return true;
+    },
+  },
   /**
    * Lets one come back with an older copy of its disks. Only where all others have written down that it is older: then it must be refused by
    * whomever it meets, and with that it is harmless. What is known to fewer may pass, and what it does then is not to be had from Raft; nor what one
    * does that has to meet nobody, because it was the only voter at the time of the copy.
    */
-  #putBack(): void {
-    const candidates = [...this.#copies].filter(
-      ([member, copy]) =>
-        !member.onOlderDisk &&
-        !member.leadsAlone(copy) &&
-        this.#members.every((other) => other === member || other.certainlyRefuses(member.id, copy)),
-    );
-    if (candidates.length === 0) return;
-    const [member, copy] = this.#random.pick(candidates);
-    this.#count('put an older copy back');
-    this.#copies.delete(member);
-    member.crash('put an older copy back');
-    member.putBack(copy);
-    member.start();
+  'put an older copy back': {
+    weight: 6,
+    happen: ({ members, copies }, random) => {
+      if (members.length === 1) return false;
+      const candidates = [...copies].filter(
+        ([member, copy]) =>
+          !member.onOlderDisk &&
+          !member.isLost &&
+          !member.leadsAlone(copy) &&
+          members.every((other) => other === member || other.certainlyRefuses(member.id, copy)),
+      );
+      if (candidates.length === 0) return false;
+      const [member, copy] = random.pick(candidates);
+      copies.delete(member);
+      member.crash('put an older copy back');
+      member.putBack(copy);
+      member.start();
+      return true;
+    },
+  },
+  'change the members': { weight: 4, happen: ({ changeMembers }, random) => changeMembers(random) },
+  'hand the lead over': {
+    weight: 3,
+    // Now and then somebody is asked who does not lead, or for more while a lead is handed over: that is refused.
+    happen: (ground, random) => {
+      const { leader, living, members } = ground;
+      const asked = living.length > 0 && random.chance(0.2) ? random.pick(living) : leader;
+      if (asked === null) return false;
+      asked.transferLead(random.chance(0.3) ? null : random.pick(members).id);
+      if (random.chance(0.2)) asked.transferLead(null);
+      if (random.chance(0.2)) ground.changeMembers(random);
+      return true;
+    },
+  },
+  'flip a bit of a log': {
+    weight: 1,
+    happen: ({ losable }, random) => losable.length > 0 && random.pick(losable).rotLog(random),
+  },
+  'misdirect a write of a log': {
+    weight: 1,
+    happen: ({ losable }, random) => losable.length > 0 && random.pick(losable).misdirectNextWrite(),
+  },
+  'flip a bit of a state': {
+    weight: 1,
+    happen: ({ losable }, random) => losable.length > 0 && random.pick(losable).rotState(random),
+  },
+  'lose a whole disk': {
+    weight: 1,
+    happen: ({ losable }, random) => losable.length > 0 && random.pick(losable).loseDisk(random),
+  },
+} as const satisfies Record<string, Fault>;
+
+export type FaultKind = keyof typeof faults;
+
+/** Each is counted, so that a run that had none of a kind is known. */
+export const faultKinds = Object.keys(faults) as FaultKind[];
+
+const lots: readonly FaultKind[] = faultKinds.flatMap((kind) => Array.from({ length: faults[kind].weight }, () => kind));
+
+/** A fault that a run will have. */
+interface PlannedFault {
+  /** From 1, in the order of their times. */
+  readonly number: number;
+  readonly atMs: number;
+  readonly kind: FaultKind;
+}
+
+/** Draws the faults of a run: one about every `everyMs`, until `untilMs`. */
+export function planFaults(random: Random, everyMs: number, untilMs: number): PlannedFault[] {
+  const planned: PlannedFault[] = [];
+  for (let atMs = random.span(0, 2 * everyMs); atMs < untilMs; atMs += random.span(0, 2 * everyMs))
+    planned.push({ number: planned.length + 1, atMs, kind: random.pick(lots) });
+  return planned;
+}
+
+/** Makes things go wrong, one after another, and puts everything right at the end. */
+export class Faults {
+  readonly counts = new Map<FaultKind, number>();
+  readonly #ground: Ground;
+  readonly #seed: number;
+  readonly #trace: (text: string) => void;
+
+  constructor(seed: number, ground: Ground, trace: (text: string) => void) {
+    this.#seed = seed;
+    this.#ground = ground;
+    this.#trace = trace;
   }
 
-  #count(kind: FaultKind): void {
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
-    this.#trace(`fault: ${kind}`);
-  }
-
-  #part(left: readonly SimulatedMember[], right: readonly SimulatedMember[]): void {
-    for (const a of left) {
-      for (const b of right) {
-        if (a === b) continue;
-        this.#network.cut(a.id, b.id);
-        this.#network.cut(b.id, a.id);
-      }
+  /** Lets these happen, each at its time, with numbers of its own: it is the same whether others happen or not. */
+  run(planned: readonly PlannedFault[]): void {
+    for (const { number, atMs, kind } of planned) {
+      this.#ground.timeline.after(atMs, 'fault', () => {
+        if (this.#ground.over) return;
+        this.#trace(`fault ${number}: ${kind}`);
+        if (faults[kind].happen(this.#ground, Random.of(this.#seed, `fault ${number}`)))
+          this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+        else this.#trace(`fault ${number} finds nothing to happen to`);
+      });
     }
   }
+}
+
+function kill(members: readonly SimulatedMember[], why: string): boolean {
+  const living = members.filter((member) => member.alive);
+  for (const member of living) member.crash(why);
+  return living.length > 0;
+}
+
+function onOne(members: readonly SimulatedMember[], random: Random, happen: (one: SimulatedMember) => void): boolean {
+  if (members.length === 0) return false;
+  happen(random.pick(members));
+  return true;
 }

@@ -1,14 +1,14 @@
-import { type MemoryTables, readMembership, readProgress } from '@env-cli/keyspace';
+import { StateMachine } from '@env-cli/environments';
+import { HashScrub, type MemoryTables, readClusterIdentity, readMembers, readMembership, readProgress } from '@env-cli/keyspace';
 import {
   type Configuration,
   decodeConfiguration,
   type Entry,
   type Index,
-  type InitialState,
   type MemberId,
   type MembershipChange,
   type PeerMessage,
-  type Raft,
+  Raft,
   type RaftOptions,
   type Status,
   type Term,
@@ -16,34 +16,35 @@ import {
 import {
   type AppliedBatch,
   ApplyLoop,
-  type DiskMemory,
+  DiskMemory,
   type Forward,
   type ForwardAnswer,
+  higherOf,
+  lackOf,
+  noStanding,
   planStart,
   type ProposalBatch,
   type ProposalRefusedCode,
   type ReadRefusedCode,
-  type RememberedDisk,
+  refuseHello,
   Replica,
   type ReplicaLimits,
   Speaker,
   type Standing,
-  type StateMachine,
 } from '@env-cli/replica';
 import { assert } from '@env-cli/support';
 
 import { type RaftChecks, Violation, type Watched } from './checks.ts';
 import { type Boundary, Crashed } from './crash.ts';
-import type { DiskHost, LogDisk, OpenLog } from './disk-log.ts';
+import type { DiskCounts, DiskHost, LogDisk, OpenLog } from './disk-log.ts';
 import type { SeenDisk } from './disk-seen.ts';
 import type { OpenState, StateDisk } from './disk-state.ts';
+import { MemberClock } from './member-clock.ts';
 import type { Introduction, Listener, Network } from './network.ts';
 import type { Random } from './random.ts';
 import { type Spool, spoolOf } from './spools.ts';
-import type { Timeline } from './timeline.ts';
-
-/** As much of the core as a member of a run needs. */
-export type Core = Pick<Raft, 'step' | 'status' | 'termAt'>;
+import type { EventKind, Timeline } from './timeline.ts';
+import { type EffectCounts, WatchedCore } from './watched-core.ts';
 
 /** What all members of a run share. */
 export interface World {
@@ -54,16 +55,14 @@ export interface World {
   /** Of the founded cluster. */
   readonly configuration: Configuration;
   readonly settings: MemberSettings;
-  /** Makes the core. A planted bug gives another one. */
-  readonly createRaft: (options: RaftOptions, initial: InitialState) => Core;
-  readonly createStateMachine: () => StateMachine;
-  readonly createMemory: (remembered: readonly RememberedDisk[]) => DiskMemory;
-  readonly claimOf: (replica: Replica, core: Core) => Standing;
+  readonly effects: EffectCounts;
   readonly members: ReadonlyMap<MemberId, SimulatedMember>;
   /** Asked at each boundary: whether the member dies there. */
   readonly dies: (member: SimulatedMember, boundary: Boundary) => boolean;
   /** A member switched to a state that came whole. */
   readonly installed: () => void;
+  /** A member could not install a snapshot that had come whole. */
+  readonly installFailed: () => void;
   /** A member died, of whatever: somebody starts it again. */
   readonly died: (member: SimulatedMember) => void;
   /** A member that came with an older copy of its disk was refused. */
@@ -99,7 +98,7 @@ const hopMs = 0.05;
 
 /** What exists only while the process runs. */
 interface Life {
-  readonly raft: Core;
+  readonly raft: WatchedCore;
   readonly replica: Replica;
   readonly applyLoop: ApplyLoop;
   readonly log: OpenLog;
@@ -120,6 +119,12 @@ const standingTicks = 3;
 const rememberProbability = 0.2;
 /** The chance with which a message comes on a stream that was dialed anew. */
 const redialProbability = 0.05;
+/** The chance that a sender hears of a message that went nowhere. */
+const unreachableProbability = 0.05;
+/** The chance that a sender takes a snapshot for lost that has arrived whole. */
+const brokenProbability = 0.2;
+/** The chance that a snapshot arrives whole and cannot be installed all the same: its disk is full, its file is gone. */
+const spoiltProbability = 0.1;
 
 /** One member: two disks that outlive it, and a process that runs the real loop, dies and comes back. */
 export class SimulatedMember implements Watched, Listener {
@@ -136,7 +141,10 @@ export class SimulatedMember implements Watched, Listener {
   #lives = 0;
   /** While the process is stopped, what should happen waits here. */
   #asleep: (() => void)[] | null = null;
-  #wallSkewMs = 0;
+  readonly #clock: MemberClock;
+  /** Ticks that are held back; null: none is. */
+  #heldTicks: number | null = null;
+  #isLost = false;
   /** Who was let in, by member. */
   readonly #admitted = new Map<MemberId, Speaker>();
   readonly #spools = new Map<MemberId, Spool>();
@@ -149,6 +157,7 @@ export class SimulatedMember implements Watched, Listener {
     this.#world = world;
     this.#disks = disks;
     this.#answers = answers;
+    this.#clock = new MemberClock(world.timeline);
     world.network.attach(id, this);
   }
 
@@ -156,8 +165,25 @@ export class SimulatedMember implements Watched, Listener {
     return this.#log !== null;
   }
 
-  get paused(): boolean {
-    return this.#asleep !== null;
+  /** Whether it takes part: its start has ended, and it is not stopped. */
+  get running(): boolean {
+    return this.#life !== null && this.#asleep === null;
+  }
+
+  /** Whether its disk is of no use any more. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  /** Whether its newest disk holds something, or is about to, that is not what was written. */
+  get isDamaged(): boolean {
+    const { log } = this.#setAside ?? this.#disks;
+    return log.problem !== null || log.misdirectsNextWrite;
+  }
+
+  /** What its monotonic clock shows. */
+  get clockMs(): number {
+    return this.#clock.monotonicMs();
   }
 
   /** The number of the process that runs, or ran last. */
@@ -183,8 +209,10 @@ export class SimulatedMember implements Watched, Listener {
   }
 
   /** Of the newest disk: what is put aside is not lost. */
-  durableTermAt(index: number): number {
-    return (this.#setAside ?? this.#disks).log.durableTermAt(index);
+  readonly durableTermAt = (index: number): number => (this.#setAside ?? this.#disks).log.durableTermAt(index);
+
+  get diskCounts(): DiskCounts {
+    return (this.#setAside ?? this.#disks).log.counts;
   }
 
   get onOlderDisk(): boolean {
@@ -199,17 +227,29 @@ export class SimulatedMember implements Watched, Listener {
 
   /** Whether this member would refuse another one with these disks, whatever crash comes first. */
   certainlyRefuses(other: MemberId, disks: Disks): boolean {
-    const introduction = { memberId: other, diskId: diskIdOf(other), startNonce: 0, found: disks.log.standing };
-    return this.#disks.seen.open().refuse(introduction) !== null;
+    const remembered = this.#disks.seen.durable.find(({ diskId }) => diskId[0] === other);
+    if (remembered === undefined) return false;
+    const claimed = remembered.lives.reduce((most, life) => higherOf(most, life.claimed), remembered.earlier);
+    return lackOf(disks.log.standing, claimed) !== null;
   }
 
   /** Whether it could lead with these disks without meeting anybody: by a configuration that is on them, it is the only voter. */
-  leadsAlone({ log, state }: Disks): boolean {
-    const configurations = [
-      this.#configurationOf(state.durable),
-      ...log.configurations.map((bytes) => decodeConfiguration(bytes)),
+  leadsAlone(disks: Disks): boolean {
+    return this.#configurationsOn(disks).some(({ voters }) => voters.length === 1 && voters.includes(this.id));
+  }
+
+  /** All that its newest disks hold, or are about to. */
+  get configurations(): Configuration[] {
+    const asked = this.#log?.configurationsBefore(Infinity) ?? [];
+    return [
+      ...this.#configurationsOn(this.#setAside ?? this.#disks),
+      ...asked.map(({ data }) => decodeConfiguration(data)),
+      ...(this.#life === null ? [] : [this.#life.raft.status().configuration]),
     ];
-    return configurations.some(({ voters }) => voters.length === 1 && voters.includes(this.id));
+  }
+
+  #configurationsOn({ log, state }: Disks): Configuration[] {
+    return [this.#configurationOf(state.durable), ...log.configurations.map((bytes) => decodeConfiguration(bytes))];
   }
 
   /** An older copy takes the place of the disks of a member that is dead. */
@@ -228,10 +268,12 @@ export class SimulatedMember implements Watched, Listener {
 
   start(): void {
     assert(this.#log === null, 'a member that runs is not started');
-    const { timeline, random, settings, createRaft, createStateMachine, trace } = this.#world;
+    const { random, settings, trace } = this.#world;
+    const { problem } = this.#disks.log;
+    if (problem !== null) return this.#lose(`it is refused a start: ${problem}`);
     const life = ++this.#lives;
     const host: DiskHost = {
-      later: (delayMs, happen) => this.#later(delayMs, happen),
+      later: (delayMs, happen) => this.#later(delayMs, 'disk', happen),
       crashPoint: (boundary) => {
         if (this.#world.dies(this, boundary)) throw new Crashed(boundary);
       },
@@ -245,33 +287,32 @@ export class SimulatedMember implements Watched, Listener {
     if (plan.kind === 'refused')
       throw new Violation('a member that only crashed comes back', `member ${this.id}: ${plan.problem}`);
     trace(`member ${this.id} starts (life ${life}): applied ${appliedIndex}, log to ${log.contents.lastIndex}, ${plan.kind}`);
-    const clock = { monotonicMs: () => timeline.nowMs, wallMs: () => 1_700_000_000_000 + timeline.nowMs + this.#wallSkewMs };
+    const clock = this.#clock;
+    this.#heldTicks = null;
     const begin = (): void => {
-      const raft = createRaft(
-        { ...settings.raft, electionTicks: settings.electionTicks, id: this.id, random: (bound) => random.below(bound) },
-        plan.initial,
-      );
+      const options = { electionTicks: settings.electionTicks, id: this.id, random: (bound: number) => random.below(bound) };
+      const raft = new WatchedCore(new Raft({ ...settings.raft, ...options }, plan.initial), this.#world.effects);
       const applyLoop = new ApplyLoop(
         { memberId: this.id, startNonce: life, appliedIndex },
         {
           store: state,
-          machine: createStateMachine(),
+          machine: new StateMachine(),
           clock,
           wake: () => this.#soon(() => this.#applyTurn()),
           observer: {
             applied: (batch) => {
               this.#answers.applied(batch);
-              this.#later(hopMs, () => this.#running.replica.applied(batch.index));
+              this.#later(hopMs, 'turn', () => this.#running.replica.applied(batch.index));
             },
             checkpointed: (index) => this.#running.replica.checkpointed(index),
-            backgroundDue: () => this.#later(hopMs, () => this.#running.replica.backgroundDue()),
+            backgroundDue: () => this.#later(hopMs, 'turn', () => this.#running.replica.backgroundDue()),
           },
         },
       );
       const replica = new Replica(
         { memberId: this.id, tickMs: settings.tickMs, electionTicks: settings.electionTicks, limits: settings.replica },
         {
-          raft: raft as Raft,
+          raft: raft as Pick<Raft, keyof Raft> as Raft,
           log: {
             contents: log.contents,
             append: (write, durable) => {
@@ -289,8 +330,7 @@ export class SimulatedMember implements Watched, Listener {
           },
           peers: {
             send: (to, message) => {
-              if (message.kind === 'vote-reply' && message.granted) this.#world.checks.voted(this.id, message.term, to);
-              this.#world.network.send(this.id, this.#running.hello, to, message);
+              this.#sends(to, message);
             },
             flush: () => undefined,
             forward: (to, forward) => this.#world.network.forward(this.id, to, forward),
@@ -298,9 +338,9 @@ export class SimulatedMember implements Watched, Listener {
           },
           applier: {
             apply: (entries: readonly Entry[]) => {
-              this.#world.checks.applied(this.id, entries);
+              this.#world.checks.applied(this, entries);
               this.#answers.committed(entries);
-              this.#later(hopMs, () => applyLoop.apply(entries));
+              this.#later(hopMs, 'turn', () => applyLoop.apply(entries));
             },
           },
           snapshots: {
@@ -321,7 +361,7 @@ export class SimulatedMember implements Watched, Listener {
         },
       );
       const hello = { memberId: this.id, diskId: diskIdOf(this.id), startNonce: life, found: replica.found };
-      this.#life = { raft, replica, applyLoop, log, state, memory: this.#world.createMemory(this.#disks.seen.durable), hello };
+      this.#life = { raft, replica, applyLoop, log, state, memory: new DiskMemory(this.#disks.seen.durable), hello };
       this.#admitted.clear();
       this.#tickFrom(life);
     };
@@ -360,12 +400,132 @@ export class SimulatedMember implements Watched, Listener {
   resume(): void {
     const waiting = this.#asleep;
     this.#asleep = null;
-    for (const happen of waiting ?? []) this.#world.timeline.after(0, happen);
+    for (const happen of waiting ?? []) this.#world.timeline.after(0, 'turn', happen);
   }
 
   /** The wall clock is set. */
-  stepClock(byMs: number): void {
-    this.#wallSkewMs += byMs;
+  stepClock(byMs: number): boolean {
+    this.#clock.stepWall(byMs);
+    return true;
+  }
+
+  /** From now on its monotonic clock and its timers run at another rate. */
+  driftClock(rate: number): void {
+    this.#clock.rate = rate;
+  }
+
+  freezeClock(): void {
+    this.#clock.freeze();
+  }
+
+  thawClock(catchesUp: boolean): void {
+    this.#clock.thaw(catchesUp);
+  }
+
+  holdTicks(): void {
+    this.#heldTicks ??= 0;
+  }
+
+  /** All ticks that were held back come at once. */
+  releaseTicks(): void {
+    const ticks = this.#heldTicks ?? 0;
+    this.#heldTicks = null;
+    for (let i = 0; i < ticks; i++) this.#do(({ replica }) => replica.tick());
+  }
+
+  putClocksRight(): void {
+    this.thawClock(false);
+    this.releaseTicks();
+    this.driftClock(1);
+  }
+
+  failNextSync(): void {
+    this.#disks.log.failsNextSync = true;
+  }
+
+  failNextCheckpoint(): void {
+    this.#disks.state.failsNextCheckpoint = true;
+  }
+
+  /** Its disks do from now on what they should; what is damaged stays so. */
+  putDisksRight(): void {
+    this.diskSlowness = 1;
+    for (const { log, state } of [this.#disks, this.#setAside ?? this.#disks]) {
+      log.failsNextSync = false;
+      log.misdirectsNextWrite = false;
+      state.failsNextCheckpoint = false;
+    }
+  }
+
+  /** A bit of an entry on its disk flips. It is found when the entry is read, or at the next start. */
+  rotLog(random: Random): boolean {
+    return this.#disks.log.rot(random);
+  }
+
+  misdirectNextWrite(): boolean {
+    this.#disks.log.misdirectsNextWrite = true;
+    return true;
+  }
+
+  /** A bit of a row of its state flips: the scrub must find it, and then the member stops. */
+  rotState(random: Random): boolean {
+    const { state } = this.#running;
+    const rows = state.tables.range('environments', { limit: 1000 });
+    if (rows.length === 0) return false;
+    const { key, value } = random.pick(rows);
+    value[random.below(value.length)]! ^= 1 << random.below(8);
+    state.tables.put('environments', key, value);
+    const scrub = new HashScrub();
+    let found = scrub.step(state.tables, 10);
+    while (found.kind === 'more') found = scrub.step(state.tables, 10);
+    if (!found.broken.includes('environments'))
+      throw new Violation('the scrub finds what rotted', `member ${this.id}: ${found.broken.join(', ') || 'nothing'}`);
+    this.crash('its scrub finds that its state is not what it wrote');
+    this.#lose('its state rotted');
+    return true;
+  }
+
+  /** Its directory is empty, and it comes back with another disk: whoever it meets must refuse it. */
+  loseDisk(random: Random): boolean {
+    const { tables } = this.#running.state;
+    const { clusterId, epoch } = readClusterIdentity(tables)!;
+    this.crash('its disk is lost');
+    const own = {
+      formingId: new Uint8Array(16),
+      memberId: this.id,
+      diskId: random.bytes(16),
+      protocolMin: 1,
+      protocolMax: 1,
+      featureLevel: 1,
+      apiAddress: '',
+      founderDiskId: null,
+      startNonce: this.#lives + 1,
+      found: noStanding,
+    };
+    for (const other of this.#world.members.values()) {
+      if (other === this || other.tables === null) continue;
+      const diskIds = new Map(readMembers(other.tables).map(({ memberId, diskId }) => [memberId, diskId]));
+      const expectation = {
+        formingId: own.formingId,
+        clusterId,
+        epoch,
+        memberId: other.id,
+        diskIds,
+        memberIdLast: this.#world.members.size,
+        initialMembers: [],
+        featureLevel: 1,
+      };
+      const refusal = refuseHello(expectation, { ...own, clusterId: null, epoch: 0, toMemberId: other.id });
+      if (refusal === null)
+        throw new Violation('a member with an empty disk is refused', `member ${other.id} lets in member ${this.id}`);
+    }
+    this.#lose('its disk is lost');
+    return true;
+  }
+
+  #lose(why: string): void {
+    this.#world.trace(`member ${this.id} is lost for the run: ${why}`);
+    this.#isLost = true;
   }
 
   propose(batch: ProposalBatch): void {
@@ -421,7 +581,7 @@ export class SimulatedMember implements Watched, Listener {
     other.#noteFollowers(life);
     const refusal = life.memory.refuse(hello);
     const lives = this.#life?.hello === hello;
-    if (refusal !== null && lives) this.#world.timeline.after(0, () => this.#refused(hello, refusal.message));
+    if (refusal !== null && lives) this.#world.timeline.after(0, 'delivery', () => this.#refused(hello, refusal.message));
     if (refusal === null && lives && this.onOlderDisk) {
       throw new Violation('a disk of which all others know more is refused', `member ${other.id} lets in member ${this.id}`);
     }
@@ -446,9 +606,8 @@ export class SimulatedMember implements Watched, Listener {
   /** Now and then: tells the others how the own disk stands, and writes what was learnt of theirs. */
   #remember(): void {
     this.#do((life) => {
-      const { network, members, random, claimOf } = this.#world;
-      for (const to of members.keys())
-        if (to !== this.id) network.tell(this.id, life.hello, to, claimOf(life.replica, life.raft));
+      const { network, members, random } = this.#world;
+      for (const to of members.keys()) if (to !== this.id) network.tell(this.id, life.hello, to, life.replica.standing);
       this.#noteFollowers(life);
       if (random.chance(rememberProbability)) this.#disks.seen.write(life.memory);
     });
@@ -475,9 +634,10 @@ export class SimulatedMember implements Watched, Listener {
     const { random, settings } = this.#world;
     let ticks = 0;
     const next = (): void => {
-      this.#world.timeline.after(settings.tickMs * random.span(0.95, 1.05), () => {
+      this.#world.timeline.after((settings.tickMs * random.span(0.95, 1.05)) / this.#clock.rate, 'tick', () => {
         if (this.#lives !== life || this.#life === null) return;
-        this.#do(({ replica }) => replica.tick());
+        if (this.#heldTicks === null) this.#do(({ replica }) => replica.tick());
+        else this.#heldTicks++;
         if (++ticks % standingTicks === 0) this.#remember();
         next();
       });
@@ -491,16 +651,30 @@ export class SimulatedMember implements Watched, Listener {
     if (applyLoop.idle && this.#waitingInstall !== null) this.#installNow();
   }
 
+  #sends(to: MemberId, message: PeerMessage): void {
+    const { checks, network, members, random } = this.#world;
+    if (message.kind === 'vote-reply' && message.granted) checks.voted(this.id, message.term, to);
+    if (message.kind === 'vote-request') checks.voted(this.id, message.term, this.id);
+    network.send(this.id, this.#running.hello, to, message);
+    if (message.kind === 'vote-reply' && message.granted && this.#world.dies(this, 'vote sent')) throw new Crashed('vote sent');
+    // Of a connection that broke the sender may hear.
+    const broken = !network.connected(this.id, to) || members.get(to)?.alive !== true;
+    if (broken && random.chance(unreachableProbability))
+      this.#later(network.delayMs(), 'delivery', () => this.#running.replica.unreachable(to));
+  }
+
   #sendSnapshot(to: MemberId, term: Term): void {
     const { random, network, members, timeline, trace } = this.#world;
     const spool = spoolOf(this.#running.state.tables, this.id, this.#lives, term);
     trace(`member ${this.id} sends a snapshot at ${spool.index} to ${to}`);
-    this.#later(0, () => this.#running.replica.snapshotBegun(to, term, spool.index));
-    timeline.after(random.span(1, 100) + network.delayMs(), () => {
+    this.#later(0, 'turn', () => this.#running.replica.snapshotBegun(to, term, spool.index));
+    timeline.after(random.span(1, 100) + network.delayMs(), 'delivery', () => {
       const receiver = members.get(to)!;
       const arrives = network.connected(this.id, to) && receiver.#life !== null && !random.chance(0.1);
       if (arrives) receiver.#spooled(spool);
-      else this.#ofLife(spool.fromLife, (life) => life.replica.snapshotFailed(to, term));
+      // The stream may break when all of it has come: the sender does not know that, and sends another.
+      if (!arrives || random.chance(brokenProbability))
+        this.#ofLife(spool.fromLife, (life) => life.replica.snapshotFailed(to, term));
     });
   }
 
@@ -521,12 +695,23 @@ export class SimulatedMember implements Watched, Listener {
   #install(from: MemberId, index: Index): void {
     const spool = this.#spools.get(from);
     if (spool?.index !== index) {
-      this.#later(0, () => this.#running.replica.snapshotRefused());
+      this.#later(0, 'turn', () => this.#running.replica.snapshotRefused());
       return;
     }
-    this.#waitingInstall = { spool, index };
     // What was handed to the applier before is on its way to it.
-    this.#later(1, () => this.#applyTurn());
+    const { random, settings } = this.#world;
+    // A large one takes longer than an election.
+    const longestMs = random.chance(0.3) ? 3 * settings.tickMs * settings.electionTicks : 50;
+    this.#later(random.span(1, longestMs), 'disk', () => {
+      if (random.chance(spoiltProbability)) {
+        this.#world.installFailed();
+        this.#tellSender(spool, false);
+        this.#running.replica.snapshotRefused();
+        return;
+      }
+      this.#waitingInstall = { spool, index };
+      this.#applyTurn();
+    });
   }
 
   #installNow(): void {
@@ -553,8 +738,8 @@ export class SimulatedMember implements Watched, Listener {
   #tellSender(spool: Spool, sent: boolean): void {
     const { network, timeline, members } = this.#world;
     const sender = members.get(spool.from)!;
-    this.#spools.delete(spool.from);
-    timeline.after(network.delayMs(), () =>
+    if (this.#spools.get(spool.from) === spool) this.#spools.delete(spool.from);
+    timeline.after(network.delayMs(), 'delivery', () =>
       sender.#ofLife(spool.fromLife, ({ replica }) => {
         if (sent && network.connected(this.id, spool.from)) replica.snapshotSent(this.id, spool.term, spool.index);
         else replica.snapshotFailed(this.id, spool.term);
@@ -588,16 +773,19 @@ export class SimulatedMember implements Watched, Listener {
 
   #check(): void {
     const life = this.#life;
-    if (life !== null) this.#world.checks.after(this, this.#lives, life.raft.status(), (index) => life.log.termAt(index));
+    // What took no step is what it was.
+    if (life === null || !life.raft.stepped) return;
+    life.raft.stepped = false;
+    this.#world.checks.after(this, this.#lives, life.raft.status(), (index) => life.log.termAt(index));
   }
 
   #soon(happen: () => void): void {
-    this.#later(this.#world.random.span(0.005, 0.05), happen);
+    this.#later(this.#world.random.span(0.005, 0.05), 'turn', happen);
   }
 
-  #later(delayMs: number, happen: () => void): void {
+  #later(delayMs: number, kind: EventKind, happen: () => void): void {
     const life = this.#lives;
-    this.#world.timeline.after(delayMs, () => {
+    this.#world.timeline.after(delayMs, kind, () => {
       // While a start resets the log there is no loop yet, and its completion belongs to this life all the same.
       if (this.#life === null && this.#lives === life && this.#log !== null) this.#guarded(happen);
       else this.#ofLife(life, happen);

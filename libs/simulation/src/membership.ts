@@ -1,4 +1,4 @@
-import { type Configuration, isJoint, type MemberId, type MembershipChange } from '@env-cli/raft';
+import { type Configuration, isJoint, type MemberId, type MembershipChange, membersOf } from '@env-cli/raft';
 
 import type { Random } from './random.ts';
 
@@ -6,9 +6,18 @@ interface Identified {
   readonly id: MemberId;
 }
 
-/** Whether everybody votes, and nothing is on its way. */
+/** Whether all of these vote and nobody else takes part, and nothing is on its way. */
 export function isWhole(configuration: Configuration, members: readonly Identified[]): boolean {
-  return !isJoint(configuration) && members.every(({ id }) => configuration.voters.includes(id));
+  return (
+    !isJoint(configuration) &&
+    membersOf(configuration).length === members.length &&
+    members.every(({ id }) => configuration.voters.includes(id))
+  );
+}
+
+/** Whether a minority at most of each half of a configuration is among these. */
+export function isMinority(lost: readonly MemberId[], { voters, votersOutgoing }: Configuration): boolean {
+  return [voters, votersOutgoing].every((half) => 2 * half.filter((id) => lost.includes(id)).length < Math.max(half.length, 1));
 }
 
 /** Some changes at once, each of which makes sense in a configuration. All of them together may not. */
@@ -25,9 +34,11 @@ export function drawChanges(
   });
 }
 
-/** What brings everybody back: who is missing joins, and is made a voter by itself. */
+/** What makes it these members: who is lost goes, who is missing joins and is made a voter by itself. */
 export function wholeAgain(configuration: Configuration, members: readonly Identified[]): MembershipChange[] {
   const { voters, learners, learnersJoining } = configuration;
+  const gone = membersOf(configuration).filter((id) => !members.some((member) => member.id === id));
+  if (gone.length > 0) return gone.map((member) => ({ kind: 'remove', member }));
   return members.flatMap(({ id: member }): MembershipChange[] => {
     if (voters.includes(member) || learnersJoining.includes(member)) return [];
     return learners.includes(member) ? [{ kind: 'promote', member }] : [{ kind: 'add', member, as: 'joining' }];

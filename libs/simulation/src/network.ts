@@ -23,6 +23,27 @@ export const fairWeather: Weather = {
   slowProbability: 0,
 };
 
+/** A network that is as bad as it gets, for a while. */
+export function stormOf(random: Random, electionMs: number): Weather {
+  return {
+    lossProbability: random.pick([0.05, 0.3]),
+    duplicateProbability: random.pick([0, 0.2]),
+    delayMsMin: 0.2,
+    delayMsMax: random.pick([0.05, 0.3, 1]) * electionMs,
+    slowProbability: 0.1,
+  };
+}
+
+/** What became of a message: when it was sent and arrives, or why it does not. */
+export interface Carried {
+  readonly from: MemberId;
+  readonly to: MemberId;
+  readonly kind: PeerMessage['kind'];
+  readonly sentMs: number;
+  readonly arrivesMs: number;
+  readonly fate: 'arrived' | 'lost' | 'cut';
+}
+
 /** As much of a hello as the simulation needs: the stream that brings a message began with it. */
 export type Introduction = Pick<Hello, 'memberId' | 'diskId' | 'startNonce' | 'found'>;
 
@@ -41,15 +62,20 @@ export class Network {
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #listeners = new Map<MemberId, Listener>();
-  /** Ordered pairs, `from>to`, that nothing gets through. */
-  readonly #cuts = new Set<string>();
+  /** Ordered pairs ({@link way}) that nothing gets through. */
+  readonly #cuts = new Set<number>();
   /** Raised when the connection for forwards between two members breaks: what was on it does not arrive. */
-  readonly #connections = new Map<string, number>();
-  readonly counts = { sent: 0, lost: 0, doubled: 0, cut: 0 };
+  readonly #connections = new Map<number, number>();
+  readonly counts = { sent: 0, lost: 0, doubled: 0, slowed: 0, overtaken: 0, cut: 0 };
+  /** The number of the last message that arrived on a way, so that one which comes later than a later one is seen. */
+  readonly #arrived = new Map<number, number>();
+  readonly #watch: ((carried: Carried) => void) | null;
 
-  constructor(timeline: Timeline, random: Random) {
+  /** `watch` is told of every message of the cores, when it has arrived or will not. */
+  constructor(timeline: Timeline, random: Random, watch: ((carried: Carried) => void) | null = null) {
     this.#timeline = timeline;
     this.#random = random;
+    this.#watch = watch;
   }
 
   attach(member: MemberId, listener: Listener): void {
@@ -58,17 +84,20 @@ export class Network {
 
   /** Nothing gets from one to the other any more; the way back stays as it is. */
   cut(from: MemberId, to: MemberId): void {
-    this.#cuts.add(`${from}>${to}`);
+    this.#cuts.add(way(from, to));
     this.#breakForwards(from, to);
     this.#breakForwards(to, from);
   }
 
-  heal(): void {
+  /** False when nothing was cut. */
+  heal(): boolean {
+    const any = this.#cuts.size > 0;
     this.#cuts.clear();
+    return any;
   }
 
   connected(from: MemberId, to: MemberId): boolean {
-    return !this.#cuts.has(`${from}>${to}`);
+    return this.#cuts.size === 0 || !this.#cuts.has(way(from, to));
   }
 
   /** A member died: whoever forwarded to it learns that the connection broke. */
@@ -81,16 +110,16 @@ export class Network {
   }
 
   send(from: MemberId, hello: Introduction, to: MemberId, message: PeerMessage): void {
-    this.#carry(from, to, (listener) => listener.received(from, hello, message));
+    this.#carry(from, to, message.kind, (listener) => listener.received(from, hello, message));
     if (this.#random.chance(this.weather.duplicateProbability)) {
       this.counts.doubled++;
-      this.#carry(from, to, (listener) => listener.received(from, hello, message));
+      this.#carry(from, to, message.kind, (listener) => listener.received(from, hello, message));
     }
   }
 
   /** What a member says of its own disk. */
   tell(from: MemberId, hello: Introduction, to: MemberId, standing: Standing): void {
-    this.#carry(from, to, (listener) => listener.stands(from, hello, standing));
+    this.#carry(from, to, null, (listener) => listener.stands(from, hello, standing));
   }
 
   /** A connection: in order of its delays, nothing lost but by its breaking, which both ends learn. */
@@ -108,25 +137,38 @@ export class Network {
   delayMs(): number {
     const { delayMsMin, delayMsMax, slowProbability } = this.weather;
     const delayMs = this.#random.span(delayMsMin, delayMsMax);
-    return this.#random.chance(slowProbability) ? delayMs * this.#random.span(1, 20) : delayMs;
+    if (!this.#random.chance(slowProbability)) return delayMs;
+    this.counts.slowed++;
+    return delayMs * this.#random.span(1, 20);
   }
 
-  #carry(from: MemberId, to: MemberId, deliver: (listener: Listener) => void): void {
-    this.counts.sent++;
+  #carry(from: MemberId, to: MemberId, kind: PeerMessage['kind'] | null, deliver: (listener: Listener) => void): void {
+    const number = ++this.counts.sent;
+    const sentMs = this.#timeline.nowMs;
     if (this.#random.chance(this.weather.lossProbability)) {
       this.counts.lost++;
+      if (kind !== null) this.#watch?.({ from, to, kind, sentMs, arrivesMs: sentMs, fate: 'lost' });
       return;
     }
-    this.#timeline.after(this.delayMs(), () => {
+    this.#timeline.after(this.delayMs(), 'delivery', () => {
       const listener = this.#listeners.get(to);
-      if (!this.connected(from, to)) this.counts.cut++;
-      else if (listener !== undefined) deliver(listener);
+      const arrives = this.connected(from, to);
+      if (kind !== null)
+        this.#watch?.({ from, to, kind, sentMs, arrivesMs: this.#timeline.nowMs, fate: arrives ? 'arrived' : 'cut' });
+      if (!arrives) {
+        this.counts.cut++;
+        return;
+      }
+      const last = this.#arrived.get(way(from, to)) ?? 0;
+      if (number < last) this.counts.overtaken++;
+      else this.#arrived.set(way(from, to), number);
+      if (listener !== undefined) deliver(listener);
     });
   }
 
   #onConnection(from: MemberId, to: MemberId, deliver: (listener: Listener) => void): void {
     const connection = this.#connectionOf(from, to);
-    this.#timeline.after(this.delayMs(), () => {
+    this.#timeline.after(this.delayMs(), 'delivery', () => {
       const listener = this.#listeners.get(to);
       if (listener !== undefined && connection === this.#connectionOf(from, to)) deliver(listener);
     });
@@ -138,10 +180,14 @@ export class Network {
 
   #breakForwards(at: MemberId, to: MemberId): void {
     this.#connections.set(pair(at, to), this.#connectionOf(at, to) + 1);
-    this.#timeline.after(this.delayMs(), () => this.#listeners.get(at)?.forwardsBroken(to));
+    this.#timeline.after(this.delayMs(), 'delivery', () => this.#listeners.get(at)?.forwardsBroken(to));
   }
 }
 
-function pair(a: MemberId, b: MemberId): string {
-  return a < b ? `${a}-${b}` : `${b}-${a}`;
+function way(from: MemberId, to: MemberId): number {
+  return from * 1024 + to;
+}
+
+function pair(a: MemberId, b: MemberId): number {
+  return a < b ? way(a, b) : way(b, a);
 }

@@ -11,12 +11,22 @@ export class Random {
   #c: number;
   #counter = 1;
 
-  constructor(seed: number) {
+  constructor(seed: number, salt = 0) {
     this.#a = 0x9e3779b9 ^ Math.floor(seed / 0x1_0000_0000);
-    this.#b = 0x243f6a88;
+    this.#b = 0x243f6a88 ^ salt;
     this.#c = seed >>> 0;
     // The first numbers of neighbouring seeds are alike; these are thrown away.
     for (let i = 0; i < 16; i++) this.#next();
+  }
+
+  /**
+   * Numbers of their own for one of those who draw in a run. So a fault more or less changes nothing for the clients, and a failing run can
+   * be made smaller without becoming another one.
+   */
+  static of(seed: number, name: string): Random {
+    let hash = 0x811c9dc5;
+    for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
+    return new Random(seed, hash);
   }
 
   /** An integer of 0 … `boundExclusive` − 1. */

@@ -24,12 +24,12 @@ export function drawSettings(random: Random): RunSettings {
   const electionMs = tickMs * electionTicks;
   const bad = random.chance(0.7);
   return {
-    memberCount: random.pick([3, 3, 3, 5]),
+    memberCount: random.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7]),
     member: {
       tickMs,
       electionTicks,
       raft: {
-        heartbeatTicks: 1,
+        heartbeatTicks: random.pick([1, 1, 1, 2]),
         inflightMessagesMax: random.pick([1, 2, 4, 256]),
         inflightBytesMax: random.pick([500, 4000, 8 * 1024 * 1024]),
         appendBytesMax: random.pick([200, 2000, 1024 * 1024]),
@@ -37,6 +37,7 @@ export function drawSettings(random: Random): RunSettings {
         applyingBytesMax: random.pick([500, 5000, 16 * 1024 * 1024]),
         cacheBytesMax: random.pick([1, 1000, 64 * 1024 * 1024]),
         promotionTicks: random.pick([1, 5, 30]),
+        readsWaitingMax: random.pick([1, 4, 4096, 4096]),
       },
       replica: {
         entryCommandsMax: random.pick([1, 4, 256]),
@@ -49,7 +50,7 @@ export function drawSettings(random: Random): RunSettings {
     clients: {
       clients: random.between(2, 5),
       windowMax: random.pick([1, 3, 8]),
-      environments: random.between(1, 3),
+      environments: random.between(1, 4),
       patienceMs: random.span(1, 5) * electionMs,
       thinkMsMax: random.span(0.2, 1) * electionMs,
       readProbability: 0.7,
@@ -64,7 +65,7 @@ export function drawSettings(random: Random): RunSettings {
         }
       : fairWeather,
     faultsMs: random.between(40, 80) * electionMs,
-    faultEveryMs: random.span(1, 6) * electionMs,
+    faultEveryMs: random.span(0.5, 4) * electionMs,
     crashProbability: random.pick([0, 0.0005, 0.003]),
   };
 }

@@ -1,57 +1,34 @@
-import { StateMachine } from '@env-cli/environments';
-import {
-  type Configuration,
-  type HardState,
-  type Index,
-  type InitialState,
-  type MemberId,
-  Raft,
-  type RaftOptions,
-  type Term,
-} from '@env-cli/raft';
-import {
-  DiskMemory,
-  type RememberedDisk,
-  type Replica,
-  type Standing,
-  type StateMachine as StateMachinePort,
-} from '@env-cli/replica';
+import type { Configuration, HardState, Index, MemberId, Term } from '@env-cli/raft';
 
 import { RaftChecks, Violation, type Watched } from './checks.ts';
 import { Clients } from './clients.ts';
 import { type Boundary, boundaries } from './crash.ts';
-import { type DiskLies, LogDisk } from './disk-log.ts';
+import { type DiskCounts, LogDisk } from './disk-log.ts';
 import { SeenDisk } from './disk-seen.ts';
 import { StateDisk } from './disk-state.ts';
 import { checkAlarms, checkEqual, checkWrites } from './end-checks.ts';
-import { type FaultKind, Faults } from './faults.ts';
+import { type FaultKind, Faults, planFaults } from './faults.ts';
 import { foundingTables } from './founding.ts';
-import { type Core, SimulatedMember, type World } from './member.ts';
+import { Ground } from './ground.ts';
+import { SimulatedMember, type World } from './member.ts';
 import { isWhole } from './membership.ts';
 import { fairWeather, Network } from './network.ts';
 import { Random } from './random.ts';
-import { drawSettings } from './settings.ts';
-import { Timeline } from './timeline.ts';
-
-/** How a run differs from the real thing: the bugs that are planted to see whether the checks find them. */
-export interface Plants {
-  /** Defaults to the real core. */
-  readonly createRaft?: (options: RaftOptions, initial: InitialState) => Core;
-  /** Defaults to the real state machine. */
-  readonly createStateMachine?: () => StateMachinePort;
-  /** Defaults to a disk that tells the truth. */
-  readonly lies?: DiskLies;
-  /** What is remembered of other disks. Defaults to the real memory. */
-  readonly createMemory?: (remembered: readonly RememberedDisk[]) => DiskMemory;
-  /** What a member says of its own disk. Defaults to what the real loop says. */
-  readonly claimOf?: (replica: Replica, core: Core) => Standing;
-}
+import type { Recorder } from './recording.ts';
+import { drawSettings, type RunSettings } from './settings.ts';
+import { type EventKind, Timeline } from './timeline.ts';
+import { type EffectCounts, noEffects } from './watched-core.ts';
 
 export interface RunOptions {
   readonly seed: number;
-  readonly plants?: Plants;
   /** Is told what happens, one line a time. */
   readonly trace?: (text: string) => void;
+  /** Keeps what a page of the run shows. */
+  readonly recorder?: Recorder;
+  /** Makes the run that the seed draws a smaller one. Defaults to the run as it was drawn. */
+  readonly reduce?: (settings: RunSettings) => RunSettings;
+  /** Whether the fault of this number happens. Defaults to all. */
+  readonly keepsFault?: (number: number) => boolean;
 }
 
 /** What a run came to. */
@@ -60,6 +37,14 @@ export interface Run {
   /** Null when every check held. */
   readonly violation: Violation | null;
   readonly events: number;
+  readonly eventsByKind: Readonly<Record<EventKind, number>>;
+  readonly effects: Readonly<EffectCounts>;
+  readonly settings: RunSettings;
+  /** The numbers of the faults that were planned. */
+  readonly faultNumbers: readonly number[];
+  readonly disks: DiskCounts;
+  /** Members whose disks were of no use any more. */
+  readonly lostMembers: number;
   readonly virtualMs: number;
   readonly terms: number;
   readonly committed: number;
@@ -71,99 +56,117 @@ export interface Run {
   /** How often a member died at each boundary. */
   readonly deaths: ReadonlyMap<Boundary, number>;
   readonly snapshotsInstalled: number;
+  /** Snapshots that came whole and could not be installed. */
+  readonly installsFailed: number;
   /** Changes of the members that were committed. */
   readonly changes: number;
   /** Members that came back with an older copy of their disks, and were refused. */
   readonly olderDisksRefused: number;
 }
 
-const honest: DiskLies = { acknowledgesBeforeSync: false, forgetsVotes: false };
 /** Events of one run: more than any run that makes progress has. */
 const eventsMax = 3_000_000;
 /** Election timeouts after the last fault within which everything must be right again. */
 const healElections = 400;
 
+/** How much likelier a death is where a run passes only a few times, so that it is seen at all. */
+function rarityOf(boundary: Boundary): number {
+  if (boundary.startsWith('snapshot') || boundary.startsWith('log reset') || boundary === 'vote sent') return 60;
+  return boundary.startsWith('log release') || boundary.startsWith('checkpoint') || boundary.startsWith('term and vote') ? 20 : 1;
+}
+
 /** Runs one cluster from one seed: faults for a while, then none; then everything must be as it should. */
-export function simulate({ seed, plants = {}, trace = () => undefined }: RunOptions): Run {
-  const random = new Random(seed);
-  const settings = drawSettings(random);
+export function simulate(options: RunOptions): Run {
+  const { seed, trace = () => undefined, recorder, reduce = (drawn) => drawn, keepsFault = () => true } = options;
+  const settings = reduce(drawSettings(Random.of(seed, 'settings')));
   const timeline = new Timeline();
-  const network = new Network(timeline, random);
+  const network = new Network(
+    timeline,
+    Random.of(seed, 'network'),
+    recorder === undefined ? null : (carried) => recorder.message(carried),
+  );
   const electionMs = settings.member.tickMs * settings.member.electionTicks;
-  const line = (text: string): void => trace(`${timeline.nowMs.toFixed(2).padStart(10)} ${text}`);
+  const line = (text: string): void => {
+    recorder?.line(timeline.nowMs, text);
+    trace(`${timeline.nowMs.toFixed(2).padStart(10)} ${text}`);
+  };
   const ids = Array.from({ length: settings.memberCount }, (_, i) => (i + 1) as MemberId);
   const configuration: Configuration = { voters: ids, votersOutgoing: [], learners: [], learnersNext: [], learnersJoining: [] };
   const deaths = new Map<Boundary, number>(boundaries.map((boundary) => [boundary, 0]));
-  const clients = new Clients(timeline, random, settings.clients);
+  const clients = new Clients(timeline, Random.of(seed, 'clients'), settings.clients);
   const members = new Map<MemberId, SimulatedMember>();
+  const deathDraws = Random.of(seed, 'deaths');
   let crashProbability = settings.crashProbability;
   let snapshotsInstalled = 0;
+  let installsFailed = 0;
   let olderDisksRefused = 0;
   const world: World = {
     timeline,
-    random,
+    random: Random.of(seed, 'members'),
     network,
     checks: new RaftChecks(memberList(members, ids), configuration, { index: 1, term: 1 }),
     configuration,
     settings: settings.member,
-    createRaft: plants.createRaft ?? ((options, initial) => new Raft(options, initial)),
-    createStateMachine: plants.createStateMachine ?? (() => new StateMachine()),
-    createMemory: plants.createMemory ?? ((remembered) => new DiskMemory(remembered)),
-    claimOf: plants.claimOf ?? ((replica) => replica.standing),
+    effects: noEffects(),
     members,
     dies: (_member, boundary) => {
-      // A switch of the whole state is rare: there it must be likelier to be seen at all.
-      const likelier =
-        boundary.startsWith('snapshot') || boundary.startsWith('log reset') || boundary.startsWith('checkpoint') ? 20 : 1;
-      if (!random.chance(crashProbability * likelier)) return false;
+      if (!deathDraws.chance(crashProbability * rarityOf(boundary))) return false;
       deaths.set(boundary, deaths.get(boundary)! + 1);
       return true;
     },
     installed: () => snapshotsInstalled++,
-    died: (member) => faults.died(member),
+    installFailed: () => installsFailed++,
+    died: (member) => ground.died(member, deathDraws.chance(0.3) ? deathDraws.span(0, 0.3) : deathDraws.span(0, 4)),
     refused: () => olderDisksRefused++,
     trace: line,
   };
   const founded = foundingTables(ids);
   const hardState: HardState = { term: 1 as Term, votedFor: null };
   for (const id of ids) {
-    const log = new LogDisk({ index: 1 as Index, term: 1 as Term }, hardState, plants.lies ?? honest);
+    const log = new LogDisk({ index: 1 as Index, term: 1 as Term }, hardState);
     members.set(
       id,
       new SimulatedMember(id, world, { log, state: new StateDisk(founded), seen: new SeenDisk() }, clients.answersOf(id)),
     );
   }
   const list = [...members.values()];
-  const faults = new Faults(timeline, random, network, list, electionMs, line);
+  const ground = new Ground(timeline, network, list, electionMs);
+  const faults = new Faults(seed, ground, line);
+  const planned = planFaults(Random.of(seed, 'faults'), settings.faultEveryMs, settings.faultsMs);
   line(`seed ${seed}: ${JSON.stringify(settings)}`);
 
-  let events = 0;
   let agreedIndex = 0;
   let violation: Violation | null = null;
   const runUntil = (done: () => boolean, untilMs: number, what: string): void => {
     while (!done()) {
-      if (timeline.nowMs > untilMs || events > eventsMax) throw new Violation('progress after the faults are over', what);
+      if (timeline.nowMs > untilMs || timeline.events > eventsMax)
+        throw new Violation('progress after the faults are over', what);
       if (!timeline.step()) throw new Violation('progress after the faults are over', 'nothing is left to happen');
-      events++;
+      recorder?.look(timeline.nowMs, list);
     }
   };
   try {
     for (const member of list) member.start();
     clients.start(list);
     network.weather = settings.weather;
-    faults.run(settings.faultEveryMs);
+    faults.run(planned.filter(({ number }) => keepsFault(number)));
     runUntil(() => timeline.nowMs > settings.faultsMs, Infinity, 'the faults never end');
     line('the faults are over');
     crashProbability = 0;
     network.weather = fairWeather;
-    faults.end();
+    ground.end();
     clients.stop();
     const healedMs = timeline.nowMs + healElections * electionMs;
     runUntil(() => clients.finished, healedMs, 'not every client has its answers');
-    runUntil(() => atRest(list), healedMs, 'not every member has applied what is committed');
-    agreedIndex = checkAlarms(list[0]!.tables!);
-    checkEqual(list.map((member) => ({ id: member.id, tables: member.tables! })));
-    checkWrites(list[0]!.tables!, clients.writes);
+    // Those that are lost stay away: they are for a person to replace.
+    const rest = list.filter((member) => !member.isLost);
+    runUntil(() => atRest(rest), healedMs, 'not every member has applied what is committed');
+    runUntil(() => clients.isDelivered(rest[0]!.tables!), healedMs, 'not everything that changed is delivered');
+    runUntil(() => atRest(rest), healedMs, 'not every member has applied what is committed');
+    clients.checkAtTheEnd(rest[0]!.tables!);
+    agreedIndex = checkAlarms(rest[0]!.tables!);
+    checkEqual(rest.map((member) => ({ id: member.id, tables: member.tables! })));
+    checkWrites(rest[0]!.tables!, clients.writes);
   } catch (error) {
     violation = violationOf(error);
     line(`violation: ${violation.message}`);
@@ -172,7 +175,13 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
   return {
     seed,
     violation,
-    events,
+    events: timeline.events,
+    eventsByKind: timeline.counts,
+    effects: world.effects,
+    settings,
+    faultNumbers: planned.map(({ number }) => number).filter(keepsFault),
+    disks: sumOfDisks(list),
+    lostMembers: list.filter((member) => member.isLost).length,
     virtualMs: timeline.nowMs,
     terms: Math.max(...list.map((member) => member.durableTerm)),
     committed: world.checks.committedIndex,
@@ -182,9 +191,19 @@ export function simulate({ seed, plants = {}, trace = () => undefined }: RunOpti
     faults: faults.counts,
     deaths,
     snapshotsInstalled,
+    installsFailed,
     changes: world.checks.changes,
     olderDisksRefused,
   };
+}
+
+function sumOfDisks(members: readonly SimulatedMember[]): DiskCounts {
+  const sum: DiskCounts = { tornTails: 0, unsyncedLost: 0 };
+  for (const { diskCounts } of members) {
+    sum.tornTails += diskCounts.tornTails;
+    sum.unsyncedLost += diskCounts.unsyncedLost;
+  }
+  return sum;
 }
 
 /** A broken invariant is found as well as a broken rule is; anything else is a fault of the simulator and thrown on. */
@@ -195,7 +214,7 @@ function violationOf(error: unknown): Violation {
   throw error;
 }
 
-/** All live and vote, one leads, and all have applied the same. */
+/** All live and vote, and nobody else; one leads, and all have applied the same. */
 function atRest(members: readonly SimulatedMember[]): boolean {
   const [first] = members;
   if (first === undefined || !members.some((member) => member.status?.role === 'leader')) return false;

@@ -1,7 +1,6 @@
 import type { ReadTables } from '@env-cli/keyspace';
-import type { ReadRefusedCode } from '@env-cli/replica';
+import { Freshness, type ReadRefusedCode } from '@env-cli/replica';
 
-import { Freshness } from './freshness.ts';
 import { MemberUnavailable, type ReadNeed } from './member.ts';
 
 /** Runs reads on one snapshot of the state. */

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { type Profiler, Session } from 'node:inspector';
+import { fileURLToPath } from 'node:url';
+
+/** The files of libs/raft whose functions are what a member does in its role. */
+export const roleFiles = [
+  'appending.ts',
+  'applying.ts',
+  'catch-up.ts',
+  'election.ts',
+  'following.ts',
+  'leading.ts',
+  'membership.ts',
+  'raft.ts',
+  'reading.ts',
+  'receiving.ts',
+  'replication.ts',
+  'roles.ts',
+  'rounds.ts',
+  'transfer.ts',
+] as const;
+
+/** A branch that no run came to. */
+export interface Missed {
+  /** A file of `libs/raft/src`. */
+  readonly file: string;
+  readonly line: number;
+  /** Its source on one line; where that is short, the whole line that it stands in. */
+  readonly text: string;
+}
+
+/** Counts which branches of the role functions run, as the engine itself does. To be begun before the core is imported. */
+export class RoleCoverage {
+  readonly #session = new Session();
+
+  constructor() {
+    this.#session.connect();
+    this.#session.post('Profiler.enable');
+    this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+  }
+
+  /** The branches that never ran, and how many functions were looked at. Ends the counting. */
+  take(): { readonly functions: number; readonly missed: Missed[] } {
+    let scripts: readonly Profiler.ScriptCoverage[] = [];
+    this.#session.post('Profiler.takePreciseCoverage', (error, { result }) => {
+      if (error !== null) throw error;
+      scripts = result;
+    });
+    this.#session.disconnect();
+    const missed: Missed[] = [];
+    let functions = 0;
+    for (const file of roleFiles) {
+      const script = scripts.find(({ url }) => url.endsWith(`/libs/raft/src/${file}`));
+      if (script === undefined) throw new Error(`libs/raft/src/${file} was not loaded: the list of role files is out of date`);
+      // Types are blanked out and not cut out, so places are those of the source.
+      const source = readFileSync(fileURLToPath(script.url), 'utf8');
+      // Of a function that nobody called the engine may say nothing at all.
+      const called = new Set(
+        script.functions.filter(({ ranges }) => ranges[0]!.count > 0).map(({ functionName }) => functionName),
+      );
+      for (const { 1: name, index } of source.matchAll(/^(?:export )?function (\w+)\(/gm)) {
+        functions++;
+        if (!called.has(name!)) missed.push({ file, line: source.slice(0, index).split('\n').length, text: `function ${name}` });
+      }
+      const ranges = script.functions.flatMap((one) => one.ranges).filter(({ count }) => count === 0);
+      // Of one within another only the outer one says something.
+      const outer = ranges.filter(
+        (range) =>
+          !ranges.some(
+            (other) => other !== range && other.startOffset <= range.startOffset && other.endOffset >= range.endOffset,
+          ),
+      );
+      for (const { startOffset, endOffset } of outer) {
+        const text = source.slice(startOffset, endOffset).replaceAll(/\s+/g, ' ').trim();
+        // What is left of a function behind its last `return` or `default` is its brace.
+        if (/^[}\s;]*$/.test(text) || /^(export )?function /.test(text)) continue;
+        const line = source.slice(0, startOffset).split('\n').length;
+        // `return;` alone says nothing.
+        missed.push({ file, line, text: text.length < 20 ? source.split('\n')[line - 1]!.trim() : text });
+      }
+    }
+    return { functions, missed };
+  }
+}
