@@ -12,7 +12,9 @@ import { setting, soon } from '../member/testing/members.ts';
 import { positionOfTables } from '../member/position-of-tables.ts';
 import { Program } from '../testing/program.ts';
 import { TwinMember } from '../testing/twin-member.ts';
+import { readOptions } from '../options/read.ts';
 import { restoreMember } from './restore-member.ts';
+import { runRestore } from './restore-program.ts';
 
 const clusterId = new Uint8Array(16).fill(0xc1);
 const members = [{ memberId: 1, address: '127.0.0.1:1' }];
@@ -284,3 +286,16 @@ function mountsTmpfs(): boolean {
   rmSync(scratch, { recursive: true });
   return mounted;
 }
+
+test('a restore on a terminal draws a bar, and takes it away when it is done', async () => {
+  const options = readOptions({
+    args: ['--member-id=1', `--data-dir=${dataDir}`, '--members=1=127.0.0.1:1', '--map-size=256MiB'],
+    env: {},
+    readFile: () => '',
+  });
+  let said = '';
+  await runRestore(backup, options.values, { isTTY: true, write: (text) => (said += text) });
+  const lines = said.split('\r\u001B[2K');
+  expect(lines.at(-2)).toBe(`${'█'.repeat(30)} 100 %  of ${backup}`);
+  expect(lines.at(-1)).toMatch(/^member 1 is restored in /);
+});

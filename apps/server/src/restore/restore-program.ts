@@ -6,6 +6,9 @@ import { StartRefused } from '../options/refusal.ts';
 import type { OptionValues } from '../options/table.ts';
 import { restoreMember } from './restore-member.ts';
 
+/** Places of the bar that a person sees. */
+const barPlaces = 30;
+
 /** Where the program says how far it is, and what came of it. */
 export interface RestoreSink {
   /** Whether a person sees it. */
@@ -30,7 +33,8 @@ export async function runRestore(from: string, options: OptionValues, sink: Rest
         const now = Math.floor((readBytes / sizeBytes) * 100);
         if (sink.isTTY !== true || now === percent) return;
         percent = now;
-        sink.write(`\r\u001B[2Krestoring ${dataDir}: ${percent} %`);
+        const filled = Math.floor((readBytes / sizeBytes) * barPlaces);
+        sink.write(`\r\u001B[2K${'█'.repeat(filled)}${'░'.repeat(barPlaces - filled)} ${percent} %  of ${from}`);
       },
     });
     if (percent >= 0) sink.write('\r\u001B[2K');
