@@ -17,6 +17,7 @@ import { Metadata, type ServerDuplexStream, status } from '@grpc/grpc-js';
 
 import { Api } from './api.ts';
 import { ClusterController } from './cluster/cluster.controller.ts';
+import { MembersController } from './cluster/members.controller.ts';
 import { EnvironmentsController } from './environments/environments.controller.ts';
 import { apiServices } from './health.ts';
 import { MirrorsController } from './mirrors/mirrors.controller.ts';
@@ -60,11 +61,13 @@ afterAll(() => {
 
 const dice = new Dice(seed);
 const messages = new RandomMessages(dice);
-const controllers: Readonly<Record<string, object>> = {
-  Environments: new EnvironmentsController(api),
-  Sessions: new SessionsController(api),
-  Mirrors: new MirrorsController(api),
-  Cluster: new ClusterController(api),
+const environments = new EnvironmentsController(api);
+/** Those that share the methods of a service. */
+const controllers: Readonly<Record<string, readonly object[]>> = {
+  Environments: [environments],
+  Sessions: [new SessionsController(api)],
+  Mirrors: [new MirrorsController(api)],
+  Cluster: [new ClusterController(api), new MembersController(api)],
 };
 
 /** A call as grpc-js hands it over, as far as handlers look at it. */
@@ -101,7 +104,7 @@ const unary = apiServices.flatMap((service) => {
     .map((method) => ({
       method,
       deserialize: definition[method.name]!.requestDeserialize,
-      controller: controllers[service.name]!,
+      controller: controllers[service.name]!.find((each) => method.localName in each)!,
     }));
 });
 
@@ -147,7 +150,7 @@ function hearAll(answer: object): void {
 /** A pipeline of random calls: each is answered once, or the stream is refused. */
 async function pipelineOnce(): Promise<number> {
   const call = new FakeCall();
-  const controller = controllers['Environments'] as EnvironmentsController;
+  const controller = environments;
   let sent = 0;
   let answered = 0;
   for (let round = 0; round < 5; round++) {
@@ -181,7 +184,7 @@ async function pipelineOnce(): Promise<number> {
 /** A stream of random watches. */
 async function watchOnce(): Promise<number> {
   const call = new FakeCall();
-  const controller = controllers['Environments'] as EnvironmentsController;
+  const controller = environments;
   const sent = 10;
   for (let at = 0; at < sent; at++) {
     const message = messages.of(WatchRequestSchema) as WatchRequest;
