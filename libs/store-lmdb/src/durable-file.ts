@@ -53,6 +53,16 @@ export async function replaceFileAsync(path: string, bytes: Uint8Array): Promise
   }
 }
 
+/** Makes the bytes of a file durable, off the thread. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /** Makes the names in a directory durable: creations, renames and removals. */
 export function syncDirectory(path: string): void {
   // Windows cannot open a directory; NTFS journals the names by itself.

@@ -1,5 +1,5 @@
 export { DataDirectory, markFounded, restoredFileName, type DataDirectoryOptions } from './data-directory.ts';
-export { replaceFile, syncDirectory } from './durable-file.ts';
+export { replaceFile, syncDirectory, syncFile } from './durable-file.ts';
 export { StoreFailed, type StoreFailureCode } from './failure.ts';
 export { type FoundedIdentity, type Identity } from './identity.ts';
 export { installSnapshot } from './install.ts';

@@ -48,16 +48,12 @@ async function membersAt(memberId: number) {
   return (await api(memberId).call(Cluster, 'members', {})).members;
 }
 
-/** Asks until the members are as they should be. Jest's time limit bounds it. */
-async function rolesBecome(memberId: number, wanted: Readonly<Record<number, 'voter' | 'learner'>>): Promise<void> {
-  for (;;) {
-    const found = await membersAt(memberId);
-    const roles = Object.fromEntries(
-      found.map((member) => [Number(member.memberId), member.role === MemberRole.LEARNER ? 'learner' : 'voter']),
-    );
-    if (JSON.stringify(roles) === JSON.stringify(wanted)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+/** Waits until a member says who votes and who learns. */
+async function rolesBecome(memberId: number, voters: readonly number[], learners: readonly number[] = []): Promise<void> {
+  const learn = learners.length === 0 ? 'none' : learners.join(', ');
+  await programs.get(memberId)!.says(`members that vote: ${voters.join(', ')}; that learn: ${learn}`);
+  const roles = (await membersAt(memberId)).map((member) => [Number(member.memberId), member.role === MemberRole.LEARNER]);
+  expect(roles).toEqual([...voters, ...learners].map((id) => [id, learners.includes(id)]));
 }
 
 const reasonOf = (call: Promise<unknown>): Promise<string> =>
@@ -116,19 +112,19 @@ describe('a member', () => {
     await add(4);
     await program.ready();
     expect(await valueAt(4, token)).toBe('before');
-    await rolesBecome(1, { 1: 'voter', 2: 'voter', 3: 'voter', 4: 'voter' });
+    await rolesBecome(1, [1, 2, 3, 4]);
   }, 60_000);
 
   test('that is to stay a learner does not vote until it is promoted, and finds its cluster again without being told', async () => {
     const program = await starting(5);
     await add(5, true);
     await program.ready();
-    await rolesBecome(2, { 1: 'voter', 2: 'voter', 3: 'voter', 4: 'voter', 5: 'learner' });
+    await rolesBecome(2, [1, 2, 3, 4], [5]);
     expect(await reasonOf(api(1).call(Cluster, 'transferLeader', { memberId: 5n }))).toBe('MEMBER_ROLE');
     expect(await program.stop()).toBe(0);
     await start(5).ready();
     await api(3).call(Cluster, 'promoteMember', { memberId: 5n });
-    await rolesBecome(5, { 1: 'voter', 2: 'voter', 3: 'voter', 4: 'voter', 5: 'voter' });
+    await rolesBecome(5, [1, 2, 3, 4, 5]);
   }, 60_000);
 
   test('takes the lead when it is handed over to it', async () => {

@@ -11,7 +11,7 @@ import type { CallContext } from '../rpc/call-context.ts';
 import type { ApiServices } from '../services.ts';
 
 /** What says that a removal may take the quorum away. */
-export const loseQuorumWords = 'lose the quorum';
+const loseQuorumWords = 'lose the quorum';
 
 /** The longest that a member that is to be added may take to answer, in milliseconds. */
 const greetMs = 3_000;

@@ -1,8 +1,7 @@
-import { open } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { readClusterIdentity } from '@env-cli/keyspace';
 import { checkBackup } from '@env-cli/snapshot-file';
-import { spool, StoreReader } from '@env-cli/store-lmdb';
+import { spool, StoreReader, syncFile } from '@env-cli/store-lmdb';
 import { assert } from '@env-cli/support';
 
 import type { BackupCopied, BackupOrder } from './backup-copy.ts';
@@ -32,16 +31,7 @@ async function copy({ statePath, path, mapBytes, mark, checked }: BackupOrder): 
     await reader.close();
     // Nothing of the state is held any more.
     end = null;
-    if (checked) await synced(path);
-  }
-}
-
-async function synced(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
+    if (checked) await syncFile(path);
   }
 }
 

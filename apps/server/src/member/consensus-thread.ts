@@ -49,6 +49,9 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
   readonly #ticker: NodeJS.Timeout;
   /** Entries that a turn of the replica handed out, for one message. */
   #toApply: Entry[] = [];
+  /** Who votes and who learns, for people; and what of it they were told. */
+  #roles = '';
+  #rolesTold = '';
   #halted = false;
 
   private constructor(parts: Parts) {
@@ -61,7 +64,10 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     this.#security = parts.security;
     this.#neighbours = neighbours;
     this.#seen = parts.seen;
-    this.#outbox = new ApiOutbox(start.api, (view) => this.#describe(view));
+    this.#outbox = new ApiOutbox(start.api, (view) => {
+      this.#roles = `members that vote: ${listed(view.voters)}; that learn: ${listed(view.learners)}`;
+      return this.#describe(view);
+    });
     this.#snapshots = new SnapshotTraffic({
       dataDir: start.dataDir,
       peers,
@@ -203,6 +209,9 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       this.#order({ kind: 'entries', entries });
     }
     this.#outbox.flush();
+    if (this.#roles === this.#rolesTold) return;
+    this.#rolesTold = this.#roles;
+    this.#host.log('info', this.#roles);
   }
 
   #fromApi({ batches, reads, orders }: ApiToConsensus): void {
@@ -296,4 +305,8 @@ type Address = { readonly memberId: number; readonly address: string };
 function joinedBy(told: readonly Address[], founders: readonly Address[], memberId: number): Address[] {
   const added = founders.filter((founder) => !told.some((other) => other.memberId === founder.memberId));
   return [...told, ...added].filter((other) => other.memberId !== memberId);
+}
+
+function listed(members: readonly number[]): string {
+  return members.length === 0 ? 'none' : members.join(', ');
 }

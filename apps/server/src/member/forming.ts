@@ -1,14 +1,11 @@
 import { featureLevelMax } from '@env-cli/environments';
-import { GrpcPeers, type PeersHost, type SnapshotSink } from '@env-cli/peers-grpc';
-import { Formation, type Hello, type HelloAnswer, type HelloRefusal, noStanding, type Standing } from '@env-cli/replica';
+import type { GrpcPeers } from '@env-cli/peers-grpc';
+import { Formation, type Hello, type HelloAnswer } from '@env-cli/replica';
 
-import { TlsIdentity } from '../security/tls-identity.ts';
-import type { TlsPaths } from '../security/tls-files.ts';
+import { behindDoor, ClosedDoor, type WaitingPlace, whyNot } from './closed-door.ts';
 import { composeFounding, composeRestoring, type FoundingFiles, readFounding } from './founding.ts';
 import { MemberRefused } from './member-refused.ts';
-import { processMs } from './process-clock.ts';
 import type { RestoredMark } from './restored-file.ts';
-import type { ThreadLog } from './thread-messages.ts';
 
 /** Milliseconds between two rounds of asking, and the longest that one is waited for. */
 const roundMs = 200;
@@ -16,23 +13,16 @@ const answerMs = 1_000;
 /** Milliseconds between two messages that say for whom is waited. */
 const reportMs = 10_000;
 
-export interface FormingOptions {
+export interface FormingOptions extends WaitingPlace {
   readonly formingId: Uint8Array;
-  readonly memberId: number;
   readonly diskId: Uint8Array;
   readonly apiAddress: string;
   readonly startNonce: number;
-  readonly listen: { readonly host: string; readonly port: number };
   /** Set when this member's state came from a backup. */
   readonly restored: RestoredMark | null;
-  /** Null: members believe one another's word. */
-  readonly tls: TlsPaths | null;
   /** The members that the cluster begins with; empty when this member was not told to found one. */
   readonly initialMembers: readonly { readonly memberId: number; readonly address: string }[];
   readonly files: FoundingFiles;
-  readonly log: (log: ThreadLog) => void;
-  /** Is given what ends the waiting. */
-  readonly onBegun: (peers: { close(): Promise<void> }) => void;
 }
 
 /**
@@ -66,21 +56,10 @@ export async function formCluster(options: FormingOptions): Promise<Uint8Array> 
   return founding;
 }
 
-async function meet(formation: Formation, { memberId, listen, tls, log, onBegun }: FormingOptions): Promise<Uint8Array> {
-  const report = (message: string): void => log({ level: 'info', message });
-  const door = new FormingDoor(formation, (message) => log({ level: 'warn', message }));
-  const security = tls === null ? null : new TlsIdentity(tls, { memberId, log: (level, message) => log({ level, message }) });
-  const peers = await GrpcPeers.listen(
-    { listen, ...(security === null ? {} : { security }), nowMs: processMs, random: Math.random },
-    door,
-  );
-  onBegun(peers);
-  try {
-    return await form(formation, peers, report);
-  } finally {
-    await peers.close();
-    security?.stop();
-  }
+function meet(formation: Formation, options: FormingOptions): Promise<Uint8Array> {
+  const report = (message: string): void => options.log({ level: 'info', message });
+  const door = new FormingDoor(formation, (message) => options.log({ level: 'warn', message }));
+  return behindDoor(options, door, (peers) => form(formation, peers, report));
 }
 
 /** Asks the initial members until the cluster's first entry is known, and answers it. */
@@ -108,11 +87,12 @@ async function form(formation: Formation, peers: GrpcPeers, report: (message: st
 }
 
 /** Who stands at a member's door before its cluster is founded: whoever wants more than to be told who is there comes too early. */
-class FormingDoor implements PeersHost {
+class FormingDoor extends ClosedDoor {
   readonly #formation: Formation;
   readonly report: (message: string) => void;
 
   constructor(formation: Formation, report: (message: string) => void) {
+    super();
     this.#formation = formation;
     this.report = report;
   }
@@ -124,42 +104,4 @@ class FormingDoor implements PeersHost {
   greet(hello: Hello): HelloAnswer {
     return this.#formation.heard(hello);
   }
-
-  refuse(): HelloRefusal {
-    return notFormed;
-  }
-
-  standing(): Standing {
-    return noStanding;
-  }
-
-  snapshotOffered(): Promise<SnapshotSink> {
-    return Promise.reject(new MemberRefused(notFormed.code, notFormed.message));
-  }
-
-  snapshotArrived(): Promise<string | null> {
-    return Promise.resolve(notFormed.message);
-  }
-
-  // Only on streams that were let in, and none is.
-  begun(): void {}
-  received(): void {}
-  stands(): void {}
-  unreachable(): void {}
-  forwarded(): void {}
-  forwardAnswered(): void {}
-  forwardsBroken(): void {}
-  met(): void {}
-  refusedBy(): void {}
-}
-
-export const notFormed: HelloRefusal = {
-  code: 'not-formed',
-  message: 'this member does not have the first entry of the cluster yet',
-};
-
-/** Why a member was not reached, where that is more than that it is not there: certificates. */
-export function whyNot(error: unknown): string {
-  const { details = '' } = error as { readonly details?: string };
-  return /certificate|self-signed|SSL|TLS/i.test(details) ? ` (${details})` : '';
 }

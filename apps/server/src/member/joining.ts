@@ -1,22 +1,10 @@
 import { featureLevelMax } from '@env-cli/environments';
-import { GrpcPeers, type PeersHost, type SnapshotSink } from '@env-cli/peers-grpc';
-import {
-  type Hello,
-  type HelloAnswer,
-  type HelloRefusal,
-  joiningId,
-  noStanding,
-  protocolRange,
-  type Standing,
-} from '@env-cli/replica';
+import type { GrpcPeers } from '@env-cli/peers-grpc';
+import { type Hello, type HelloAnswer, joiningId, noStanding, protocolRange } from '@env-cli/replica';
 
-import { TlsIdentity } from '../security/tls-identity.ts';
-import type { TlsPaths } from '../security/tls-files.ts';
-import { notFormed, whyNot } from './forming.ts';
+import { behindDoor, ClosedDoor, type WaitingPlace, whyNot } from './closed-door.ts';
 import type { FoundingFiles } from './founding.ts';
 import { MemberRefused } from './member-refused.ts';
-import { processMs } from './process-clock.ts';
-import type { ThreadLog } from './thread-messages.ts';
 
 /** Milliseconds between two rounds of asking, and the longest that one is waited for. */
 const roundMs = 200;
@@ -24,20 +12,13 @@ const answerMs = 1_000;
 /** Milliseconds between two messages that say for what is waited. */
 const reportMs = 10_000;
 
-export interface JoiningOptions {
-  readonly memberId: number;
+export interface JoiningOptions extends WaitingPlace {
   readonly diskId: Uint8Array;
   readonly apiAddress: string;
   readonly startNonce: number;
-  readonly listen: { readonly host: string; readonly port: number };
-  /** Null: members believe one another's word. */
-  readonly tls: TlsPaths | null;
   /** Members of the cluster, and this one: where it finds them, and where they find it. */
   readonly members: readonly { readonly memberId: number; readonly address: string }[];
   readonly files: FoundingFiles;
-  readonly log: (log: ThreadLog) => void;
-  /** Is given what ends the waiting. */
-  readonly onBegun: (peers: { close(): Promise<void> }) => void;
 }
 
 /**
@@ -47,27 +28,15 @@ export interface JoiningOptions {
  * Rejects when it is ended, and when the cluster knows the number with another disk or has removed it.
  */
 export async function joinCluster(options: JoiningOptions): Promise<Uint8Array> {
-  const { memberId, listen, tls, log, files, onBegun, members } = options;
+  const { memberId, log, files, members } = options;
   if (!members.some((member) => member.memberId !== memberId)) {
     const message = `member ${memberId} is to join a cluster, and --members names none of its members. Name them with their peer addresses`;
     throw new MemberRefused('nobody-to-join', message);
   }
-  const security = tls === null ? null : new TlsIdentity(tls, { memberId, log: (level, message) => log({ level, message }) });
-  const door = new JoiningDoor(options);
-  const peers = await GrpcPeers.listen(
-    { listen, ...(security === null ? {} : { security }), nowMs: processMs, random: Math.random },
-    door,
-  );
-  onBegun(peers);
-  try {
-    const founding = await added(peers, options);
-    files.found(founding);
-    log({ level: 'info', message: `member ${memberId} was added to the cluster` });
-    return founding;
-  } finally {
-    await peers.close();
-    security?.stop();
-  }
+  const founding = await behindDoor(options, new JoiningDoor(options), (peers) => added(peers, options));
+  files.found(founding);
+  log({ level: 'info', message: `member ${memberId} was added to the cluster` });
+  return founding;
 }
 
 /** Asks the members until one of them lets this one in. */
@@ -98,10 +67,11 @@ async function added(peers: GrpcPeers, { memberId, members, log }: JoiningOption
 }
 
 /** Who stands at the door of a member that joins: it tells of itself and its disk, and lets nobody in. */
-class JoiningDoor implements PeersHost {
+class JoiningDoor extends ClosedDoor {
   readonly #options: JoiningOptions;
 
   constructor(options: JoiningOptions) {
+    super();
     this.#options = options;
   }
 
@@ -131,34 +101,7 @@ class JoiningDoor implements PeersHost {
     return { refusal: { code: 'not-me', message } };
   }
 
-  refuse(): HelloRefusal {
-    return notFormed;
-  }
-
-  standing(): Standing {
-    return noStanding;
-  }
-
   report(message: string): void {
     this.#options.log({ level: 'warn', message });
   }
-
-  snapshotOffered(): Promise<SnapshotSink> {
-    return Promise.reject(new MemberRefused(notFormed.code, notFormed.message));
-  }
-
-  snapshotArrived(): Promise<string | null> {
-    return Promise.resolve(notFormed.message);
-  }
-
-  // Only on streams that were let in, and none is.
-  begun(): void {}
-  received(): void {}
-  stands(): void {}
-  unreachable(): void {}
-  forwarded(): void {}
-  forwardAnswered(): void {}
-  forwardsBroken(): void {}
-  met(): void {}
-  refusedBy(): void {}
 }

@@ -2,7 +2,7 @@ import type { GrpcPeers } from '@env-cli/peers-grpc';
 import type { MemberId } from '@env-cli/raft';
 import type { Replica } from '@env-cli/replica';
 
-import { whyNot } from './forming.ts';
+import { whyNot } from './closed-door.ts';
 import type { MemberWish, OrderAnswer } from './member-orders.ts';
 
 /** Carries out what people ask about members: on the consensus thread, which has the replica and the ways to the others. */

@@ -13,7 +13,7 @@ import {
 } from '@env-cli/replica';
 import { assert } from '@env-cli/support';
 
-import { notFormed } from './forming.ts';
+import { notFormed } from './closed-door.ts';
 import { MemberRefused } from './member-refused.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { SnapshotTraffic } from './snapshot-traffic.ts';

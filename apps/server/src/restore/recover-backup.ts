@@ -1,12 +1,11 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { alarmToStopFor, StateMachine } from '@env-cli/environments';
 import { readClusterIdentity } from '@env-cli/keyspace';
 import { LogFile } from '@env-cli/log-file';
 import type { Entry, Index } from '@env-cli/raft';
 import { type BackupFacts, checkBackup } from '@env-cli/snapshot-file';
-import { DataDirectory, DataDirectoryRefused, openState, spool, type Store, syncDirectory } from '@env-cli/store-lmdb';
+import { DataDirectory, DataDirectoryRefused, openState, spool, type Store, syncDirectory, syncFile } from '@env-cli/store-lmdb';
 import { assert } from '@env-cli/support';
 
 import { explained } from '../integrity/alarm-text.ts';
@@ -24,7 +23,7 @@ export interface RecoverOptions {
 export interface Recovered {
   readonly backup: BackupFacts;
   readonly memberId: number;
-  /** The last entry of the log, which is the last that the backup holds. */
+  /** The last entry that the backup holds: that of the log. */
   readonly last: { readonly index: number; readonly term: number };
   /** Entries that the state did not hold yet. */
   readonly replayed: number;
@@ -68,6 +67,7 @@ export async function recoverBackup({ dataDir, to, mapBytes }: RecoverOptions): 
     }
     const { clusterId, memberId, diskId } = identity;
     const failure = Promise.withResolvers<never>();
+    // Whoever waits for it is told; nobody may be waiting when the disk fails.
     failure.promise.catch(() => undefined);
     const log = await LogFile.open({
       directory: join(directory.path, 'log'),
@@ -86,9 +86,8 @@ export async function recoverBackup({ dataDir, to, mapBytes }: RecoverOptions): 
       closings.unshift(() => store.abandon());
       const replayed = await Promise.race([replay(log, store), failure.promise]);
       refuseAccused(dataDir, store, memberId);
-      const { index, term } = log.contents.termRuns.length === 0 ? lastOf(store) : lastOfLog(log);
       const backup = await copied(path, store, { clusterId, memberId });
-      return { backup, memberId, last: { index, term }, replayed };
+      return { backup, memberId, last: lastOf(store), replayed };
     } finally {
       for (const close of closings) await close();
     }
@@ -126,10 +125,7 @@ function refuseAccused(dataDir: string, store: Store, memberId: number): void {
   throw new RecoveryRefused(`${dataDir}: ${explained(alarm)}. Recover from another member's directory`);
 }
 
-function lastOfLog({ contents }: LogFile): { readonly index: number; readonly term: number } {
-  return { index: contents.lastIndex, term: contents.termRuns.at(-1)!.term };
-}
-
+/** After the replay that is the end of the log, or of a snapshot that the log was not reset for yet. */
 function lastOf(store: Store): { readonly index: number; readonly term: number } {
   const { appliedIndex, appliedTerm } = store.snapshot(positionOfTables);
   return { index: appliedIndex, term: appliedTerm };
@@ -151,7 +147,7 @@ async function copied(
       );
     const backup = { takenAtMs: Date.now(), memberId, version: softwareVersion };
     await spool(temporary, pin.tables, { clusterId, position: positionOfTables(pin.tables), backup });
-    await synced(temporary);
+    await syncFile(temporary);
     const facts = await checkBackup(temporary);
     renameSync(temporary, path);
     syncDirectory(dirname(path));
@@ -159,14 +155,5 @@ async function copied(
   } finally {
     pin.release();
     rmSync(temporary, { force: true });
-  }
-}
-
-async function synced(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
