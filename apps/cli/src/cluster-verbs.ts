@@ -204,6 +204,24 @@ export function addMemberVerbs(program: Command, frame: Frame): void {
     await (await import('./verbs/member.ts')).add(at, { memberId: Number(one(0)), peerAddress: one(1), learner });
   });
 
+  const replace = member
+    .command('replace')
+    .argument('<member>', 'who goes: a voter, running or lost', givenMember)
+    .argument('<new-member>', 'who comes: a number above every one that a member ever had', givenMember)
+    .argument(
+      '<peer-address>',
+      "where the others find the new one, host:port, also the other's own; it waits there, started with --join",
+    )
+    .description('Put a new member in the place of another, in one step as soon as it has caught up');
+  examples(outputOption(replace), [
+    'env-cli-server --member-id 4 --join --members 1=10.0.0.1:7381,4=10.0.0.3:7381 …   # on the new machine, first',
+    'env-cli member replace 3 4 10.0.0.3:7381',
+  ]);
+  does(replace, frame, async (at, { one }) => {
+    const verbs = await import('./verbs/member.ts');
+    await verbs.replace(at, { memberId: Number(one(0)), newMemberId: Number(one(1)), peerAddress: one(2) });
+  });
+
   const promote = member
     .command('promote')
     .argument('<member>', 'the learner', givenMember)

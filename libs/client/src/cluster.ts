@@ -13,6 +13,7 @@ import {
   type ClusterMembersResponse,
   ClusterPromoteMemberRequestSchema,
   ClusterRemoveMemberRequestSchema,
+  ClusterReplaceMemberRequestSchema,
   ClusterRotateDataKeyRequestSchema,
   ClusterRotateMasterKeyRequestSchema,
   ClusterSetQuotaRequestSchema,
@@ -118,6 +119,8 @@ export interface MemberInfo {
   readonly role: MemberRole;
   /** Whether the member that answers has a connection to it; true for itself. */
   readonly connected: boolean;
+  /** The member that goes as soon as this one votes; 0: none. */
+  readonly replaces: number;
 }
 
 /** The members, sorted by number. */
@@ -201,6 +204,22 @@ export class Cluster {
     const { memberId, peerAddress, learner = false } = member;
     const request = create(ClusterAddMemberRequestSchema, { memberId: wireRevision(memberId, 'memberId'), peerAddress, learner });
     return membersOf(await this.#calls.unary(Service.method.addMember, request, this.#calls.bounds(options), again));
+  }
+
+  /**
+   * Adds a member, started with `--join`, in the place of the voter `memberId`, which goes with the same change in which the new one becomes a voter: as soon as
+   * that has caught up. Refused with `LEVEL_TOO_LOW` below feature level 2.
+   */
+  async replaceMember(
+    replaced: { readonly memberId: number; readonly newMemberId: number; readonly peerAddress: string },
+    options: CallOptions = {},
+  ): Promise<MembersAnswer> {
+    const request = create(ClusterReplaceMemberRequestSchema, {
+      memberId: wireRevision(replaced.memberId, 'memberId'),
+      newMemberId: wireRevision(replaced.newMemberId, 'newMemberId'),
+      peerAddress: replaced.peerAddress,
+    });
+    return membersOf(await this.#calls.unary(Service.method.replaceMember, request, this.#calls.bounds(options), again));
   }
 
   /** Makes a learner a voter. */
@@ -368,12 +387,13 @@ function statusOf(answer: ClusterStatusResponse): ClusterStatus {
 function membersOf({ header, members }: Pick<ClusterMembersResponse, 'header' | 'members'>): MembersAnswer {
   return {
     header: headerOf(header),
-    members: members.map(({ memberId, peerAddress, apiAddress, role, connected }) => ({
+    members: members.map(({ memberId, peerAddress, apiAddress, role, connected, replaces }) => ({
       memberId: revisionOf(memberId),
       peerAddress,
       apiAddress,
       role: roleNames[role] ?? 'unknown',
       connected,
+      replaces: revisionOf(replaces),
     })),
   };
 }

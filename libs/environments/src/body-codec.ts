@@ -51,6 +51,7 @@ const bodyKinds = [
   'add-member',
   'remove-member',
   'pause-mirror',
+  'replace-member',
 ] as const satisfies CommandBody['kind'][];
 
 /** Bytes of a SHA-256. */
@@ -147,6 +148,10 @@ export function writeBody(writer: ByteWriter, body: CommandBody): void {
     case 'add-member':
       encodeMembers(writer, [body.member]);
       return;
+    case 'replace-member':
+      encodeMembers(writer, [body.member]);
+      writer.u32(body.replaces);
+      return;
     case 'remove-member':
       writer.u32(body.memberId);
       return;
@@ -234,6 +239,8 @@ export function readBody(reader: ByteReader): CommandBody {
       return { kind, quotaBytes: reader.varint() };
     case 'add-member':
       return { kind, member: onlyMember(decodeMembers(reader)) };
+    case 'replace-member':
+      return { kind, member: onlyMember(decodeMembers(reader)), replaces: reader.u32() };
     case 'remove-member':
       return { kind, memberId: reader.u32() };
     case 'bootstrap':

@@ -100,5 +100,5 @@ export class ClusterCommands {
 
 /** The row `members` of a cluster that begins. */
 function rosterOf(members: readonly MemberIdentity[]): Uint8Array {
-  return encodeRoster({ members, memberIdLast: Math.max(...members.map(({ memberId }) => memberId)) });
+  return encodeRoster({ members, memberIdLast: Math.max(...members.map(({ memberId }) => memberId)), replacements: new Map() });
 }

@@ -127,6 +127,7 @@ export class CommandApplier {
       case 'reseal':
         return reseal(this.#transaction, command.namespace, body);
       case 'add-member':
+      case 'replace-member':
       case 'remove-member':
         return this.#memberCommands.apply(body);
       case 'compact':

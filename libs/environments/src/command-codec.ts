@@ -8,11 +8,11 @@ import { NotUnderstood } from './not-understood.ts';
 const format = 1;
 
 /** The highest feature level that this version understands. */
-export const featureLevelMax = 1;
+export const featureLevelMax = 2;
 
 /** The feature level that a member needs to understand a body. */
-export function commandLevel(_body: CommandBody): number {
-  return 1;
+export function commandLevel(body: CommandBody): number {
+  return body.kind === 'replace-member' ? 2 : 1;
 }
 
 /**

@@ -148,6 +148,11 @@ export type CommandBody =
   | { readonly kind: 'set-quota'; readonly quotaBytes: number }
   /** A further member, with the disk that it was found to have. It takes part once raft's configuration names it. */
   | { readonly kind: 'add-member'; readonly member: MemberIdentity }
+  /**
+   * A further member that comes in the place of a voter: when it has caught up and becomes one itself, `replaces` goes with the same change of raft's
+   * configuration, and is forgotten then. It may be found where that one was. Level 2.
+   */
+  | { readonly kind: 'replace-member'; readonly member: MemberIdentity; readonly replaces: number }
   /** Forgets a member that raft's configuration names no more. Its number is never given again. */
   | { readonly kind: 'remove-member'; readonly memberId: number }
   /** The first command of a cluster, and only the first. */

@@ -101,6 +101,11 @@ const bodies: Record<string, CommandBody> = {
   'mark-hashes': { kind: 'mark-hashes' },
   'report-hashes': { kind: 'report-hashes', index: 1000, member: 3, hashes: fill(56, 8) },
   'add-member': { kind: 'add-member', member: { memberId: 300, diskId: fill(16, 5), address: 'd:7381' } },
+  'replace-member': {
+    kind: 'replace-member',
+    member: { memberId: 5, diskId: new Uint8Array(16).fill(4), address: 'c:7381' },
+    replaces: 3,
+  },
   'remove-member': { kind: 'remove-member', memberId: 300 },
   'set-quota': { kind: 'set-quota', quotaBytes: 2 ** 33 },
   'raise-alarm': { kind: 'raise-alarm', alarm: 'state-rotten', member: 3, index: 1000 },

@@ -1,4 +1,4 @@
-import { hashKeyBytes, idBytes, sessionIdBytes } from '@env-cli/keyspace';
+import { hashKeyBytes, idBytes, type MemberIdentity, sessionIdBytes } from '@env-cli/keyspace';
 import { mirrorsCeiling, type MirrorDefinition } from '@env-cli/mirroring';
 import { encodeUtf8, unreachable } from '@env-cli/support';
 
@@ -119,11 +119,9 @@ function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusa
     case 'reseal':
       return refusalOfReseal(body, bytes, limits);
     case 'add-member':
-      return (
-        at('member_id', flawOfMemberId(body.member.memberId)) ??
-        at('disk_id', body.member.diskId.length === idBytes ? null : flaw(`must be ${idBytes} bytes`)) ??
-        at('address', flawOfAddress(body.member.address))
-      );
+      return refusalOfMember(body.member);
+    case 'replace-member':
+      return refusalOfMember(body.member) ?? at('replaces', flawOfMemberId(body.replaces));
     case 'remove-member':
       return at('member_id', flawOfMemberId(body.memberId));
     case 'compact':
@@ -140,6 +138,14 @@ function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusa
 
 /** Bytes of a member's address, host:port. */
 const addressBytesMax = 300;
+
+function refusalOfMember({ memberId, diskId, address }: MemberIdentity): Refusal | null {
+  return (
+    at('member_id', flawOfMemberId(memberId)) ??
+    at('disk_id', diskId.length === idBytes ? null : flaw(`must be ${idBytes} bytes`)) ??
+    at('address', flawOfAddress(address))
+  );
+}
 
 function flawOfMemberId(memberId: number): Flaw | null {
   return memberId >= 1 && memberId <= 0xffff_ffff ? null : flaw('must be 1 to 4294967295');

@@ -143,6 +143,8 @@ const members = [
   { memberId: 2, diskId: fill(16, 2), address: 'b:7381' },
 ];
 
+const roster = { members: [members[1]!, members[0]!], memberIdLast: 7 };
+
 const row = new EnvironmentRow('default', 'shop/prod', chain, content(), null);
 const tombstone = { createRevision: at(2), deleteRevision: at(300), deleteTimeMs: 1_700_000_600_000, deletedBy: 'alice' };
 const deleted = new EnvironmentRow('default', 'shop/prod', chain, null, tombstone);
@@ -164,7 +166,8 @@ const samples = {
     featureLevel: 1,
     hashKey: fill(32, 9),
   }),
-  'members row 2 (meta.ts)': encodeRoster({ members: [members[1]!, members[0]!], memberIdLast: 7 }),
+  'members row 2 (meta.ts)': encodeRoster({ ...roster, replacements: new Map() }),
+  'members row 3 (meta.ts)': encodeRoster({ ...roster, replacements: new Map([[2, 1]]) }),
 };
 
 const file = new URL('./golden/rows-2.hex', import.meta.url);
@@ -222,9 +225,10 @@ describe('rows of every format that was ever written are read', () => {
   });
 
   test('the members, and those of before a member could be removed', () => {
-    expect(decodeRoster(read('members row 2 (meta.ts)'))).toEqual({ members, memberIdLast: 7 });
+    expect(decodeRoster(read('members row 2 (meta.ts)'))).toEqual({ members, memberIdLast: 7, replacements: new Map() });
+    expect(decodeRoster(read('members row 3 (meta.ts)'))).toEqual({ members, memberIdLast: 7, replacements: new Map([[2, 1]]) });
     const first = parseGolden(readFileSync(new URL('./golden/rows-1.hex', import.meta.url), 'utf8'));
-    expect(decodeRoster(first['members row 1 (meta.ts)']!)).toEqual({ members, memberIdLast: 2 });
+    expect(decodeRoster(first['members row 1 (meta.ts)']!)).toEqual({ members, memberIdLast: 2, replacements: new Map() });
   });
 
   test('the progress without a size, which is counted then', () => {

@@ -52,7 +52,9 @@ export interface MemberIdentity {
 }
 
 const format = 1;
+/** Of the row `members` while nobody comes in the place of another, and while somebody does. */
 const membersFormat = 2;
+const replacingFormat = 3;
 /** Bytes of a cluster's and of a disk's id. */
 export const idBytes = 16;
 /** Bytes of the key of the hashes of secrets. */
@@ -126,22 +128,26 @@ export interface Roster {
   readonly members: MemberIdentity[];
   /** 0 before `bootstrap`. */
   readonly memberIdLast: number;
+  /** Members that come in the place of another: who comes → who goes. Both are members, and each stands here once. */
+  readonly replacements: ReadonlyMap<number, number>;
 }
 
 export function readRoster(tables: ReadTables): Roster {
   const bytes = tables.get('meta', metaKeys.members);
-  return bytes === undefined ? { members: [], memberIdLast: 0 } : decodeRoster(bytes);
+  return bytes === undefined ? { members: [], memberIdLast: 0, replacements: new Map() } : decodeRoster(bytes);
 }
 
 /** Reads the row `members`. In format 1, of before members could be removed, the highest number is that of a member. */
 export function decodeRoster(bytes: Uint8Array): Roster {
   const reader = new ByteReader(bytes);
   const found = reader.u8();
-  if (found !== 1 && found !== membersFormat) throw new MalformedBytes('the row members of meta is of an unknown format');
+  if (found < 1 || found > replacingFormat) throw new MalformedBytes('the row members of meta is of an unknown format');
   const last = found === 1 ? 0 : reader.u32();
   const members = decodeMembers(reader);
+  const replacements = new Map<number, number>();
+  if (found === replacingFormat) for (let left = reader.varint(); left > 0; left--) replacements.set(reader.u32(), reader.u32());
   reader.end();
-  return { members, memberIdLast: Math.max(last, ...members.map(({ memberId }) => memberId)) };
+  return { members, memberIdLast: Math.max(last, ...members.map(({ memberId }) => memberId)), replacements };
 }
 
 export function encodeMembers(writer: ByteWriter, members: readonly MemberIdentity[]): void {
@@ -159,10 +165,17 @@ export function decodeMembers(reader: ByteReader): MemberIdentity[] {
   return members;
 }
 
-/** The row `members`: format, the highest number ever given, the members. */
-export function encodeRoster({ members, memberIdLast }: { readonly [Key in keyof Roster]: Readonly<Roster[Key]> }): Uint8Array {
-  const writer = new ByteWriter(256).u8(membersFormat).u32(memberIdLast);
+/**
+ * The row `members`: format, the highest number ever given, the members. Format 3 has behind them the pairs of who comes and who goes, ascending, and is
+ * written only while there are some: a cluster of feature level 1 has none.
+ */
+export function encodeRoster(roster: { readonly [Key in keyof Roster]: Readonly<Roster[Key]> }): Uint8Array {
+  const { members, memberIdLast, replacements } = roster;
+  const writer = new ByteWriter(256).u8(replacements.size === 0 ? membersFormat : replacingFormat).u32(memberIdLast);
   encodeMembers(writer, members);
+  if (replacements.size === 0) return writer.take();
+  writer.varint(replacements.size);
+  for (const [comes, goes] of [...replacements].toSorted(([a], [b]) => a - b)) writer.u32(comes).u32(goes);
   return writer.take();
 }
 

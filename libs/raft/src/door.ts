@@ -17,6 +17,11 @@ export type Message =
    */
   | { readonly kind: 'change-membership'; readonly id: number; readonly changes: readonly MembershipChange[] }
   /**
+   * Which voter goes when a joining learner becomes one, as the host's state knows it: learner → voter, no voter twice. Takes the place of what was said before;
+   * nothing until it is said. It only tells what a leader asks of the log in one change, so members need not have heard the same.
+   */
+  | { readonly kind: 'replacements'; readonly replacements: ReadonlyMap<MemberId, MemberId> }
+  /**
    * A wish that this leader hand its reign to `to`, or (null) to the voter that has most of its log. Answered by `transfer-refused`
    * or, when it is over, `transfer-ended`. Proposals are refused meanwhile.
    */

@@ -25,6 +25,8 @@ export interface Member {
   readonly readRequests: ReadRequests;
   configuration: Configuration;
   configurationIndex: Index;
+  /** Who goes when a joining learner becomes a voter. */
+  replacements: ReadonlyMap<MemberId, MemberId>;
   term: Term;
   votedFor: MemberId | null;
   role: RoleState;
@@ -103,6 +105,7 @@ export function createMember(options: RaftOptions, initial: InitialState): Membe
     readRequests: new ReadRequests(options.random(2 ** 32) * 2 ** 20),
     configuration: initial.configuration,
     configurationIndex: initial.configurationIndex,
+    replacements: new Map(),
     term: hardState.term,
     votedFor: hardState.votedFor,
     role: { kind: 'follower', leader: null },

@@ -5,7 +5,7 @@ import type { Configuration } from './configuration.ts';
 import { decodeConfiguration, encodeConfiguration, isJoint, membersOf } from './configuration.ts';
 import type { MemberId } from './entry.ts';
 import type { MembershipChange } from './membership-change.ts';
-import { changedConfiguration, leftJoint } from './membership-change.ts';
+import { changedConfiguration, leftJoint, promotions } from './membership-change.ts';
 import { A, B, C, configurationOf, D, E, memberId } from './testing/test-member.ts';
 
 const add = (member: MemberId, as: 'joining' | 'learner' | 'voter' = 'voter'): MembershipChange => ({ kind: 'add', member, as });
@@ -47,6 +47,17 @@ describe('where the voters differ by one at most, a change is one step; else it 
       learnersJoining: [E],
     });
     expect(leftJoint(joint)).toEqual(configurationOf([B, C, D], { learners: [A, E], learnersJoining: [E] }));
+  });
+});
+
+describe('a learner that is ripe becomes a voter', () => {
+  test.each([
+    ['alone', [D], new Map(), [promote(D)]],
+    ['together with the going of the voter that it replaces', [D, E], new Map([[D, B]]), [promote(D), promote(E), remove(B)]],
+    ['alone where that one votes no more', [D], new Map([[D, E]]), [promote(D)]],
+    ['alone while only another one is replaced', [D], new Map([[E, B]]), [promote(D)]],
+  ])('%s', (_how, ripe, replacements, changes) => {
+    expect(promotions(ripe, replacements, configurationOf([A, B, C]))).toEqual(changes);
   });
 });
 

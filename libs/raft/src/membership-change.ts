@@ -70,6 +70,19 @@ export function changedConfiguration(
   return { configuration };
 }
 
+/** Learners become voters, and the voters that they replace go with the same change: never is there one more to wait for. */
+export function promotions(
+  ripe: readonly MemberId[],
+  replacements: ReadonlyMap<MemberId, MemberId>,
+  { voters }: Configuration,
+): MembershipChange[] {
+  const going = ripe.map((id) => replacements.get(id)).filter((id) => id !== undefined && voters.includes(id)) as MemberId[];
+  return [
+    ...ripe.map((member) => ({ kind: 'promote', member }) as const),
+    ...going.map((member) => ({ kind: 'remove', member }) as const),
+  ];
+}
+
 /** What a joint configuration leads to. */
 export function leftJoint({ voters, learners, learnersNext, learnersJoining }: Configuration): Configuration {
   return {

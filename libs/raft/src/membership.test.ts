@@ -302,6 +302,18 @@ describe('a joining learner becomes a voter by itself', () => {
     expect(member.status.configuration).toEqual(configurationOf([A, B, C, D]));
   });
 
+  test('and the voter that it replaces goes with the same change, which two halves agree to', () => {
+    const member = joining(D);
+    member.step({ kind: 'replacements', replacements: new Map([[D, C]]) });
+    pass(member, B, C, D);
+    pass(member);
+    const { lastIndex } = member.status;
+    member.receive(B, accepted(1, lastIndex));
+    expect(member.status.configuration).toEqual(configurationOf([A, B, D], { votersOutgoing: [A, B, C] }));
+    member.receive(B, accepted(1, member.status.lastIndex));
+    expect(member.status.configuration).toEqual(configurationOf([A, B, D]));
+  });
+
   test('not while it lags, however long', () => {
     const member = joining(D);
     // More to catch up with than it takes.

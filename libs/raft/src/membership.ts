@@ -7,7 +7,7 @@ import type { Entry, MemberId } from './entry.ts';
 import { sizeOf } from './entry-cache.ts';
 import type { LeaderState, Member } from './member.ts';
 import { leaderOf } from './member.ts';
-import { changedConfiguration, leftJoint } from './membership-change.ts';
+import { changedConfiguration, leftJoint, promotions } from './membership-change.ts';
 
 /** Takes a change of the configuration, or refuses it. */
 export function onChangeMembership(member: Member, { id, changes }: Extract<Message, { kind: 'change-membership' }>): void {
@@ -33,7 +33,7 @@ export function leaveJoint(member: Member, reign: LeaderState): void {
   appendConfiguration(member, reign, leftJoint(configuration));
 }
 
-/** A leader's tick: joining learners that have caught up and stayed well become voters. */
+/** A leader's tick: joining learners that have caught up and stayed well become voters, each together with the going of whom it replaces. */
 export function promoteRipe(member: Member, reign: LeaderState): void {
   const { configuration, log, limits } = member;
   const { catchUps, followers } = reign;
@@ -47,7 +47,7 @@ export function promoteRipe(member: Member, reign: LeaderState): void {
     if (catchUp.tick(progress, log.lastIndex)) ripe.push(id);
   }
   if (ripe.length === 0 || obstacleOf(member, reign) !== null) return;
-  const changes = ripe.map((id) => ({ kind: 'promote', member: id }) as const);
+  const changes = promotions(ripe, member.replacements, configuration);
   const changed = changedConfiguration(configuration, changes, limits.membersMax);
   if ('configuration' in changed) appendConfiguration(member, reign, changed.configuration);
 }

@@ -82,6 +82,9 @@ export class Raft {
         return onPropose(member, message);
       case 'change-membership':
         return onChangeMembership(member, message);
+      case 'replacements':
+        member.replacements = message.replacements;
+        return undefined;
       case 'transfer':
         return onTransfer(member, message);
       case 'read':

@@ -210,6 +210,11 @@ export class Replica {
     this.#note({ kind: 'change-membership', id, changes });
   }
 
+  /** Who goes when a joining learner becomes a voter, as the state knows it: new → old. Takes the place of what was said before. */
+  replacements(replacements: ReadonlyMap<number, number>): void {
+    this.#note({ kind: 'replacements', replacements: replacements as ReadonlyMap<MemberId, MemberId> });
+  }
+
   /** Hands the lead over to `to`, or (null) to the voter that has most of the log. `done` is called once, when that is over. */
   transferLead(to: MemberId | null, done: (answer: TransferAnswer) => void): void {
     if (this.#stopping) return done({ kind: 'unknown' });

@@ -32,6 +32,18 @@ export async function add(
   await say(at.io, `Member ${member.memberId} was added. ${next}`);
 }
 
+/** `env-cli member replace MEMBER NEW-MEMBER ADDRESS`. */
+export async function replace(
+  at: Invocation,
+  replaced: { readonly memberId: number; readonly newMemberId: number; readonly peerAddress: string },
+): Promise<void> {
+  const { memberId, newMemberId } = replaced;
+  const answer = await withClient(at, (client) => client.cluster.replaceMember(replaced));
+  if (await printedAsData(at, answer)) return;
+  const next = `Member ${memberId} goes when member ${newMemberId} has caught up and votes: 'env-cli member list' shows it.`;
+  await say(at.io, `Member ${newMemberId} was added in the place of member ${memberId}. ${next}`);
+}
+
 /** `env-cli member promote MEMBER`. */
 export async function promote(at: Invocation, memberId: number): Promise<void> {
   const answer = await withClient(at, (client) => client.cluster.promoteMember(memberId));
@@ -53,11 +65,11 @@ export async function transfer(at: Invocation, memberId: number | null): Promise
 }
 
 async function printMembers(at: Invocation, { members }: MembersAnswer): Promise<void> {
-  const rows = members.map(({ memberId, apiAddress, peerAddress, role, connected }) => [
+  const rows = members.map(({ memberId, apiAddress, peerAddress, role, connected, replaces }) => [
     String(memberId),
     cell(apiAddress),
     cell(peerAddress),
-    role,
+    replaces === 0 ? role : `${role}, replaces ${replaces}`,
     connected ? 'yes' : at.style.red('no'),
   ]);
   await print(at.io, table(columns, rows, at));

@@ -11,6 +11,9 @@ import {
   type ClusterRemoveMemberRequest,
   ClusterRemoveMemberRequestSchema,
   ClusterRemoveMemberResponseSchema,
+  type ClusterReplaceMemberRequest,
+  ClusterReplaceMemberRequestSchema,
+  ClusterReplaceMemberResponseSchema,
   type ClusterTransferLeaderRequest,
   ClusterTransferLeaderRequestSchema,
   ClusterTransferLeaderResponseSchema,
@@ -35,6 +38,7 @@ type MembersAnswer =
   | typeof ClusterMembersResponseSchema
   | typeof ClusterAddMemberResponseSchema
   | typeof ClusterPromoteMemberResponseSchema
+  | typeof ClusterReplaceMemberResponseSchema
   | typeof ClusterRemoveMemberResponseSchema;
 
 /** Who the members of `envcli.v1.Cluster` are, and their changes, which the leader makes. */
@@ -58,8 +62,19 @@ export class MembersController {
     const context = this.#api.contexts.of(call);
     const memberId = memberNumberOf(request.memberId);
     return this.#atLeader(context, passedOn('AddMember', ClusterAddMemberRequestSchema, request), async () => {
-      await this.#membership.add(context, { memberId, address: request.peerAddress, learner: request.learner });
+      await this.#membership.add(context, { memberId, address: request.peerAddress, learner: request.learner, replaces: null });
       return this.#answer(context, ClusterAddMemberResponseSchema);
+    });
+  }
+
+  @GrpcMethod(service, 'ReplaceMember')
+  replaceMember(request: ClusterReplaceMemberRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const context = this.#api.contexts.of(call);
+    const replaces = memberNumberOf(request.memberId, 'member_id');
+    const memberId = memberNumberOf(request.newMemberId, 'new_member_id');
+    return this.#atLeader(context, passedOn('ReplaceMember', ClusterReplaceMemberRequestSchema, request), async () => {
+      await this.#membership.add(context, { memberId, address: request.peerAddress, learner: false, replaces });
+      return this.#answer(context, ClusterReplaceMemberResponseSchema);
     });
   }
 
@@ -126,12 +141,13 @@ function membersOf(view: MemberView) {
       peerAddress: peer.peerAddress,
       apiAddress: peer.apiAddress ?? '',
       role: roleOf(peer, view),
+      replaces: BigInt(peer.replaces ?? 0),
       connected: peer.connected || peer.memberId === view.memberId,
     }))
     .toSorted((a, b) => Number(a.memberId - b.memberId));
 }
 
-function memberNumberOf(asked: bigint): number {
+function memberNumberOf(asked: bigint, field = 'member_id'): number {
   if (asked >= 1n && asked <= 0xffff_ffffn) return Number(asked);
-  throw new Refused({ code: 'invalid', field: 'member_id', problem: 'must be the number of a member, 1 to 4294967295' });
+  throw new Refused({ code: 'invalid', field, problem: 'must be the number of a member, 1 to 4294967295' });
 }

@@ -9,8 +9,8 @@ import { setting } from '../testing/operations.ts';
 import { freePorts, Program } from '../testing/program.ts';
 import { type CallFailed, TestClient } from '../testing/serving.ts';
 
-/** Members 1 to 3 found the cluster; 4 and 5 join. */
-const numbers = [1, 2, 3, 4, 5];
+/** Members 1 to 3 found the cluster; 4 and 5 join; 6 comes in the place of another. */
+const numbers = [1, 2, 3, 4, 5, 6];
 const founders = numbers.slice(0, 3);
 
 let folder: string;
@@ -161,6 +161,37 @@ describe('a member', () => {
     for (const { memberId } of await membersAt(other)) expect(await valueAt(Number(memberId), token)).toBe('after');
   }, 60_000);
 
+  test('that comes in the place of one that is lost, at its very address, votes when that one goes; until then nothing is gone', async () => {
+    const at = await runningMember();
+    const others = (await membersAt(at)).map(({ memberId }) => Number(memberId)).filter((memberId) => memberId !== at);
+    const lost = others.find((memberId) => memberId !== 5)!;
+    const replace = (memberId: number, newMemberId: number) =>
+      api(at).call(Cluster, 'replaceMember', {
+        memberId: BigInt(memberId),
+        newMemberId: BigInt(newMemberId),
+        peerAddress: peerOf(lost),
+      });
+    expect(await reasonOf(replace(9, 6))).toBe('MEMBER_NOT_FOUND');
+    expect(await reasonOf(replace(lost, 5))).toBe('MEMBER_NUMBER_USED');
+    await programs.get(lost)!.stop('SIGKILL');
+    expect(await reasonOf(replace(lost, 6))).toBe('MEMBER_UNREACHED');
+    const known = `--members=${others.map((memberId) => `${memberId}=${peerOf(memberId)}`).join(',')},6=${peerOf(lost)}`;
+    peers[5] = peerOf(lost);
+    const program = start(6, '--join', known);
+    await program.says('Add it: env-cli member add 6');
+    await replace(lost, 6);
+    // The first answer may have been lost.
+    const { members } = await replace(lost, 6);
+    expect(members.find(({ memberId }) => memberId === 6n)).toMatchObject({ role: MemberRole.LEARNER, replaces: BigInt(lost) });
+    expect(await reasonOf(replace(lost, 7))).toBe('MEMBER_ROLE');
+    await program.ready();
+    const left = [at, ...others.filter((memberId) => memberId !== lost), 6].toSorted((a, b) => a - b);
+    await program.says(`members that vote: ${left.join(', ')}; that learn: none`);
+    await forgotten(at, lost);
+    const token = await written(at, 'replaced');
+    expect(await valueAt(6, token)).toBe('replaced');
+  }, 60_000);
+
   test('whose removal would leave no quorum that answers stays, unless that is asked for in so many words', async () => {
     const [first, second, third, fourth] = (await membersAt(await runningMember())).map(({ memberId }) => Number(memberId));
     const at = first!;
@@ -180,6 +211,14 @@ describe('a member', () => {
 async function runningMember(): Promise<number> {
   for (const [memberId, program] of programs) if (program.child.exitCode === null) return memberId;
   throw new Error('nobody runs');
+}
+
+/** Resolves once a member has applied that another one is forgotten. */
+async function forgotten(at: number, memberId: number): Promise<void> {
+  for (;;) {
+    if (!(await membersAt(at)).some((member) => Number(member.memberId) === memberId)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** Resolves once the leader says that it has no connection to a member. */

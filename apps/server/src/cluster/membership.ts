@@ -19,6 +19,17 @@ const greetMs = 3_000;
 /** Milliseconds between two looks for who leads now. */
 const lookMs = 20;
 
+/** A member that is to be added. */
+export interface NewMember {
+  readonly memberId: number;
+  /** host:port, where it waits. */
+  readonly address: string;
+  /** It stays a learner until it is promoted. */
+  readonly learner: boolean;
+  /** The voter that goes when it becomes one; null: nobody. */
+  readonly replaces: number | null;
+}
+
 /**
  * Changes who the members are, at the leader. Each change is two: of the members that the state knows, with their disks and addresses, and of raft's
  * configuration. A member is known before it takes part, and takes part no more before it is forgotten; a call that was cut off between the two goes
@@ -32,17 +43,20 @@ export class Membership {
   }
 
   /** Adds a member that waits for it. Throws {@link Refused}, `MemberUnavailable`. */
-  async add(
-    context: CallContext,
-    { memberId, address, learner }: { readonly memberId: number; readonly address: string; readonly learner: boolean },
-  ): Promise<void> {
-    const { members, memberIdLast } = await this.#roster(context);
+  async add(context: CallContext, { memberId, address, learner, replaces }: NewMember): Promise<void> {
+    const { members, memberIdLast, replacements } = await this.#roster(context);
     const known = members.find((member) => member.memberId === memberId && member.address === address);
     if (known === undefined && memberId <= memberIdLast)
       throw new Refused({ code: 'member-number-used', memberId, next: memberIdLast + 1 });
+    if (known !== undefined) refuseReplaced(memberId, replacements);
+    if (replaces !== null) refuseReplacing({ memberId, replaces }, replacements, this.#api.member.view());
     // One that takes part already does not wait any more.
     const diskId = known?.diskId ?? (await this.#diskOf(context, memberId, address));
-    await this.#propose(context, { kind: 'add-member', member: { memberId, diskId, address } });
+    const member = { memberId, diskId, address };
+    await this.#propose(
+      context,
+      replaces === null ? { kind: 'add-member', member } : { kind: 'replace-member', member, replaces },
+    );
     const refusal = await this.#change(context, {
       kind: 'add',
       member: memberId as MemberId,
@@ -51,8 +65,16 @@ export class Membership {
     if (refusal !== null && refusal.code !== 'already-member') throw new Refused(explained(refusal));
   }
 
+  /** Makes a learner a voter; who it replaces goes with the same change. */
   async promote(context: CallContext, memberId: number): Promise<void> {
-    const refusal = await this.#change(context, { kind: 'promote', member: memberId as MemberId });
+    const view = this.#api.member.view();
+    const goes = (await this.#roster(context)).replacements.get(memberId);
+    const isThere = view.members.some((member) => member.memberId === goes && member.takesPart);
+    const refusal = await this.#change(
+      context,
+      { kind: 'promote', member: memberId as MemberId },
+      ...(goes !== undefined && isThere ? [{ kind: 'remove', member: goes as MemberId } as const] : []),
+    );
     if (refusal !== null) throw new Refused(explained(refusal));
   }
 
@@ -107,8 +129,8 @@ export class Membership {
     throw new Refused({ code: 'member-unreached', memberId, address, problem });
   }
 
-  async #change(context: CallContext, change: MembershipChange): Promise<OrderRefusal | null> {
-    const answer = await this.#api.member.order({ kind: 'change', changes: [change] }, context.deadline);
+  async #change(context: CallContext, ...changes: readonly MembershipChange[]): Promise<OrderRefusal | null> {
+    const answer = await this.#api.member.order({ kind: 'change', changes }, context.deadline);
     if (answer.kind === 'refused') return answer.refusal;
     settled(answer);
     return null;
@@ -120,6 +142,31 @@ export class Membership {
 
   #roster(context: CallContext): Promise<Roster> {
     return this.#api.reads.here(context, { freshness: { kind: 'strong' }, appliedIndex: 0 }, ({ tables }) => readRoster(tables));
+  }
+}
+
+/** Nobody that goes for another comes back. */
+function refuseReplaced(memberId: number, replacements: ReadonlyMap<number, number>): void {
+  const comes = [...replacements].find(([, goes]) => goes === memberId)?.[0];
+  if (comes === undefined) return;
+  const problem = `member ${comes} comes in the place of member ${memberId}; remove member ${comes} if member ${memberId} is to stay`;
+  throw new Refused({ code: 'member-role', problem });
+}
+
+/** Only a voter that is there is replaced, and by one member. */
+function refuseReplacing(
+  { memberId, replaces }: { readonly memberId: number; readonly replaces: number },
+  replacements: ReadonlyMap<number, number>,
+  { members }: MemberView,
+): void {
+  // Asked for again: the first answer may have been lost.
+  if (replacements.get(memberId) === replaces) return;
+  const replaced = members.find((member) => member.memberId === replaces);
+  if (replaced === undefined) throw new Refused({ code: 'member-not-found', memberId: replaces });
+  refuseReplaced(replaces, replacements);
+  if (!replaced.voter) {
+    const problem = `member ${replaces} does not vote: remove it, and add another`;
+    throw new Refused({ code: 'member-role', problem });
   }
 }
 

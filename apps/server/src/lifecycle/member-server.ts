@@ -7,6 +7,7 @@ import { BrokenInvariant } from '@env-cli/support';
 
 import { Api } from '../api.ts';
 import { quotaHeldBy } from '../cluster/quota.ts';
+import { ReplacedMembers } from '../cluster/replaced-members.ts';
 import { addReflection, apiServices, HealthService } from '../health.ts';
 import { ScheduledBackups } from '../backup/scheduled-backups.ts';
 import { refuseAccusedMember } from '../integrity/accused-member.ts';
@@ -62,6 +63,7 @@ export class MemberServer {
   #member: Member | null = null;
   #worker = noWorker;
   #integrity: IntegrityWatch | null = null;
+  #replaced: ReplacedMembers | null = null;
   #schedule: ScheduledBackups | null = null;
   #secrets: OpenedSecrets | null = null;
   #tls: TlsIdentity | null = null;
@@ -110,6 +112,7 @@ export class MemberServer {
       log: this.#log,
       stop: (reason) => this.#fail(reason),
     });
+    this.#replaced = new ReplacedMembers(member, { log: this.#log });
 
     const faults = this.#faultSink();
     const broken = (error: unknown): void =>
@@ -162,6 +165,7 @@ export class MemberServer {
     await this.#worker.stop();
     await this.#schedule?.stop();
     this.#integrity?.stop();
+    this.#replaced?.stop();
     this.#secrets?.stop();
     this.#api?.close();
     try {

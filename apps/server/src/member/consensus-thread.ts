@@ -95,6 +95,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
         report: (message) => host.log('warn', message),
       },
     );
+    this.#replica.replacements(neighbours.replacements);
     this.#snapshots.serve(this.#replica);
     this.#orders = new OrderDesk({ replica: this.#replica, peers });
     start.api.on('message', (message: ApiToConsensus) => this.#fromApi(message));
@@ -245,6 +246,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
   #know(cluster: KnownCluster): void {
     this.#neighbours.know(cluster);
     this.#peers.setMembers(this.#neighbours.others);
+    this.#replica.replacements(cluster.replacements);
     this.#connectionsChanged();
   }
 
@@ -271,6 +273,8 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
         peerAddress: member.address,
         apiAddress: this.#neighbours.apiAddress(member.memberId),
         voter: view.voters.includes(member.memberId as MemberId),
+        takesPart: [...view.voters, ...view.learners].includes(member.memberId as MemberId),
+        replaces: this.#neighbours.replacements.get(member.memberId) ?? null,
         connected: member.memberId === memberId || connected.has(member.memberId),
       })),
     };

@@ -64,7 +64,7 @@ describe('two restores of one backup that are founded in the same moment', () =>
     });
     const [one, other] = [founded(), founded()];
     const asked = new Neighbours(hello(one, 2));
-    asked.know({ members, memberIdLast: 2, featureLevel: 1 });
+    asked.know({ members, memberIdLast: 2, featureLevel: 1, replacements: new Map() });
     const found = { term: 0, votedFor: 0, entryTerm: 0, entryIndex: 0 };
     expect(asked.refuse(new Neighbours(hello(one, 1)).hello(2, found))).toBeNull();
     expect(asked.refuse(new Neighbours(hello(other, 1)).hello(2, found))).toMatchObject({

@@ -78,6 +78,10 @@ export interface MemberView {
     /** Null until its hello told it. */
     readonly apiAddress: string | null;
     readonly voter: boolean;
+    /** Whether it stands in raft's configuration, voting or not: one that is being added, or forgotten, does not. */
+    readonly takesPart: boolean;
+    /** The member that goes when this one becomes a voter; null: nobody. */
+    readonly replaces: number | null;
     readonly connected: boolean;
   }[];
 }

@@ -27,6 +27,8 @@ export interface KnownCluster {
   /** The highest number that a member was ever given. */
   readonly memberIdLast: number;
   readonly featureLevel: number;
+  /** Who comes in the place of whom (`Roster.replacements`). */
+  readonly replacements: ReadonlyMap<number, number>;
 }
 
 /** The members of a cluster that is formed, as this one knows them. */
@@ -36,6 +38,7 @@ export class Neighbours {
   #members: readonly MemberIdentity[] = [];
   #memberIdLast = 0;
   #featureLevel = 0;
+  #replacements: ReadonlyMap<number, number> = new Map();
   #isNew = false;
 
   constructor(options: NeighboursOptions) {
@@ -51,16 +54,22 @@ export class Neighbours {
     return this.#members.filter((member) => member.memberId !== this.#options.memberId);
   }
 
-  know({ members, memberIdLast, featureLevel }: KnownCluster): void {
+  know({ members, memberIdLast, featureLevel, replacements }: KnownCluster): void {
     this.#members = members;
     this.#memberIdLast = memberIdLast;
     this.#featureLevel = featureLevel;
+    this.#replacements = replacements;
     this.#isNew = false;
   }
 
   /** This member has joined a cluster and has none of its state yet: it takes everybody of that cluster at their word. */
   beNew(): void {
     this.#isNew = true;
+  }
+
+  /** Who comes in the place of whom. */
+  get replacements(): ReadonlyMap<number, number> {
+    return this.#replacements;
   }
 
   /** Where clients find a member, as it said itself; null before it did. */

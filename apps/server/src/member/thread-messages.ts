@@ -61,6 +61,8 @@ export interface StateReport {
   readonly memberIdLast: number;
   readonly epoch: number;
   readonly featureLevel: number;
+  /** Who comes in the place of whom (`Roster.replacements`). */
+  readonly replacements: ReadonlyMap<number, number>;
 }
 
 /** From the API thread to the consensus thread: everything of one turn of the event loop in one message. */

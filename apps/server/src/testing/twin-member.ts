@@ -133,6 +133,7 @@ export class TwinMember implements Member {
 
   view(): MemberView {
     const leaderId = this.leaderless ? null : (this.#leader ?? this).identity.memberId;
+    const plain = { voter: true, takesPart: true, replaces: null, connected: true };
     return {
       memberId: this.identity.memberId,
       role: this.#leader === null ? (this.leaderless ? 'candidate' : 'leader') : 'follower',
@@ -145,10 +146,10 @@ export class TwinMember implements Member {
       lastLogIndex: this.#log.entries.length,
       logBytes: this.#log.entries.reduce((sum, { length }) => sum + length, 0),
       members: [
-        { memberId: 1, peerAddress: '127.0.0.1:1', apiAddress: this.leaderApiAddress, voter: true, connected: true },
+        { memberId: 1, peerAddress: '127.0.0.1:1', apiAddress: this.leaderApiAddress, ...plain },
         ...(this.identity.memberId === 1
           ? []
-          : [{ memberId: this.identity.memberId, peerAddress: '127.0.0.1:2', apiAddress: null, voter: true, connected: true }]),
+          : [{ memberId: this.identity.memberId, peerAddress: '127.0.0.1:2', apiAddress: null, ...plain }]),
       ],
     };
   }

@@ -1,7 +1,7 @@
 import { encodeUtf8 } from '@env-cli/support';
 import type { MirrorDefinition } from '@env-cli/mirroring';
 
-import { encodeCommand } from '../command-codec.ts';
+import { commandLevel, encodeCommand } from '../command-codec.ts';
 import type { Command, CommandBody } from '../command.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
 import type { Condition, Operation, VariableInput } from '../operation.ts';
@@ -11,7 +11,7 @@ const none = new Uint8Array(0);
 /** A command of alice, without a session. */
 export function commandOf(body: CommandBody, parts: Partial<Command> = {}): Command {
   return {
-    level: 1,
+    level: commandLevel(body),
     group: 1,
     namespace: 'default',
     principal: 'alice',

@@ -38,6 +38,9 @@ class Story {
     propose: (name, text = '') => void this.#at(name).propose(text),
     // `change A add D remove B promote C`: what is added is joining, or what the word behind it says.
     change: (name, ...words) => void this.#at(name).step({ kind: 'change-membership', id: 0, changes: changesOf(words) }),
+    // `replacing A D C`: when D becomes a voter, C goes.
+    replacing: (name, comes, goes) =>
+      void this.#at(name).step({ kind: 'replacements', replacements: new Map([[idOf(comes ?? ''), idOf(goes ?? '')]]) }),
     transfer: (name, to) => void this.#at(name).step({ kind: 'transfer', id: 0, to: to === undefined ? null : idOf(to) }),
     read: (name, id) => void this.#at(name).step({ kind: 'read', id: Number(id) }),
     // Everything, or what travels from one member to another; `lose` takes it away, `settle` delivers without a word.

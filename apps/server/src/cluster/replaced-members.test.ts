@@ -1,0 +1,29 @@
+import { expect, test } from '@jest/globals';
+
+import type { MemberView } from '../member/member.ts';
+import { replacedMember } from './replaced-members.ts';
+
+type Peer = MemberView['members'][number];
+
+const peer = (memberId: number, parts: Partial<Peer> = {}): Peer => ({
+  memberId,
+  peerAddress: `127.0.0.1:${memberId}`,
+  apiAddress: null,
+  voter: true,
+  takesPart: true,
+  replaces: null,
+  connected: true,
+  ...parts,
+});
+const gone = { voter: false, takesPart: false };
+
+test.each([
+  ['nobody while nobody is replaced', [peer(1), peer(2)], null],
+  ['nobody while the new one does not take part', [peer(1), peer(2, { ...gone, replaces: 1 })], null],
+  ['nobody while the new one learns', [peer(1), peer(2, { voter: false, replaces: 1 })], null],
+  ['the old one out, where the new one was let in alone', [peer(1), peer(2, { replaces: 1 })], { memberId: 1, step: 'remove' }],
+  ['the old one out also as a learner', [peer(1, { voter: false }), peer(2, { replaces: 1 })], { memberId: 1, step: 'remove' }],
+  ['the old one forgotten, when it is out', [peer(1, gone), peer(2, { replaces: 1 })], { memberId: 1, step: 'forget' }],
+])('who leads lets %s', (_what, members, replaced) => {
+  expect(replacedMember({ members })).toEqual(replaced);
+});

@@ -1,0 +1,91 @@
+import { type CommandBody, commandLevel } from '@env-cli/environments';
+import type { MemberId } from '@env-cli/raft';
+
+import { type Member, MemberUnavailable, type MemberView } from '../member/member.ts';
+import type { Log } from '../observability/log.ts';
+import { defaultNamespace } from '../requests/names.ts';
+import { onlyGroup } from '../tokens/read-token.ts';
+
+export interface ReplacedMembersOptions {
+  /** Milliseconds between two looks of a leader. Defaults to 500. */
+  readonly lookIntervalMs?: number;
+  readonly log: Pick<Log, 'info'>;
+}
+
+const lookIntervalMsDefault = 500;
+
+/** How long a step may take; the next look tries it again. */
+const stepTimeoutMs = 10_000;
+
+/** What is left to do about a member in whose place another came. */
+export interface ReplacedMember {
+  readonly memberId: number;
+  /** `remove`: it takes part still. `forget`: it does not, and its number, disk and address can go. */
+  readonly step: 'remove' | 'forget';
+}
+
+/** A member in whose place another votes by now, and what is to be done about it; null when there is none. */
+export function replacedMember({ members }: Pick<MemberView, 'members'>): ReplacedMember | null {
+  for (const { voter, replaces } of members) {
+    const replaced = voter ? members.find(({ memberId }) => memberId === replaces) : undefined;
+    if (replaced !== undefined) return { memberId: replaced.memberId, step: replaced.takesPart ? 'remove' : 'forget' };
+  }
+  return null;
+}
+
+/**
+ * Ends what `env-cli member replace` began. The core lets the new member in and the old one out with one change; whoever leads then forgets the old one. A
+ * leader whose core did not know of the pair in time has let the new one in alone: then the old one is removed here.
+ */
+export class ReplacedMembers {
+  readonly #member: Member;
+  readonly #log: Pick<Log, 'info'>;
+  readonly #looker: NodeJS.Timeout;
+  #busy = false;
+
+  constructor(member: Member, { lookIntervalMs = lookIntervalMsDefault, log }: ReplacedMembersOptions) {
+    this.#member = member;
+    this.#log = log;
+    this.#looker = setInterval(() => void this.#look(), lookIntervalMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#looker);
+  }
+
+  async #look(): Promise<void> {
+    const view = this.#member.view();
+    const replaced = view.role === 'leader' && !this.#busy ? replacedMember(view) : null;
+    if (replaced === null) return;
+    this.#busy = true;
+    try {
+      await this.#end(replaced);
+    } catch (error) {
+      // Without a leader, or with one that stops, it is the next leader's to do.
+      if (!(error instanceof MemberUnavailable)) throw error;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #end({ memberId, step }: ReplacedMember): Promise<void> {
+    const deadline = performance.now() + stepTimeoutMs;
+    if (step === 'remove') {
+      await this.#member.order({ kind: 'change', changes: [{ kind: 'remove', member: memberId as MemberId }] }, deadline);
+      return;
+    }
+    const body: CommandBody = { kind: 'remove-member', memberId };
+    const proposal = {
+      level: commandLevel(body),
+      group: onlyGroup,
+      namespace: defaultNamespace,
+      principal: `member ${this.#member.identity.memberId}`,
+      authorisationRevision: 0,
+      session: null,
+      reason: new Uint8Array(),
+      body,
+    };
+    await this.#member.propose(proposal, deadline);
+    this.#log.info({ member: memberId }, 'a member was replaced and is forgotten');
+  }
+}
