@@ -35,6 +35,14 @@ function answerWith(responses: readonly object[]): void {
 const backup = (...args: readonly string[]) => run(['backup', ...args, '-e', twin.address]);
 
 describe('backup', () => {
+  test('is found as cluster snapshot too', async () => {
+    answerWith(whole);
+    const ran = await run(['cluster', 'snapshot', file, '-e', twin.address]);
+    expect(ran).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('holds the cluster at revision 14') });
+    expect(readFileSync(file).equals(bytes)).toBe(true);
+    rmSync(file);
+  });
+
   test('writes a file that only its owner can read, and says what it holds', async () => {
     answerWith(whole);
     const ran = await backup(file);

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import { alarm, type GivenAlarm } from './alarm-argument.ts';
+import { addSnapshotVerb } from './backup-verbs.ts';
 import { durationMs } from './duration.ts';
 import {
   does,
@@ -256,6 +257,8 @@ export function addClusterVerbs(program: Command, frame: Frame): void {
     },
     { paged: true },
   );
+
+  addSnapshotVerb(cluster, frame);
 
   const transfer = cluster
     .command('transfer-leader')
