@@ -19,6 +19,9 @@ const rows = [...page.matchAll(/`([^`]+)`: ([^|\n]+?) +\| `([^`]+)`: `(\w+)` +\|
   ([, testFile, title, codeFile, name]) => ({ testFile, title, codeFile, name }) as Row,
 );
 
+/** Known bugs of other engines, numbered from 1. */
+const checks = 51;
+
 /** The tests of etcd/raft that go through the paper, section by section (raft_paper_test.go). */
 const paper =
   'TestFollowerUpdateTermFromMessage TestCandidateUpdateTermFromMessage TestLeaderUpdateTermFromMessage TestRejectStaleTermMessage ' +
@@ -42,6 +45,16 @@ describe('docs/raft.md names what is there', () => {
     expect(rows.length).toBe(
       page.split('\n').filter((line) => /`(libs|apps)\/.*\/src\//.test(line) && line.startsWith('|')).length,
     );
+  });
+
+  test('so is every number of the check-list, or the reason why it is not applicable', () => {
+    const named = [
+      ...page.matchAll(/^\| ([\d, ]+?) *\|/gm),
+      // Further numbers that one row proves.
+      ...page.matchAll(/^\|.*?; (\d[\d, ]*?)(?::| +\|)/gm),
+      ...page.matchAll(/^- (\d+) \(.+\): ./gm),
+    ].flatMap(([, numbers = '']) => numbers.split(',').map(Number));
+    expect(Array.from({ length: checks }, (_, at) => at + 1).filter((number) => !named.includes(number))).toEqual([]);
   });
 
   test('every claim of the paper is among them', () => {
