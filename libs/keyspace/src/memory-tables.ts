@@ -1,6 +1,12 @@
 import type { Row, RowRange, TableName, Tables } from './tables.ts';
 import { tableNames } from './tables.ts';
+import { assert } from '@env-cli/support';
+
 import { binaryText, bytesOfBinaryText } from './binary-text.ts';
+
+/** What the store on disk takes: the contract in libs/simulation/src/state-store.test.ts holds both to it. */
+const keyBytesMax = 1_024;
+const valueBytesMax = 2 ** 24 - 1;
 
 /** One table: values by key, and the keys in order. Keys are texts of one character a byte, so that text order is byte order. */
 interface MemoryTable {
@@ -19,10 +25,12 @@ export class MemoryTables implements Tables {
   }
 
   get(table: TableName, key: Uint8Array): Uint8Array | undefined {
+    checkKey(key);
     return this.#tables[table].values.get(binaryText(key))?.slice();
   }
 
   range(table: TableName, range: RowRange): Row[] {
+    assert(Number.isSafeInteger(range.limit) && range.limit >= 0, 'a range states how many rows it reads at most');
     const { keys, values } = this.#tables[table];
     const from = range.from === undefined ? 0 : lowerBound(keys, binaryText(range.from));
     const to = range.to === undefined ? keys.length : lowerBound(keys, binaryText(range.to));
@@ -36,6 +44,8 @@ export class MemoryTables implements Tables {
   }
 
   put(table: TableName, key: Uint8Array, value: Uint8Array): void {
+    checkKey(key);
+    assert(value.length <= valueBytesMax, 'a value has less than 16 MiB');
     const { keys, values } = this.#tables[table];
     const text = binaryText(key);
     if (!values.has(text)) {
@@ -47,6 +57,7 @@ export class MemoryTables implements Tables {
   }
 
   remove(table: TableName, key: Uint8Array): void {
+    checkKey(key);
     const { keys, values } = this.#tables[table];
     const text = binaryText(key);
     if (values.delete(text)) keys.splice(lowerBound(keys, text), 1);
@@ -68,6 +79,10 @@ export class MemoryTables implements Tables {
     }
     return copy;
   }
+}
+
+function checkKey(key: Uint8Array): void {
+  assert(key.length > 0 && key.length <= keyBytesMax, 'a key has 1 to 1,024 bytes');
 }
 
 /** The first place in ascending `keys` whose key is not below `key`. */

@@ -13,6 +13,7 @@ import { encodeUtf8, hexOf } from '@env-cli/support';
 
 import { CertainlyLost, Forwarded } from './certainly-lost.ts';
 import { Violation } from './checks.ts';
+import { identityOf } from './founding.ts';
 import { FreshReads } from './fresh-reads.ts';
 import { History } from './history.ts';
 import type { Answers, SimulatedMember } from './member.ts';
@@ -126,6 +127,17 @@ export class Clients {
     this.#markLater();
   }
 
+  /** Somebody new, whom clients ask as well from now on. The state is told who it is, until it says that it knows. */
+  admit(member: SimulatedMember, known: () => void): void {
+    this.#fresh.set(member.id, new FreshReads());
+    this.#tellState({ kind: 'add-member', member: identityOf(member.id) }, known);
+  }
+
+  /** Somebody who takes part no more, and never will again. */
+  dismiss(member: SimulatedMember): void {
+    this.#tellState({ kind: 'remove-member', memberId: member.id }, () => undefined);
+  }
+
   /** No new writes; those that have no answer are still tried. */
   stop(): void {
     this.#stopped = true;
@@ -210,6 +222,20 @@ export class Clients {
       this.#propose({ kind: 'create-mirror', definition: mirrorDefinition }, null, (result) => {
         if (result === 'failed') return this.#later(attempt);
         this.#open--;
+      });
+    attempt();
+  }
+
+  #tellState(body: Extract<CommandBody, { readonly kind: 'add-member' | 'remove-member' }>, done: () => void): void {
+    this.#open++;
+    const attempt = (): void =>
+      this.#propose(body, null, (result) => {
+        if (result === 'failed' || (result.kind === 'refused' && result.refusal.code === 'entry-full')) return this.#later(attempt);
+        // Its number was never used, nor its disk or its address.
+        if (result.kind === 'refused')
+          throw new Violation('a new member has a number that was never used', `${body.kind}: ${JSON.stringify(result.refusal)}`);
+        this.#open--;
+        done();
       });
     attempt();
   }

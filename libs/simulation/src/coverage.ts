@@ -11,6 +11,7 @@ export const roleFiles = [
   'following.ts',
   'leading.ts',
   'membership.ts',
+  'membership-change.ts',
   'raft.ts',
   'reading.ts',
   'receiving.ts',

@@ -1,5 +1,6 @@
-import { MemoryTables, readProgress, type Tables } from '@env-cli/keyspace';
+import { MemoryTables, readProgress, type ReadTables, type Row, type RowRange, type TableName, type Tables } from '@env-cli/keyspace';
 import type { StateStore } from '@env-cli/replica';
+import { assert } from '@env-cli/support';
 
 import { Crashed } from './crash.ts';
 import type { DiskHost } from './disk-log.ts';
@@ -38,6 +39,7 @@ export class OpenState implements StateStore {
   #checkpointing = false;
   #checkpointedMs = 0;
   #dirty = false;
+  #inTransaction = false;
   /** Raised when the whole state is replaced: a checkpoint of the former one no longer counts. */
   #generation = 0;
 
@@ -50,7 +52,18 @@ export class OpenState implements StateStore {
   }
 
   transact(work: (tables: Tables) => void): void {
-    work(this.tables);
+    assert(!this.#inTransaction, 'a transaction is not begun within another');
+    const transaction = new WriteTables(this.tables);
+    this.#inTransaction = true;
+    try {
+      work(transaction);
+    } catch (error) {
+      transaction.undo();
+      throw error;
+    } finally {
+      this.#inTransaction = false;
+      transaction.live = false;
+    }
     this.#host.crashPoint('state written, not visible');
     this.#dirty = true;
     this.#host.crashPoint('state written');
@@ -60,7 +73,15 @@ export class OpenState implements StateStore {
     return this.#dirty && !this.#checkpointing && nowMs - this.#checkpointedMs >= this.#checkpointMs;
   }
 
+  /** Reads the newest transaction. */
+  snapshot<T>(work: (tables: ReadTables) => T): T {
+    assert(!this.#inTransaction, 'a snapshot is not taken within a transaction');
+    return work(this.tables);
+  }
+
   checkpoint(nowMs: number, done: (appliedIndex: number) => void): void {
+    assert(!this.#inTransaction, 'a checkpoint begins between two transactions');
+    assert(!this.#checkpointing, 'checkpoints do not overlap');
     this.#checkpointing = true;
     this.#dirty = false;
     this.#checkpointedMs = nowMs;
@@ -87,5 +108,54 @@ export class OpenState implements StateStore {
     this.#disk.durable = rows;
     this.tables = rows.clone();
     this.#host.crashPoint('snapshot switched, not told');
+  }
+}
+
+/** The one transaction that writes. What it wrote is taken back when its work throws. */
+class WriteTables implements Tables {
+  readonly #tables: MemoryTables;
+  /** What was there before each write, in the order of the writes. */
+  readonly #before: { readonly table: TableName; readonly key: Uint8Array; readonly value: Uint8Array | undefined }[] = [];
+  /** Whether the call that handed it out still runs. */
+  live = true;
+
+  constructor(tables: MemoryTables) {
+    this.#tables = tables;
+  }
+
+  get(table: TableName, key: Uint8Array): Uint8Array | undefined {
+    this.#assertLive();
+    return this.#tables.get(table, key);
+  }
+
+  range(table: TableName, range: RowRange): Row[] {
+    this.#assertLive();
+    return this.#tables.range(table, range);
+  }
+
+  put(table: TableName, key: Uint8Array, value: Uint8Array): void {
+    this.#keep(table, key);
+    this.#tables.put(table, key, value);
+  }
+
+  remove(table: TableName, key: Uint8Array): void {
+    this.#keep(table, key);
+    this.#tables.remove(table, key);
+  }
+
+  undo(): void {
+    for (const { table, key, value } of this.#before.toReversed()) {
+      if (value === undefined) this.#tables.remove(table, key);
+      else this.#tables.put(table, key, value);
+    }
+  }
+
+  #keep(table: TableName, key: Uint8Array): void {
+    this.#assertLive();
+    this.#before.push({ table, key: key.slice(), value: this.#tables.get(table, key) });
+  }
+
+  #assertLive(): void {
+    assert(this.live, 'tables are used within the call that handed them out');
   }
 }

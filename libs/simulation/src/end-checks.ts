@@ -1,5 +1,5 @@
 import { readIntegrity } from '@env-cli/environments';
-import { type MemoryTables, readChangesAfter, readProgress, tableNames } from '@env-cli/keyspace';
+import { type MemoryTables, readChangesAfter, readProgress, readRoster, tableNames } from '@env-cli/keyspace';
 import { decodeUtf8, equalBytes } from '@env-cli/support';
 
 import { Violation } from './checks.ts';
@@ -30,6 +30,19 @@ export function checkAlarms(tables: MemoryTables): number {
   if (alarm !== undefined)
     throw new Violation('members that are equal raise no alarm', `${alarm.kind} of member ${alarm.member} at ${alarm.index}`);
   return agreedIndex;
+}
+
+/** The state names those who take part, and has given no number twice. */
+export function checkRoster(tables: MemoryTables, members: readonly { readonly id: number }[], idLast: number): void {
+  const { members: named, memberIdLast } = readRoster(tables);
+  const ids = named.map(({ memberId }) => memberId).join(', ');
+  const wanted = members.map(({ id }) => id).join(', ');
+  if (ids !== wanted || memberIdLast !== idLast) {
+    throw new Violation(
+      'the state names those who take part',
+      `it names ${ids}, up to ${memberIdLast}; members are ${wanted}, up to ${idLast}`,
+    );
+  }
 }
 
 /** Every write that was acknowledged happened, at the revision that was told; and no write happened twice. */

@@ -137,7 +137,7 @@ const faults = {
           !member.onOlderDisk &&
           !member.isLost &&
           !member.leadsAlone(copy) &&
-          members.every((other) => other === member || other.certainlyRefuses(member.id, copy)),
+          members.every((other) => other === member || other.isLost || other.certainlyRefuses(member.id, copy)),
       );
       if (candidates.length === 0) return false;
       const [member, copy] = random.pick(candidates);
@@ -149,6 +149,12 @@ const faults = {
     },
   },
   'change the members': { weight: 4, happen: ({ changeMembers }, random) => changeMembers(random) },
+  'add a new member': { weight: 2, happen: ({ newcomers }) => newcomers.bring(null, false) },
+  'replace a lost member': {
+    weight: 4,
+    happen: ({ newcomers }, random) =>
+      newcomers.open.length > 0 && newcomers.bring(random.pick(newcomers.open), random.chance(0.5)),
+  },
   'hand the lead over': {
     weight: 3,
     // Now and then somebody is asked who does not lead, or for more while a lead is handed over: that is refused.

@@ -1,6 +1,16 @@
 import { defaultLimits, encodeCommand, encodeEntryData, StateMachine } from '@env-cli/environments';
-import { MemoryTables } from '@env-cli/keyspace';
+import { type MemberIdentity, MemoryTables } from '@env-cli/keyspace';
 import type { MemberId } from '@env-cli/raft';
+
+/** Who a member is, as the state has it. */
+export function identityOf(memberId: MemberId): MemberIdentity {
+  return { memberId, diskId: diskIdOf(memberId), address: `member-${memberId}:1` };
+}
+
+/** Of the disk of a member, and of every copy of it. */
+export function diskIdOf(member: MemberId): Uint8Array {
+  return new Uint8Array(16).fill(member);
+}
 
 /** The state that every member of a run begins with: the cluster is founded, by entry 1 of term 1. */
 export function foundingTables(members: readonly MemberId[]): MemoryTables {
@@ -17,11 +27,7 @@ export function foundingTables(members: readonly MemberId[]): MemoryTables {
     body: {
       kind: 'bootstrap',
       clusterId: new Uint8Array(16).fill(7),
-      members: members.map((memberId) => ({
-        memberId,
-        diskId: new Uint8Array(16).fill(memberId),
-        address: `member-${memberId}:1`,
-      })),
+      members: members.map(identityOf),
       hashKey: new Uint8Array(32).fill(9),
       featureLevel: 1,
       limits: defaultLimits,

@@ -1,6 +1,9 @@
+import type { MembershipChange } from '@env-cli/raft';
+
 import type { Disks, SimulatedMember } from './member.ts';
 import { drawChanges, isMinority, wholeAgain } from './membership.ts';
 import type { Network } from './network.ts';
+import { Newcomers, type Registrar } from './newcomers.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -13,17 +16,24 @@ export class Ground {
   readonly network: Network;
   readonly members: readonly SimulatedMember[];
   readonly electionMs: number;
+  readonly newcomers: Newcomers;
   /** Copies of the disks of members, made some time ago. */
   readonly copies = new Map<SimulatedMember, Disks>();
   #over = false;
   /** When somebody was last asked to change the members. */
   #changedMs = -Infinity;
 
-  constructor(timeline: Timeline, network: Network, members: readonly SimulatedMember[], electionMs: number) {
+  /** `members` grows with whoever `enlist` makes: see {@link Newcomers}. */
+  constructor(
+    { timeline, network, members, electionMs }: Pick<Ground, 'timeline' | 'network' | 'members' | 'electionMs'>,
+    enlist: () => SimulatedMember,
+    registrar: Registrar,
+  ) {
     this.timeline = timeline;
     this.network = network;
     this.members = members;
     this.electionMs = electionMs;
+    this.newcomers = new Newcomers(this, enlist, registrar);
   }
 
   /** Whether the time of faults has passed. */
@@ -66,24 +76,32 @@ export class Ground {
     const { leader, losing } = this;
     const configuration = leader?.status?.configuration;
     if (leader === null || configuration === undefined) return false;
-    this.#changedMs = this.timeline.nowMs;
-    const rest = this.members.filter((member) => !losing.includes(member));
+    const rest = this.members.filter((member) => !losing.includes(member) && this.newcomers.isKnown(member));
     const changes = losing.length > 0 ? wholeAgain(configuration, rest) : drawChanges(configuration, rest, random);
     const asked = this.living.length > 0 && random.chance(0.1) ? random.pick(this.living) : leader;
-    if (changes.length > 0) asked.changeMembership(changes);
+    if (changes.length > 0) this.ask(asked, changes);
     return changes.length > 0;
   };
 
-  /** Asks whoever leads for everybody's vote, again and again: what one leader was asked for may end with its reign. */
+  /** Asks a member for a change of the members. */
+  ask(asked: SimulatedMember, changes: readonly MembershipChange[]): void {
+    this.#changedMs = this.timeline.nowMs;
+    asked.changeMembership(changes);
+  }
+
+  /** Brings somebody for whoever is lost, and asks whoever leads for everybody's vote, again and again: what one leader was asked for may end with its reign. */
   #makeWhole(): void {
+    const [lost] = this.newcomers.open;
+    if (lost !== undefined) this.newcomers.bring(lost, false);
     const { leader } = this;
     const configuration = leader?.status?.configuration;
     if (leader !== null && configuration !== undefined) {
       const changes = wholeAgain(
         configuration,
-        this.members.filter((member) => !member.isLost),
+        this.members.filter((member) => !member.isLost && this.newcomers.isKnown(member)),
       );
       if (changes.length > 0) leader.changeMembership(changes);
+      this.newcomers.dismiss();
     }
     this.timeline.after(this.electionMs, 'fault', () => this.#makeWhole());
   }
@@ -117,7 +135,7 @@ export class Ground {
     });
   };
 
-  /** From now on nothing goes wrong, and what did is put right. */
+  /** From now on nothing goes wrong, and what did is put right: whoever is lost has somebody in its place. */
   end(): void {
     this.#over = true;
     this.network.heal();

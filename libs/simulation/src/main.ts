@@ -103,7 +103,7 @@ function show(seeds: Seeds, seconds: number): string {
   return [
     `${seeds.runs} runs in ${seconds.toFixed(1)} s: ${(seeds.virtualMs / 1000).toFixed(0)} s of virtual time, ${seeds.events} events`,
     `  ${seeds.committed} entries committed in ${seeds.elections} terms, ${seeds.snapshotsInstalled} snapshots installed, ${seeds.installsFailed} not,` +
-      ` ${seeds.olderDisksRefused} older disks refused, ${seeds.changes} changes of the members, ${seeds.lostMembers} members lost`,
+      ` ${seeds.olderDisksRefused} older disks refused, ${seeds.changes} changes of the members, ${seeds.lostMembers} members lost, ${seeds.newMembers} new`,
     `  clients:\n${list(seeds.clients)}`,
     `  deaths at a boundary:\n${list(seeds.deaths)}`,
     `  faults:\n${list(seeds.faults)}`,

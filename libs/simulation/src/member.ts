@@ -1,5 +1,5 @@
 import { StateMachine } from '@env-cli/environments';
-import { HashScrub, type MemoryTables, readClusterIdentity, readMembers, readMembership, readProgress } from '@env-cli/keyspace';
+import { HashScrub, type MemoryTables, readClusterIdentity, readMembers, readMembership, readProgress, readRoster } from '@env-cli/keyspace';
 import {
   type Configuration,
   decodeConfiguration,
@@ -39,6 +39,7 @@ import { type Boundary, Crashed } from './crash.ts';
 import type { DiskCounts, DiskHost, LogDisk, OpenLog } from './disk-log.ts';
 import type { SeenDisk } from './disk-seen.ts';
 import type { OpenState, StateDisk } from './disk-state.ts';
+import { diskIdOf } from './founding.ts';
 import { MemberClock } from './member-clock.ts';
 import type { Introduction, Listener, Network } from './network.ts';
 import type { Random } from './random.ts';
@@ -168,6 +169,11 @@ export class SimulatedMember implements Watched, Listener {
   /** Whether it takes part: its start has ended, and it is not stopped. */
   get running(): boolean {
     return this.#life !== null && this.#asleep === null;
+  }
+
+  /** Whether it came when the cluster was founded already. */
+  get isNew(): boolean {
+    return !this.#world.configuration.voters.includes(this.id);
   }
 
   /** Whether its disk is of no use any more. */
@@ -487,8 +493,10 @@ export class SimulatedMember implements Watched, Listener {
 
   /** Its directory is empty, and it comes back with another disk: whoever it meets must refuse it. */
   loseDisk(random: Random): boolean {
-    const { tables } = this.#running.state;
-    const { clusterId, epoch } = readClusterIdentity(tables)!;
+    const identity = readClusterIdentity(this.#running.state.tables);
+    // It is new, and its disk is still empty.
+    if (identity === null) return false;
+    const { clusterId, epoch } = identity;
     this.crash('its disk is lost');
     const own = {
       formingId: new Uint8Array(16),
@@ -503,15 +511,17 @@ export class SimulatedMember implements Watched, Listener {
       found: noStanding,
     };
     for (const other of this.#world.members.values()) {
-      if (other === this || other.tables === null) continue;
-      const diskIds = new Map(readMembers(other.tables).map(({ memberId, diskId }) => [memberId, diskId]));
+      // Whoever has no state yet takes everybody at their word.
+      if (other === this || other.tables === null || readClusterIdentity(other.tables) === null) continue;
+      const { members: known, memberIdLast } = readRoster(other.tables);
+      const diskIds = new Map(known.map(({ memberId, diskId }) => [memberId, diskId]));
       const expectation = {
         formingId: own.formingId,
         clusterId,
         epoch,
         memberId: other.id,
         diskIds,
-        memberIdLast: this.#world.members.size,
+        memberIdLast,
         initialMembers: [],
         featureLevel: 1,
       };
@@ -578,6 +588,7 @@ export class SimulatedMember implements Watched, Listener {
   /** Whether `other` refuses this member, which introduces itself; then it hears of that. */
   #isRefusedBy(other: SimulatedMember, life: Life | null, hello: Introduction): boolean {
     if (life === null) return this.onOlderDisk;
+    if (this.isNew && !isNamedBy(life.state.tables, this.id)) return true;
     other.#noteFollowers(life);
     const refusal = life.memory.refuse(hello);
     const lives = this.#life?.hello === hello;
@@ -793,7 +804,8 @@ export class SimulatedMember implements Watched, Listener {
   }
 }
 
-/** Of the disk of a member, and of every copy of it. */
-function diskIdOf(member: MemberId): Uint8Array {
-  return new Uint8Array(16).fill(member);
+/** Whether a state names a member. Whoever has none yet takes everybody at their word. */
+function isNamedBy(tables: MemoryTables, id: MemberId): boolean {
+  const members = readMembers(tables);
+  return members.length === 0 || members.some(({ memberId }) => memberId === id);
 }

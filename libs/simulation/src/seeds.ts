@@ -18,6 +18,7 @@ export interface Seeds {
   readonly network: Readonly<Network['counts']>;
   readonly disks: Readonly<DiskCounts>;
   readonly lostMembers: number;
+  readonly newMembers: number;
   readonly virtualMs: number;
   readonly committed: number;
   readonly clients: Readonly<Clients['counts']>;
@@ -51,6 +52,7 @@ export function runSeeds({ firstSeed, goesOn }: SeedsOptions): Seeds {
   const sums = {
     runs: 0,
     lostMembers: 0,
+    newMembers: 0,
     events: 0,
     virtualMs: 0,
     committed: 0,
@@ -77,6 +79,7 @@ export function runSeeds({ firstSeed, goesOn }: SeedsOptions): Seeds {
     for (const [boundary, count] of run.deaths) deaths.set(boundary, deaths.get(boundary)! + count);
     for (const [kind, count] of run.faults) faults.set(kind, faults.get(kind)! + count);
     sums.lostMembers += run.lostMembers;
+    sums.newMembers += run.newMembers;
     add(effects, run.effects);
     add(eventsByKind, run.eventsByKind);
     add(network, run.network);

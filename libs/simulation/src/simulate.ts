@@ -1,16 +1,17 @@
+import { MemoryTables } from '@env-cli/keyspace';
 import type { Configuration, HardState, Index, MemberId, Term } from '@env-cli/raft';
 
-import { RaftChecks, Violation, type Watched } from './checks.ts';
+import { RaftChecks, Violation } from './checks.ts';
 import { Clients } from './clients.ts';
 import { type Boundary, boundaries } from './crash.ts';
 import { type DiskCounts, LogDisk } from './disk-log.ts';
 import { SeenDisk } from './disk-seen.ts';
 import { StateDisk } from './disk-state.ts';
-import { checkAlarms, checkEqual, checkWrites } from './end-checks.ts';
+import { checkAlarms, checkEqual, checkRoster, checkWrites } from './end-checks.ts';
 import { type FaultKind, Faults, planFaults } from './faults.ts';
 import { foundingTables } from './founding.ts';
 import { Ground } from './ground.ts';
-import { SimulatedMember, type World } from './member.ts';
+import { type Disks, SimulatedMember, type World } from './member.ts';
 import { isWhole } from './membership.ts';
 import { fairWeather, Network } from './network.ts';
 import { Random } from './random.ts';
@@ -45,6 +46,8 @@ export interface Run {
   readonly disks: DiskCounts;
   /** Members whose disks were of no use any more. */
   readonly lostMembers: number;
+  /** Members that came with an empty disk and a number that was never used. */
+  readonly newMembers: number;
   readonly virtualMs: number;
   readonly terms: number;
   readonly committed: number;
@@ -95,6 +98,7 @@ export function simulate(options: RunOptions): Run {
   const deaths = new Map<Boundary, number>(boundaries.map((boundary) => [boundary, 0]));
   const clients = new Clients(timeline, Random.of(seed, 'clients'), settings.clients);
   const members = new Map<MemberId, SimulatedMember>();
+  const list: SimulatedMember[] = [];
   const deathDraws = Random.of(seed, 'deaths');
   let crashProbability = settings.crashProbability;
   let snapshotsInstalled = 0;
@@ -104,7 +108,7 @@ export function simulate(options: RunOptions): Run {
     timeline,
     random: Random.of(seed, 'members'),
     network,
-    checks: new RaftChecks(memberList(members, ids), configuration, { index: 1, term: 1 }),
+    checks: new RaftChecks(list, configuration, { index: 1, term: 1 }),
     configuration,
     settings: settings.member,
     effects: noEffects(),
@@ -120,17 +124,23 @@ export function simulate(options: RunOptions): Run {
     refused: () => olderDisksRefused++,
     trace: line,
   };
+  // Numbers rise, and none is given twice.
+  const make = (disks: Disks): SimulatedMember => {
+    const id = (list.length + 1) as MemberId;
+    const member = new SimulatedMember(id, world, disks, clients.answersOf(id));
+    members.set(id, member);
+    list.push(member);
+    return member;
+  };
   const founded = foundingTables(ids);
-  const hardState: HardState = { term: 1 as Term, votedFor: null };
-  for (const id of ids) {
-    const log = new LogDisk({ index: 1 as Index, term: 1 as Term }, hardState);
-    members.set(
-      id,
-      new SimulatedMember(id, world, { log, state: new StateDisk(founded), seen: new SeenDisk() }, clients.answersOf(id)),
-    );
-  }
-  const list = [...members.values()];
-  const ground = new Ground(timeline, network, list, electionMs);
+  for (const _ of ids) make(disksOf(founded, { index: 1 as Index, term: 1 as Term }));
+  const enlist = (): SimulatedMember => {
+    const newcomer = make(disksOf(new MemoryTables(), { index: 0 as Index, term: 0 as Term }));
+    line(`member ${newcomer.id} is new`);
+    newcomer.start();
+    return newcomer;
+  };
+  const ground = new Ground({ timeline, network, members: list, electionMs }, enlist, clients);
   const faults = new Faults(seed, ground, line);
   const planned = planFaults(Random.of(seed, 'faults'), settings.faultEveryMs, settings.faultsMs);
   line(`seed ${seed}: ${JSON.stringify(settings)}`);
@@ -158,15 +168,19 @@ export function simulate(options: RunOptions): Run {
     clients.stop();
     const healedMs = timeline.nowMs + healElections * electionMs;
     runUntil(() => clients.finished, healedMs, 'not every client has its answers');
-    // Those that are lost stay away: they are for a person to replace.
+    runUntil(() => ground.newcomers.settled, healedMs, 'not everybody who is lost has somebody in its place');
+    // Those that are lost stay away; who came in their place is among the others.
     const rest = list.filter((member) => !member.isLost);
-    runUntil(() => atRest(rest), healedMs, 'not every member has applied what is committed');
+    runUntil(() => atRest(rest), healedMs, 'not every member votes and has applied what is committed');
+    ground.newcomers.dismiss();
+    runUntil(() => clients.finished, healedMs, 'the state does not forget who is lost');
     runUntil(() => clients.isDelivered(rest[0]!.tables!), healedMs, 'not everything that changed is delivered');
-    runUntil(() => atRest(rest), healedMs, 'not every member has applied what is committed');
+    runUntil(() => atRest(rest), healedMs, 'not every member votes and has applied what is committed');
     clients.checkAtTheEnd(rest[0]!.tables!);
     agreedIndex = checkAlarms(rest[0]!.tables!);
     checkEqual(rest.map((member) => ({ id: member.id, tables: member.tables! })));
     checkWrites(rest[0]!.tables!, clients.writes);
+    checkRoster(rest[0]!.tables!, rest, list.length);
   } catch (error) {
     violation = violationOf(error);
     line(`violation: ${violation.message}`);
@@ -182,6 +196,7 @@ export function simulate(options: RunOptions): Run {
     faultNumbers: planned.map(({ number }) => number).filter(keepsFault),
     disks: sumOfDisks(list),
     lostMembers: list.filter((member) => member.isLost).length,
+    newMembers: list.length - ids.length,
     virtualMs: timeline.nowMs,
     terms: Math.max(...list.map((member) => member.durableTerm)),
     committed: world.checks.committedIndex,
@@ -225,13 +240,8 @@ function atRest(members: readonly SimulatedMember[]): boolean {
   );
 }
 
-/** The members as a list, although they are made after what looks at them. */
-function memberList(members: ReadonlyMap<MemberId, SimulatedMember>, ids: readonly MemberId[]): Watched[] {
-  return ids.map((id) => ({
-    id,
-    durableTermAt: (index: number) => members.get(id)!.durableTermAt(index),
-    get durableTerm() {
-      return members.get(id)!.durableTerm;
-    },
-  }));
+/** The disks of a member that never ran: what it has applied is where its log begins. */
+function disksOf(tables: MemoryTables, applied: { readonly index: Index; readonly term: Term }): Disks {
+  const hardState: HardState = { term: applied.term, votedFor: null };
+  return { log: new LogDisk(applied, hardState), state: new StateDisk(tables), seen: new SeenDisk() };
 }
