@@ -48,6 +48,16 @@ export class RaftChecks {
   readonly #commits: { readonly index: number; readonly inTerm: number }[] = [];
   /** The term and content of what was applied at an index, by whoever came first. */
   readonly #applied = new Map<number, { readonly term: number; readonly content: number }>();
+  /** For each leader, how far it knows its followers to agree in its present reign. */
+  readonly #known = new Map<
+    MemberId,
+    {
+      readonly life: number;
+      readonly term: Term;
+      readonly configurationIndex: number;
+      readonly matches: Map<MemberId, number>;
+    }
+  >();
   readonly #votes = new Map<number, MemberId>();
   readonly #seen = new Map<
     MemberId,
@@ -74,6 +84,7 @@ export class RaftChecks {
   after(member: Watched, life: number, status: Status, termAt: (index: number) => number): void {
     const before = this.#seen.get(member.id);
     const sameLife = before?.life === life;
+    if (status.role === 'leader') this.#knows(member, life, status);
     if (sameLife && before.commitIndex === status.commitIndex && before.term === status.term && before.role === status.role)
       return;
     this.#seen.set(member.id, { life, commitIndex: status.commitIndex, term: status.term, role: status.role });
@@ -162,12 +173,38 @@ export class RaftChecks {
     this.#votes.set(key, to);
   }
 
+  /** What a follower was once known to have, it has for as long as the reign lasts. */
+  #knows({ id }: Watched, life: number, { term, configurationIndex, followers }: Status): void {
+    let known = this.#known.get(id);
+    if (known?.life !== life || known.term !== term || known.configurationIndex !== configurationIndex) {
+      const isSameReign = known?.life === life && known.term === term;
+      // Whoever leaves and comes again is known anew.
+      const kept = isSameReign ? [...known!.matches].filter(([member]) => followers.some((one) => one.id === member)) : [];
+      this.#known.set(id, (known = { life, term, configurationIndex, matches: new Map(kept) }));
+    }
+    for (const follower of followers) {
+      const before = known.matches.get(follower.id) ?? 0;
+      if (follower.matchIndex < before)
+        throw new Violation('a match index never falls', `member ${id} of ${follower.id}: ${before} to ${follower.matchIndex}`);
+      if (follower.matchIndex > before) known.matches.set(follower.id, follower.matchIndex);
+    }
+  }
+
   #leads(member: Watched, status: Status, termAt: (index: number) => number): void {
     const known = this.#leaders.get(status.term);
     if (known !== undefined && known !== member.id) {
       throw new Violation('election safety', `members ${known} and ${member.id} lead in term ${status.term}`);
     }
     this.#leaders.set(status.term, member.id);
+    const { voters, votersOutgoing } = status.configuration;
+    const granted = [voters, votersOutgoing].flat().filter((id) => this.#votes.get(id * termsMax + status.term) === member.id);
+    const holders = new Set([member.id, ...granted]);
+    if (!isMajority(voters, holders) || !isMajority(votersOutgoing, holders)) {
+      throw new Violation(
+        'a leader has the votes of a quorum',
+        `member ${member.id} leads in term ${status.term} by ${[...holders].join(', ')} of ${voters.join(', ')} and ${votersOutgoing.join(', ') || 'nobody'}`,
+      );
+    }
     // What a leader of a later term committed is not its to have: its votes may just have been slow. By log matching, whoever
     // has the last entry that was committed before has all of them.
     const index = this.#commits.findLast(({ inTerm }) => inTerm < status.term)?.index ?? 0;

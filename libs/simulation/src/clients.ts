@@ -62,6 +62,8 @@ export const noClientCounts = () => ({
   watchesMoved: 0,
 });
 
+/** The number of nobody. */
+const neverGiven = 1_000_000;
 /** How long one proposal may wait in a member. */
 const deadlineMs = 2000;
 
@@ -138,10 +140,16 @@ export class Clients {
     this.#tellState({ kind: 'remove-member', memberId: member.id }, () => undefined);
   }
 
+  /** Asks one member for so many things that nobody waits for, and that change nothing: its log grows, also where nobody hears it. */
+  flood(member: SimulatedMember, count: number, everyMs: number): void {
+    if (count === 0 || this.#stopped) return;
+    this.#proposeAt(member, { kind: 'remove-member', memberId: neverGiven }, null, () => undefined);
+    this.#timeline.after(this.#random.span(0, 2) * everyMs, 'client', () => this.flood(member, count - 1, everyMs));
+  }
+
   /** No new writes; those that have no answer are still tried. */
   stop(): void {
     this.#stopped = true;
-    this.#markAtTheEnd();
   }
 
   /** Everything that was begun is acknowledged. */
@@ -230,7 +238,8 @@ export class Clients {
     this.#open++;
     const attempt = (): void =>
       this.#propose(body, null, (result) => {
-        if (result === 'failed' || (result.kind === 'refused' && result.refusal.code === 'entry-full')) return this.#later(attempt);
+        if (result === 'failed' || (result.kind === 'refused' && result.refusal.code === 'entry-full'))
+          return this.#later(attempt);
         // Its number was never used, nor its disk or its address.
         if (result.kind === 'refused')
           throw new Violation('a new member has a number that was never used', `${body.kind}: ${JSON.stringify(result.refusal)}`);
@@ -326,8 +335,8 @@ export class Clients {
     });
   }
 
-  /** Once more when all faults are over, so that the members of every run are compared. */
-  #markAtTheEnd(): void {
+  /** Once more when all faults are over and nobody is named who is lost, so that the members of every run are compared. */
+  markAtTheEnd(): void {
     this.#open++;
     const attempt = (): void =>
       this.#propose({ kind: 'mark-hashes' }, null, (result) => {
@@ -343,7 +352,9 @@ export class Clients {
   }
 
   #propose(body: CommandBody, session: SessionUse | null, answer: Waiting['answer']): void {
-    this.#proposeAt(this.#random.pick(this.#members), body, session, answer);
+    // Now and then whoever takes itself for the leader: one that is deposed and does not know it gets a tail that nobody else has.
+    const leading = this.#random.chance(0.3) ? this.#members.filter((one) => one.status?.role === 'leader') : [];
+    this.#proposeAt(this.#random.pick(leading.length > 0 ? leading : this.#members), body, session, answer);
   }
 
   #proposeAt(member: SimulatedMember, body: CommandBody, session: SessionUse | null, answer: Waiting['answer']): void {

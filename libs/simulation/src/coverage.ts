@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { type Profiler, Session } from 'node:inspector';
-import { fileURLToPath } from 'node:url';
 
 /** The files of libs/raft whose functions are what a member does in its role. */
 export const roleFiles = [
@@ -40,29 +39,20 @@ export class RoleCoverage {
     this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
   }
 
-  /** The branches that never ran, and how many functions were looked at. Ends the counting. */
-  take(): { readonly functions: number; readonly missed: Missed[] } {
+  /** What never ran so far. Ends the counting. */
+  take(): Uncovered {
     let scripts: readonly Profiler.ScriptCoverage[] = [];
     this.#session.post('Profiler.takePreciseCoverage', (error, { result }) => {
       if (error !== null) throw error;
       scripts = result;
     });
     this.#session.disconnect();
-    const missed: Missed[] = [];
-    let functions = 0;
+    const uncovered: Record<string, FileUncovered> = {};
     for (const file of roleFiles) {
-      const script = scripts.find(({ url }) => url.endsWith(`/libs/raft/src/${file}`));
+      const script = scripts.find(({ url }) => url.endsWith(sourceOf(file)));
       if (script === undefined) throw new Error(`libs/raft/src/${file} was not loaded: the list of role files is out of date`);
-      // Types are blanked out and not cut out, so places are those of the source.
-      const source = readFileSync(fileURLToPath(script.url), 'utf8');
       // Of a function that nobody called the engine may say nothing at all.
-      const called = new Set(
-        script.functions.filter(({ ranges }) => ranges[0]!.count > 0).map(({ functionName }) => functionName),
-      );
-      for (const { 1: name, index } of source.matchAll(/^(?:export )?function (\w+)\(/gm)) {
-        functions++;
-        if (!called.has(name!)) missed.push({ file, line: source.slice(0, index).split('\n').length, text: `function ${name}` });
-      }
+      const called = script.functions.filter(({ ranges }) => ranges[0]!.count > 0).map(({ functionName }) => functionName);
       const ranges = script.functions.flatMap((one) => one.ranges).filter(({ count }) => count === 0);
       // Of one within another only the outer one says something.
       const outer = ranges.filter(
@@ -71,15 +61,60 @@ export class RoleCoverage {
             (other) => other !== range && other.startOffset <= range.startOffset && other.endOffset >= range.endOffset,
           ),
       );
-      for (const { startOffset, endOffset } of outer) {
-        const text = source.slice(startOffset, endOffset).replaceAll(/\s+/g, ' ').trim();
-        // What is left of a function behind its last `return` or `default` is its brace.
-        if (/^[}\s;]*$/.test(text) || /^(export )?function /.test(text)) continue;
-        const line = source.slice(0, startOffset).split('\n').length;
-        // `return;` alone says nothing.
-        missed.push({ file, line, text: text.length < 20 ? source.split('\n')[line - 1]!.trim() : text });
-      }
+      uncovered[file] = { called, ranges: outer.map(({ startOffset, endOffset }) => [startOffset, endOffset] as const) };
     }
-    return { functions, missed };
+    return uncovered;
   }
+}
+
+/** What never ran of one file: names of functions that did, and places in the source from … to that did not, none within another. */
+interface FileUncovered {
+  readonly called: readonly string[];
+  readonly ranges: readonly (readonly [from: number, to: number])[];
+}
+
+/** By the name of the file. */
+export type Uncovered = Readonly<Record<string, FileUncovered>>;
+
+/** What ran in neither of two. */
+export function inNeither(a: Uncovered, b: Uncovered): Uncovered {
+  return Object.fromEntries(
+    Object.entries(a).map(([file, one]) => {
+      const other = b[file]!;
+      const ranges = one.ranges.flatMap(([from, to]) =>
+        other.ranges
+          .map(([otherFrom, otherTo]) => [Math.max(from, otherFrom), Math.min(to, otherTo)] as const)
+          .filter(([begin, end]) => begin < end),
+      );
+      return [file, { called: [...new Set([...one.called, ...other.called])], ranges }];
+    }),
+  );
+}
+
+/** The branches that never ran, and how many functions were looked at. */
+export function missedOf(uncovered: Uncovered): { readonly functions: number; readonly missed: Missed[] } {
+  const missed: Missed[] = [];
+  let functions = 0;
+  for (const [file, { called, ranges }] of Object.entries(uncovered)) {
+    // Types are blanked out and not cut out, so places are those of the source.
+    const source = readFileSync(new URL(`../../..${sourceOf(file)}`, import.meta.url), 'utf8');
+    for (const { 1: name, index } of source.matchAll(/^(?:export )?function (\w+)\(/gm)) {
+      functions++;
+      if (!called.includes(name!))
+        missed.push({ file, line: source.slice(0, index).split('\n').length, text: `function ${name}` });
+    }
+    for (const [from, to] of ranges) {
+      const text = source.slice(from, to).replaceAll(/\s+/g, ' ').trim();
+      // What is left of a function behind its last `return` or `default` is its brace.
+      if (/^[}\s;]*$/.test(text) || /^(export )?function /.test(text)) continue;
+      const line = source.slice(0, from).split('\n').length;
+      // `return;` alone says nothing.
+      missed.push({ file, line, text: text.length < 20 ? source.split('\n')[line - 1]!.trim() : text });
+    }
+  }
+  return { functions, missed };
+}
+
+function sourceOf(file: string): string {
+  return `/libs/raft/src/${file}`;
 }

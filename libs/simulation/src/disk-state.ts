@@ -1,4 +1,12 @@
-import { MemoryTables, readProgress, type ReadTables, type Row, type RowRange, type TableName, type Tables } from '@env-cli/keyspace';
+import {
+  MemoryTables,
+  readProgress,
+  type ReadTables,
+  type Row,
+  type RowRange,
+  type TableName,
+  type Tables,
+} from '@env-cli/keyspace';
 import type { StateStore } from '@env-cli/replica';
 import { assert } from '@env-cli/support';
 

@@ -1,6 +1,6 @@
 import type { Ground } from './ground.ts';
 import type { SimulatedMember } from './member.ts';
-import { stormOf } from './network.ts';
+import { peerMessageKinds, stormOf } from './network.ts';
 import { Random } from './random.ts';
 
 interface Fault {
@@ -72,6 +72,143 @@ const faults = {
     },
   },
   heal: { weight: 4, happen: ({ network }) => network.heal() },
+  // What one hears is late, by up to some elections: answers come to a question that nobody asks any more. Now and then it is not heard itself, and
+  // its timers stand still.
+  'let one hear late': {
+    weight: 3,
+    happen: (ground, random) => {
+      const { leader, members, network, electionMs } = ground;
+      const one = leader !== null && random.chance(0.7) ? leader : random.pick(members);
+      const others = members.filter((other) => other !== one);
+      network.heal();
+      const byMs = random.span(0.3, 4) * electionMs;
+      for (const other of others) network.slowDown(other.id, one.id, byMs);
+      const holdsTicks = random.chance(0.6);
+      if (random.chance(0.7)) {
+        ground.later(random.span(0, 1) * electionMs, one, () => {
+          for (const other of others) network.cut(one.id, other.id);
+          if (!holdsTicks) return;
+          one.holdTicks();
+          // Whoever has nothing at all to do for an election knows by its clock that it slept.
+          ground.flood(one, 60, 0.1 * electionMs);
+        });
+      }
+      ground.later(random.span(2, 7) * electionMs, null, () => {
+        for (const other of others) {
+          network.slowDown(other.id, one.id, 0);
+          network.join(one.id, other.id);
+        }
+        one.releaseTicks();
+      });
+      return others.length > 0;
+    },
+  },
+  // Streams of their own: some kinds of messages come late, others do not, and terms pass between them.
+  'hold some kinds back': {
+    weight: 3,
+    happen: (ground, random) => {
+      const { network, electionMs } = ground;
+      const kinds = peerMessageKinds.filter(() => random.chance(0.25));
+      for (const kind of kinds) network.holdBack(kind, random.span(0.2, 3) * electionMs);
+      ground.later(random.span(1, 8) * electionMs, null, () => {
+        for (const kind of kinds) network.holdBack(kind, 0);
+      });
+      return kinds.length > 0;
+    },
+  },
+  // Grants of an earlier candidacy come to a later one, and whoever leads is shaken off before all have followed.
+  'let votes come late': {
+    weight: 2,
+    happen: (ground, random) => {
+      const { members, network, electionMs } = ground;
+      network.heal();
+      network.holdBack('vote-reply', random.span(0.5, 2.5) * electionMs);
+      const shake = (left: number): void => {
+        const { leader } = ground;
+        if (left === 0) return network.holdBack('vote-reply', 0);
+        if (leader !== null) ground.part([leader], members);
+        ground.later(random.span(0.5, 2) * electionMs, null, () => {
+          if (leader !== null) for (const other of members) network.join(leader.id, other.id);
+          ground.later(random.span(0.5, 3) * electionMs, null, () => shake(left - 1));
+        });
+      };
+      shake(random.between(2, 6));
+      return members.length > 2;
+    },
+  },
+  // Whoever leads is cut off, alone or with another one, and disks may be slow, and whoever led before comes back, a few times in a row: logs end with
+  // tails that nobody else has.
+  'pass the lead around': {
+    weight: 3,
+    happen: (ground, random) => {
+      const { members, electionMs, network } = ground;
+      if (members.length === 1) return false;
+      let apart: readonly SimulatedMember[] = [];
+      const hop = (left: number): void => {
+        for (const one of apart) {
+          one.diskSlowness = 1;
+          for (const other of members) network.join(one.id, other.id);
+        }
+        const { leader } = ground;
+        apart = left === 0 || leader === null ? [] : [leader];
+        if (left === 0) return;
+        if (leader === null) return ground.later(electionMs, null, () => hop(left - 1));
+        if (members.length > 3 && random.chance(0.6)) apart = [leader, random.pick(members)];
+        for (const one of apart) if (random.chance(0.4)) one.slowDisk(random.span(1, 8) * electionMs);
+        ground.part(
+          apart,
+          members.filter((member) => !apart.includes(member)),
+        );
+        ground.flood(leader, random.between(3, 30), random.span(0.005, 0.05) * electionMs);
+        proceed(left - 1, 20);
+      };
+      // As soon as another one leads, or after a while all the same.
+      const proceed = (left: number, looks: number): void => {
+        const { leader } = ground;
+        if (looks > 0 && (leader === null || apart.includes(leader)))
+          ground.later(0.2 * electionMs, null, () => proceed(left, looks - 1));
+        else {
+          // Who is away knows nothing of it when it comes back, and takes others for voters than those who are.
+          const changes = random.chance(0.4) && ground.changeMembers(random);
+          ground.later((changes ? random.span(0.2, 1.5) : random.pick([0, 0.1, 1]) * random.fraction()) * electionMs, null, () =>
+            hop(left),
+          );
+        }
+      };
+      network.heal();
+      hop(random.between(2, 6));
+      return true;
+    },
+  },
+  // What stands in the way of an exchange of voters: those who go hear nothing of those who come, while neither half may do anything alone.
+  'part the halves of a change': {
+    weight: 3,
+    happen: (ground, random) => {
+      const { leader, members, network, electionMs } = ground;
+      const configuration = leader?.status?.configuration;
+      if (leader === null || configuration === undefined || ground.losing.length > 0 || members.length < 3) return false;
+      const { voters, learners } = configuration;
+      const going = voters.filter(() => random.chance(0.4));
+      const coming = learners.filter(() => random.chance(0.7));
+      if (going.length + coming.length < 2 || going.length === voters.length) return false;
+      ground.ask(leader, [
+        ...going.map((member) => ({ kind: 'demote', member }) as const),
+        ...coming.map((member) => ({ kind: 'promote', member }) as const),
+      ]);
+      ground.later(random.span(0, 0.5) * electionMs, null, () => {
+        if (random.chance(0.5)) ground.leader?.crash('it dies in the middle of a change');
+        const stays = members.filter(({ id }) => voters.includes(id) && !going.includes(id));
+        const withOld = stays.filter(() => random.chance(0.5));
+        const old = members.filter((member) => going.includes(member.id) || withOld.includes(member));
+        ground.part(
+          old,
+          members.filter((member) => !old.includes(member)),
+        );
+        ground.later(random.span(2, 6) * electionMs, null, () => network.heal());
+      });
+      return true;
+    },
+  },
   storm: {
     weight: 2,
     happen: (ground, random) => {
@@ -149,11 +286,15 @@ const faults = {
     },
   },
   'change the members': { weight: 4, happen: ({ changeMembers }, random) => changeMembers(random) },
-  'add a new member': { weight: 2, happen: ({ newcomers }) => newcomers.bring(null, false) },
+  // A machine that was just set up may have much to write at once.
+  'add a new member': {
+    weight: 2,
+    happen: ({ newcomers }, random) => newcomers.bring({ diskSlowness: random.pick([1, 1, 10, 100]) }),
+  },
   'replace a lost member': {
     weight: 4,
     happen: ({ newcomers }, random) =>
-      newcomers.open.length > 0 && newcomers.bring(random.pick(newcomers.open), random.chance(0.5)),
+      newcomers.open.length > 0 && newcomers.bring({ instead: random.pick(newcomers.open), atOnce: random.chance(0.5) }),
   },
   'hand the lead over': {
     weight: 3,
@@ -191,8 +332,6 @@ export type FaultKind = keyof typeof faults;
 /** Each is counted, so that a run that had none of a kind is known. */
 export const faultKinds = Object.keys(faults) as FaultKind[];
 
-const lots: readonly FaultKind[] = faultKinds.flatMap((kind) => Array.from({ length: faults[kind].weight }, () => kind));
-
 /** A fault that a run will have. */
 interface PlannedFault {
   /** From 1, in the order of their times. */
@@ -201,9 +340,17 @@ interface PlannedFault {
   readonly kind: FaultKind;
 }
 
-/** Draws the faults of a run: one about every `everyMs`, until `untilMs`. */
+/**
+ * Draws the faults of a run: one about every `everyMs`, until `untilMs`. Each run has some kinds more often than others and some not at all: what
+ * only many of one kind bring about is seldom seen where all are equally frequent.
+ */
 export function planFaults(random: Random, everyMs: number, untilMs: number): PlannedFault[] {
   const planned: PlannedFault[] = [];
+  const lots: FaultKind[] = faultKinds.flatMap((kind) => {
+    const often = random.pick([0, 1, 1, 4]);
+    return Array.from({ length: faults[kind].weight * often }, () => kind);
+  });
+  if (lots.length === 0) return planned;
   for (let atMs = random.span(0, 2 * everyMs); atMs < untilMs; atMs += random.span(0, 2 * everyMs))
     planned.push({ number: planned.length + 1, atMs, kind: random.pick(lots) });
   return planned;

@@ -1,7 +1,7 @@
 import type { MembershipChange } from '@env-cli/raft';
 
 import type { Disks, SimulatedMember } from './member.ts';
-import { drawChanges, isMinority, wholeAgain } from './membership.ts';
+import { drawChanges, isMinority, nonsenseIn, wholeAgain } from './membership.ts';
 import type { Network } from './network.ts';
 import { Newcomers, type Registrar } from './newcomers.ts';
 import type { Random } from './random.ts';
@@ -9,6 +9,11 @@ import type { Timeline } from './timeline.ts';
 
 /** Election timeouts after which a change that was asked for is in a log, or will never be: a process sleeps for ten at most. */
 const changeMsMax = 20;
+
+/** Whoever asks a member for things that nobody waits for. */
+interface Flooder {
+  flood(member: SimulatedMember, count: number, everyMs: number): void;
+}
 
 /** What faults happen to: the members of a run, the network between them, and time. */
 export class Ground {
@@ -19,6 +24,7 @@ export class Ground {
   readonly newcomers: Newcomers;
   /** Copies of the disks of members, made some time ago. */
   readonly copies = new Map<SimulatedMember, Disks>();
+  readonly #registrar: Registrar & Flooder;
   #over = false;
   /** When somebody was last asked to change the members. */
   #changedMs = -Infinity;
@@ -27,12 +33,13 @@ export class Ground {
   constructor(
     { timeline, network, members, electionMs }: Pick<Ground, 'timeline' | 'network' | 'members' | 'electionMs'>,
     enlist: () => SimulatedMember,
-    registrar: Registrar,
+    registrar: Registrar & Flooder,
   ) {
     this.timeline = timeline;
     this.network = network;
     this.members = members;
     this.electionMs = electionMs;
+    this.#registrar = registrar;
     this.newcomers = new Newcomers(this, enlist, registrar);
   }
 
@@ -79,9 +86,15 @@ export class Ground {
     const rest = this.members.filter((member) => !losing.includes(member) && this.newcomers.isKnown(member));
     const changes = losing.length > 0 ? wholeAgain(configuration, rest) : drawChanges(configuration, rest, random);
     const asked = this.living.length > 0 && random.chance(0.1) ? random.pick(this.living) : leader;
+    if (losing.length === 0 && random.chance(0.3)) for (const nonsense of nonsenseIn(configuration)) this.ask(asked, nonsense);
     if (changes.length > 0) this.ask(asked, changes);
     return changes.length > 0;
   };
+
+  /** Clients ask one member for so many things that nobody waits for, one about every so many milliseconds. */
+  flood(member: SimulatedMember, count: number, everyMs: number): void {
+    this.#registrar.flood(member, count, everyMs);
+  }
 
   /** Asks a member for a change of the members. */
   ask(asked: SimulatedMember, changes: readonly MembershipChange[]): void {
@@ -92,7 +105,7 @@ export class Ground {
   /** Brings somebody for whoever is lost, and asks whoever leads for everybody's vote, again and again: what one leader was asked for may end with its reign. */
   #makeWhole(): void {
     const [lost] = this.newcomers.open;
-    if (lost !== undefined) this.newcomers.bring(lost, false);
+    if (lost !== undefined) this.newcomers.bring({ instead: lost });
     const { leader } = this;
     const configuration = leader?.status?.configuration;
     if (leader !== null && configuration !== undefined) {
@@ -139,6 +152,7 @@ export class Ground {
   end(): void {
     this.#over = true;
     this.network.heal();
+    this.network.hurry();
     for (const member of this.members) {
       member.putClocksRight();
       member.putDisksRight();

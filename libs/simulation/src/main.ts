@@ -2,8 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { RoleCoverage } from './coverage.ts';
-import { findMutants, recordedIn, tableOf, writeRecorded } from './mutant-table.ts';
+import { inNeither, missedOf, RoleCoverage, type Uncovered } from './coverage.ts';
+import { findMutants, type Found, inOrder, recordedIn, tableOf, writeRecorded } from './mutant-table.ts';
+import { inParts, type Part, partOf, sumOf } from './parts.ts';
 import { readProgress, sourcesDigest, writeProgress } from './resume.ts';
 import type { Seeds } from './seeds.ts';
 import { asDrawn, type Smaller } from './smaller.ts';
@@ -58,6 +59,7 @@ const { values } = parseArgs({
     write: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     standard: { type: 'boolean', default: false },
+    part: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -99,7 +101,12 @@ function list(counts: ReadonlyMap<string, number> | Readonly<Record<string, numb
   return entries.map(([name, count]) => `    ${name}: ${count}`).join('\n');
 }
 
-function show(seeds: Seeds, seconds: number): string {
+type Counted = Omit<Seeds, 'failed' | 'deaths' | 'faults'> & {
+  readonly deaths: Seeds['deaths'] | Readonly<Record<string, number>>;
+  readonly faults: Seeds['faults'] | Readonly<Record<string, number>>;
+};
+
+function show(seeds: Counted, seconds: number): string {
   return [
     `${seeds.runs} runs in ${seconds.toFixed(1)} s: ${(seeds.virtualMs / 1000).toFixed(0)} s of virtual time, ${seeds.events} events`,
     `  ${seeds.committed} entries committed in ${seeds.elections} terms, ${seeds.snapshotsInstalled} snapshots installed, ${seeds.installsFailed} not,` +
@@ -195,46 +202,73 @@ async function tell(failed: NonNullable<Seeds['failed']>): Promise<void> {
   process.exitCode = 1;
 }
 
-/** Runs the standard seeds with the branches of the core counted. */
-async function standard(firstSeed: number): Promise<void> {
-  const coverage = new RoleCoverage();
-  const { runSeeds } = await import('./seeds.ts');
-  const began = performance.now();
-  const cpu = process.cpuUsage();
-  const seeds = runSeeds({ firstSeed, goesOn: (runs) => runs < standardRuns });
-  const { user, system } = process.cpuUsage(cpu);
-  process.stderr.write(`${show(seeds, (performance.now() - began) / 1000)}\n`);
-  const { failed, deaths, faults, ...counts } = seeds;
-  const result = {
-    ...counts,
-    deaths: Object.fromEntries(deaths),
-    faults: Object.fromEntries(faults),
-    failed: failed && { seed: failed.seed, message: failed.violation?.message },
-    cpuSeconds: (user + system) / 1e6,
-    coverage: coverage.take(),
+/** What a part of the run of the standard length came to. */
+interface StandardPart {
+  readonly counts: Omit<Seeds, 'failed' | 'deaths' | 'faults'> & {
+    readonly deaths: Readonly<Record<string, number>>;
+    readonly faults: Readonly<Record<string, number>>;
+    readonly cpuSeconds: number;
   };
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  readonly failed: { readonly seed: number; readonly message: string } | null;
+  readonly uncovered: Uncovered;
 }
 
-async function plant(): Promise<void> {
-  const { name, recorded, write } = values;
+/** Runs the standard seeds with the branches of the core counted, a part of them on each core. */
+async function standard(): Promise<void> {
+  const parts = await inParts<StandardPart>(process.argv.slice(2));
+  const counts = parts.map((part) => part.counts).reduce(sumOf);
+  process.stderr.write(`${show(counts, counts.cpuSeconds)}\n`);
+  const failed = parts.find((part) => part.failed !== null)?.failed ?? null;
+  const coverage = missedOf(parts.map((part) => part.uncovered).reduce(inNeither));
+  process.stdout.write(`${JSON.stringify({ ...counts, failed, coverage })}\n`);
+}
+
+async function partOfStandard(firstSeed: number, { at, count }: Part): Promise<void> {
+  const coverage = new RoleCoverage();
+  const { runSeeds } = await import('./seeds.ts');
+  const [from, to] = [at, at + 1].map((parts) => Math.round((standardRuns * parts) / count)) as [number, number];
+  const cpu = process.cpuUsage();
+  const { failed, deaths, faults, ...sums } = runSeeds({ firstSeed: firstSeed + from, goesOn: (runs) => runs < to - from });
+  const { user, system } = process.cpuUsage(cpu);
+  const result: StandardPart = {
+    counts: {
+      ...sums,
+      deaths: Object.fromEntries(deaths),
+      faults: Object.fromEntries(faults),
+      cpuSeconds: (user + system) / 1e6,
+    },
+    failed: failed && { seed: failed.seed, message: failed.violation?.message ?? '' },
+    uncovered: coverage.take(),
+  };
+  process.send!(result);
+}
+
+async function partOfPlant({ name, recorded }: typeof values, part: Part): Promise<void> {
   const found = await findMutants({
     ...(name !== undefined && { name }),
+    part,
     recorded: recorded ? recordedIn() : null,
     seedsMax: number('within', values.within),
     shrinks: values.shrink,
     tell: (text) => process.stdout.write(`${text}\n`),
   });
+  process.send!(found);
+}
+
+async function plant(): Promise<void> {
+  const { recorded, write } = values;
+  const found = inOrder((await inParts<Found[]>(process.argv.slice(2))).flat());
   if (write) writeRecorded(found);
   else if (!recorded) process.stdout.write(`\n${tableOf(found)}`);
   process.exitCode = found.every(({ seed }) => seed !== null) ? 0 : 1;
 }
 
+const part = partOf(values.part);
 const asked =
   [values.seed, values.seeds].filter((value) => value !== undefined).length + Number(values.mutants) + Number(values.standard);
 if (values.help) process.stdout.write(usage);
 else if (asked !== 1) refuse('say one of --seeds, --seed, --mutants and --standard');
 else if (values.seed !== undefined) await one(number('seed', values.seed));
 else if (values.seeds !== undefined) await many(number('seeds', values.seeds), number('from', values.from));
-else if (values.mutants) await plant();
-else await standard(number('from', values.from));
+else if (values.mutants) await (part === null ? plant() : partOfPlant(values, part));
+else await (part === null ? standard() : partOfStandard(number('from', values.from), part));

@@ -1,5 +1,13 @@
 import { StateMachine } from '@env-cli/environments';
-import { HashScrub, type MemoryTables, readClusterIdentity, readMembers, readMembership, readProgress, readRoster } from '@env-cli/keyspace';
+import {
+  HashScrub,
+  type MemoryTables,
+  readClusterIdentity,
+  readMembers,
+  readMembership,
+  readProgress,
+  readRoster,
+} from '@env-cli/keyspace';
 import {
   type Configuration,
   decodeConfiguration,
@@ -124,6 +132,8 @@ const redialProbability = 0.05;
 const unreachableProbability = 0.05;
 /** The chance that a sender takes a snapshot for lost that has arrived whole. */
 const brokenProbability = 0.2;
+/** The chance that a snapshot takes so long that its sender has given it up when it arrives. */
+const lateProbability = 0.15;
 /** The chance that a snapshot arrives whole and cannot be installed all the same: its disk is full, its file is gone. */
 const spoiltProbability = 0.1;
 
@@ -146,6 +156,8 @@ export class SimulatedMember implements Watched, Listener {
   /** Ticks that are held back; null: none is. */
   #heldTicks: number | null = null;
   #isLost = false;
+  /** Of somebody new: whether whoever knows of it has let it in. */
+  #isFormed = false;
   /** Who was let in, by member. */
   readonly #admitted = new Map<MemberId, Speaker>();
   readonly #spools = new Map<MemberId, Spool>();
@@ -445,6 +457,11 @@ export class SimulatedMember implements Watched, Listener {
     this.driftClock(1);
   }
 
+  /** From now on a sync of its log takes up to so long. */
+  slowDisk(syncMsMax: number): void {
+    this.diskSlowness = syncMsMax / this.#world.settings.syncMsMax;
+  }
+
   failNextSync(): void {
     this.#disks.log.failsNextSync = true;
   }
@@ -588,7 +605,10 @@ export class SimulatedMember implements Watched, Listener {
   /** Whether `other` refuses this member, which introduces itself; then it hears of that. */
   #isRefusedBy(other: SimulatedMember, life: Life | null, hello: Introduction): boolean {
     if (life === null) return this.onOlderDisk;
-    if (this.isNew && !isNamedBy(life.state.tables, this.id)) return true;
+    if (this.isNew && !this.#isFormed) {
+      if (!isNamedBy(life.state.tables, this.id)) return true;
+      this.#isFormed = true;
+    }
     other.#noteFollowers(life);
     const refusal = life.memory.refuse(hello);
     const lives = this.#life?.hello === hello;
@@ -679,12 +699,17 @@ export class SimulatedMember implements Watched, Listener {
     const spool = spoolOf(this.#running.state.tables, this.id, this.#lives, term);
     trace(`member ${this.id} sends a snapshot at ${spool.index} to ${to}`);
     this.#later(0, 'turn', () => this.#running.replica.snapshotBegun(to, term, spool.index));
-    timeline.after(random.span(1, 100) + network.delayMs(), 'delivery', () => {
+    const isLate = random.chance(lateProbability);
+    const electionMs = this.#world.settings.tickMs * this.#world.settings.electionTicks;
+    // The sender has given it up, and the next one may overtake it.
+    if (isLate) this.#later(random.span(1, 100), 'delivery', () => this.#running.replica.snapshotFailed(to, term));
+    const wayMs = isLate ? random.span(0.5, 6) * electionMs : random.span(1, 100);
+    timeline.after(wayMs + network.delayMs(), 'delivery', () => {
       const receiver = members.get(to)!;
       const arrives = network.connected(this.id, to) && receiver.#life !== null && !random.chance(0.1);
       if (arrives) receiver.#spooled(spool);
       // The stream may break when all of it has come: the sender does not know that, and sends another.
-      if (!arrives || random.chance(brokenProbability))
+      if (!isLate && (!arrives || random.chance(brokenProbability)))
         this.#ofLife(spool.fromLife, (life) => life.replica.snapshotFailed(to, term));
     });
   }
@@ -804,8 +829,7 @@ export class SimulatedMember implements Watched, Listener {
   }
 }
 
-/** Whether a state names a member. Whoever has none yet takes everybody at their word. */
+/** Whether a state names a member. */
 function isNamedBy(tables: MemoryTables, id: MemberId): boolean {
-  const members = readMembers(tables);
-  return members.length === 0 || members.some(({ memberId }) => memberId === id);
+  return readMembers(tables).some(({ memberId }) => memberId === id);
 }

@@ -34,6 +34,30 @@ export function drawChanges(
   });
 }
 
+/** More members than a configuration of a run may have (`drawSettings`). */
+const tooMany = Array.from({ length: 20 }, (_, at) => (1000 + at) as MemberId);
+
+/** Changes that make no sense in a configuration, each in its own way: they have to be refused, and change nothing. */
+export function nonsenseIn({ voters, learners }: Configuration): MembershipChange[][] {
+  const stranger = 999 as MemberId;
+  const voter = voters[0]!;
+  const learner = learners[0] ?? stranger;
+  return [
+    [],
+    [{ kind: 'add', member: 0 as MemberId, as: 'joining' }],
+    [{ kind: 'add', member: voter, as: 'learner' }],
+    [{ kind: 'remove', member: stranger }],
+    [{ kind: 'promote', member: voter }],
+    [{ kind: 'demote', member: learner }],
+    [
+      { kind: 'add', member: stranger, as: 'joining' },
+      { kind: 'remove', member: stranger },
+    ],
+    voters.map((member) => ({ kind: 'demote', member })),
+    tooMany.map((member) => ({ kind: 'add', member, as: 'learner' })),
+  ];
+}
+
 /** What makes it these members: who is lost goes, who is missing joins and is made a voter by itself. */
 export function wholeAgain(configuration: Configuration, members: readonly Identified[]): MembershipChange[] {
   const { voters, learners, learnersJoining } = configuration;

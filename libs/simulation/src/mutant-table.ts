@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 import { importMutant } from './mutating.ts';
 import { mutants } from './mutants.ts';
+import type { Part } from './parts.ts';
 
 /** What became of a planted bug. */
 export interface Found {
@@ -26,6 +27,8 @@ export function recordedIn(): Found[] {
 export interface FindOptions {
   /** Only those whose name holds this text. Defaults to all. */
   readonly name?: string;
+  /** Which of these. Defaults to all. */
+  readonly part?: Part;
   /** Where to begin with each; null: with seed 1. */
   readonly recorded: readonly Found[] | null;
   readonly seedsMax: number;
@@ -35,10 +38,11 @@ export interface FindOptions {
 }
 
 /** Plants one bug after another, and runs seeds until it shows. */
-export async function findMutants({ name, recorded, seedsMax, shrinks, tell }: FindOptions): Promise<Found[]> {
+export async function findMutants({ name, part, recorded, seedsMax, shrinks, tell }: FindOptions): Promise<Found[]> {
   const found: Found[] = [];
-  for (const mutant of mutants) {
-    if (name !== undefined && !mutant.name.includes(name)) continue;
+  const asked = mutants.filter((mutant) => name === undefined || mutant.name.includes(name));
+  for (const [at, mutant] of asked.entries()) {
+    if (part !== undefined && at % part.count !== part.at) continue;
     const firstSeed = recorded?.find((one) => one.name === mutant.name)?.seed ?? 1;
     const { runSeeds, shrink, flagsOf } = await importMutant(mutant);
     const { failed } = runSeeds({ firstSeed, goesOn: (runs) => firstSeed + runs <= seedsMax });
@@ -51,6 +55,12 @@ export async function findMutants({ name, recorded, seedsMax, shrinks, tell }: F
     found.push(one);
   }
   return found;
+}
+
+/** In the order in which they are planted. */
+export function inOrder(found: readonly Found[]): Found[] {
+  const place = ({ name }: Found): number => mutants.findIndex((mutant) => mutant.name === name);
+  return found.toSorted((a, b) => place(a) - place(b));
 }
 
 /** A table for docs/simulator.md, as prettier writes it. */

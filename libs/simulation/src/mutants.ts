@@ -97,6 +97,28 @@ export const mutants: readonly Mutant[] = [
     edits: [raft('election.ts', '(member.votedFor === null && leaderOf(member) === null)', 'leaderOf(member) === null')],
   },
   {
+    item: '4',
+    name: 'the longer log wins, whatever its last term',
+    edits: [
+      raft(
+        'log-view.ts',
+        'term > this.lastTerm || (term === this.lastTerm && index >= this.lastIndex)',
+        'term >= 0 && index >= this.lastIndex',
+      ),
+    ],
+  },
+  {
+    item: '6',
+    name: 'a vote of an earlier term counts',
+    edits: [
+      raft(
+        'receiving.ts',
+        'if (message.term < member.term) return refuseEarlierTerm',
+        "if (message.term < member.term && message.kind !== 'vote-reply') return refuseEarlierTerm",
+      ),
+    ],
+  },
+  {
     item: '13',
     name: 'an entry of an earlier term is committed by counting',
     edits: [raft('replication.ts', ' && log.has(reached, member.term)', '')],
@@ -129,6 +151,22 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    item: '18',
+    name: 'a match index falls',
+    edits: [raft('progress.ts', 'if (index <= this.matchIndex) return false;', 'if (index === this.matchIndex) return false;')],
+  },
+  {
+    item: '19',
+    name: 'a write attests what a later one overwrote',
+    edits: [
+      raft(
+        'writes.ts',
+        'for (const write of this.#pending) write.attestedIndex = Math.min(write.attestedIndex, first - 1) as Index;',
+        '',
+      ),
+    ],
+  },
+  {
     item: '–',
     name: 'entries are taken behind one of another term',
     edits: [raft('following.ts', '!log.has(previousIndex, previousTerm)', 'previousIndex > log.lastIndex')],
@@ -146,6 +184,17 @@ export const mutants: readonly Mutant[] = [
         'replica.ts',
         "this.#ports.origin.refused(countersOf(local), 'outcome-unknown');",
         "this.#ports.origin.refused(countersOf(local), 'no-leader');",
+      ),
+    ],
+  },
+  {
+    item: '21',
+    name: 'a batch that was forwarded for an earlier reign is proposed',
+    edits: [
+      replica(
+        'replica.ts',
+        "if (forwardedBy !== null && (this.#role !== 'leader' || this.#term !== forwardedBy.term)) {",
+        "if (forwardedBy !== null && this.#role !== 'leader') {",
       ),
     ],
   },
@@ -216,6 +265,11 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    item: '31',
+    name: 'an old snapshot takes the state back',
+    edits: [raft('following.ts', 'if (!known && index > log.commitIndex) {', 'if (!known) {')],
+  },
+  {
     item: '33',
     name: 'a snapshot lacks the sessions',
     edits: [
@@ -236,6 +290,13 @@ export const mutants: readonly Mutant[] = [
         'return Math.min(incoming, reachedByMajority(configuration.votersOutgoing, reachedBy));',
         'return incoming;',
       ),
+    ],
+  },
+  {
+    item: '39',
+    name: 'of a joint configuration one half elects',
+    edits: [
+      raft('quorum.ts', 'const outgoing = tallyMajority(configuration.votersOutgoing, votes);', 'const outgoing = incoming;'),
     ],
   },
   {

@@ -34,6 +34,26 @@ export function stormOf(random: Random, electionMs: number): Weather {
   };
 }
 
+/** What members say to one another. */
+export const peerMessageKinds = [
+  'pre-vote-request',
+  'pre-vote-reply',
+  'vote-request',
+  'vote-reply',
+  'append',
+  'append-accepted',
+  'append-rejected',
+  'commit',
+  'committed',
+  'heartbeat',
+  'heartbeat-reply',
+  'read-request',
+  'read-reply',
+  'snapshot',
+  'timeout-now',
+  'stale-term',
+] as const satisfies readonly PeerMessage['kind'][];
+
 /** What became of a message: when it was sent and arrives, or why it does not. */
 export interface Carried {
   readonly from: MemberId;
@@ -66,6 +86,10 @@ export class Network {
   readonly #cuts = new Set<number>();
   /** Raised when the connection for forwards between two members breaks: what was on it does not arrive. */
   readonly #connections = new Map<number, number>();
+  /** Ordered pairs ({@link way}) on which everything takes longer, and by how many milliseconds. */
+  readonly #slowWays = new Map<number, number>();
+  /** Kinds of messages that take longer, each by so many milliseconds at most, as a stream of their own may. */
+  readonly #slowKinds = new Map<PeerMessage['kind'], number>();
   readonly counts = { sent: 0, lost: 0, doubled: 0, slowed: 0, overtaken: 0, cut: 0 };
   /** The number of the last message that arrived on a way, so that one which comes later than a later one is seen. */
   readonly #arrived = new Map<number, number>();
@@ -87,6 +111,28 @@ export class Network {
     this.#cuts.add(way(from, to));
     this.#breakForwards(from, to);
     this.#breakForwards(to, from);
+  }
+
+  /** What goes from one to the other takes so much longer, until it is 0. */
+  slowDown(from: MemberId, to: MemberId, byMs: number): void {
+    this.#slowWays.set(way(from, to), byMs);
+  }
+
+  /** Messages of a kind take up to so much longer, and are overtaken by others, until it is 0. */
+  holdBack(kind: PeerMessage['kind'], byMsMax: number): void {
+    this.#slowKinds.set(kind, byMsMax);
+  }
+
+  /** Everything takes as long as the weather says. */
+  hurry(): void {
+    this.#slowWays.clear();
+    this.#slowKinds.clear();
+  }
+
+  /** What was cut between these two, both ways, is whole again. */
+  join(a: MemberId, b: MemberId): void {
+    this.#cuts.delete(way(a, b));
+    this.#cuts.delete(way(b, a));
   }
 
   /** False when nothing was cut. */
@@ -150,7 +196,7 @@ export class Network {
       if (kind !== null) this.#watch?.({ from, to, kind, sentMs, arrivesMs: sentMs, fate: 'lost' });
       return;
     }
-    this.#timeline.after(this.delayMs(), 'delivery', () => {
+    this.#timeline.after(this.delayMs() + this.#heldMs(from, to, kind), 'delivery', () => {
       const listener = this.#listeners.get(to);
       const arrives = this.connected(from, to);
       if (kind !== null)
@@ -166,9 +212,15 @@ export class Network {
     });
   }
 
+  #heldMs(from: MemberId, to: MemberId, kind: PeerMessage['kind'] | null): number {
+    if (this.#slowWays.size === 0 && this.#slowKinds.size === 0) return 0;
+    const byMsMax = kind === null ? 0 : (this.#slowKinds.get(kind) ?? 0);
+    return (this.#slowWays.get(way(from, to)) ?? 0) + (byMsMax === 0 ? 0 : this.#random.span(0, byMsMax));
+  }
+
   #onConnection(from: MemberId, to: MemberId, deliver: (listener: Listener) => void): void {
     const connection = this.#connectionOf(from, to);
-    this.#timeline.after(this.delayMs(), 'delivery', () => {
+    this.#timeline.after(this.delayMs() + this.#heldMs(from, to, null), 'delivery', () => {
       const listener = this.#listeners.get(to);
       if (listener !== undefined && connection === this.#connectionOf(from, to)) deliver(listener);
     });

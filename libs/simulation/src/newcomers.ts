@@ -14,6 +14,14 @@ interface Place {
   ask(asked: SimulatedMember, changes: readonly MembershipChange[]): void;
 }
 
+interface Arrival {
+  /** Who was lost. */
+  readonly instead?: SimulatedMember | null;
+  readonly atOnce?: boolean;
+  /** Multiplies how long a sync of it takes. */
+  readonly diskSlowness?: number;
+}
+
 /** Whoever tells the state of members. */
 export interface Registrar {
   /** Names a new member; `known` is called when that is applied. */
@@ -64,12 +72,14 @@ export class Newcomers {
   }
 
   /**
-   * Brings one more, for somebody who was lost (null: for nobody): where `atOnce`, in the very change that removes that one. False when the cluster is
-   * large enough, while the last one is not known, or while somebody runs on an older copy of its disk: whoever is new has never heard of the newer one, and would let it in.
+   * Brings one more, for somebody who was lost (`instead`) or for nobody: where `atOnce`, in the very change that removes that one. False when the
+   * cluster is large enough, while the last one is not known, or while somebody runs on an older copy of its disk: whoever is new has never heard of
+   * the newer one, and would let it in.
    */
-  bring(instead: SimulatedMember | null, atOnce: boolean): boolean {
+  bring({ instead = null, atOnce = false, diskSlowness = 1 }: Arrival): boolean {
     if (!this.#hasRoom || this.#unknown !== null || this.#place.members.some((member) => member.onOlderDisk)) return false;
     const newcomer = this.#enlist();
+    newcomer.diskSlowness = diskSlowness;
     if (instead !== null) this.#replaced.add(instead);
     this.#unknown = newcomer;
     this.#registrar.admit(newcomer, () => {

@@ -99,6 +99,8 @@ describe(`the run of the standard length, from seed ${firstSeed}`, () => {
     expect(run.installsFailed).toBeGreaterThan(0);
     expect(run.changes).toBeGreaterThan(run.runs);
     expect(run.lostMembers).toBeGreaterThan(50);
+    // As many come as are lost, at the least: no cluster only shrinks.
+    expect(run.newMembers).toBeGreaterThan(run.lostMembers);
     expect(run.snapshotsInstalled).toBeGreaterThan(100);
     expect(run.olderDisksRefused).toBeGreaterThan(50);
     expect(clients.replayed).toBeGreaterThan(1000);

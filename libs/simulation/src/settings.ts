@@ -37,6 +37,7 @@ export function drawSettings(random: Random): RunSettings {
         applyingBytesMax: random.pick([500, 5000, 16 * 1024 * 1024]),
         cacheBytesMax: random.pick([1, 1000, 64 * 1024 * 1024]),
         promotionTicks: random.pick([1, 5, 30]),
+        membersMax: 10,
         readsWaitingMax: random.pick([1, 4, 4096, 4096]),
       },
       replica: {

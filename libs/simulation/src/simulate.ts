@@ -173,6 +173,7 @@ export function simulate(options: RunOptions): Run {
     const rest = list.filter((member) => !member.isLost);
     runUntil(() => atRest(rest), healedMs, 'not every member votes and has applied what is committed');
     ground.newcomers.dismiss();
+    clients.markAtTheEnd();
     runUntil(() => clients.finished, healedMs, 'the state does not forget who is lost');
     runUntil(() => clients.isDelivered(rest[0]!.tables!), healedMs, 'not everything that changed is delivered');
     runUntil(() => atRest(rest), healedMs, 'not every member votes and has applied what is committed');

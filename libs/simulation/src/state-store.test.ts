@@ -19,12 +19,12 @@ const checkpointMs = 1_000;
 interface Opened {
   readonly store: StateStore;
   /** Reads the newest transaction. */
-  read<T>(work: (tables: ReadTables) => T): T;
+  readonly read: <T>(work: (tables: ReadTables) => T) => T;
   /** Keeps the newest transaction for a reader, such as a snapshot that is sent. */
-  hold(): { readonly tables: ReadTables; readonly release: () => void };
+  readonly hold: () => { readonly tables: ReadTables; readonly release: () => void };
   /** The process is gone without a stop, and another one opens what it left. */
-  crash(): Promise<Opened>;
-  close(): Promise<void>;
+  readonly crash: () => Promise<Opened>;
+  readonly close: () => Promise<void>;
 }
 
 /** Time passes as soon as nothing else happens. */
@@ -56,9 +56,8 @@ afterAll(() => {
 
 async function openLmdb(folder = mkdtempSync(join(tmpdir(), 'state-store-'))): Promise<Opened> {
   folders.push(folder);
-  const id = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
   const store = await openState(folder, {
-    owner: { clusterId: id(2), memberId: 7 },
+    owner: { clusterId: new Uint8Array(16).fill(2), memberId: 7 },
     readPosition: (tables) => ({ ...readProgress(tables), stateHashes: new Uint8Array() }),
     checkpointMs,
   });
