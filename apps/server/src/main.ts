@@ -7,7 +7,14 @@ import { type Log, makeLog } from './observability/log.ts';
 import { helpText, printedConfig } from './options/manual.ts';
 import { type Options, readOptions } from './options/read.ts';
 import { exitCodes, type ExitReason, StartRefused } from './options/refusal.ts';
-import { readRecoverArgs, readRestoreArgs, recoverWord, restoreWord } from './options/restore-args.ts';
+import {
+  readRecoverArgs,
+  readRepairArgs,
+  readRestoreArgs,
+  recoverWord,
+  repairWord,
+  restoreWord,
+} from './options/restore-args.ts';
 import { framesOf } from './rpc/faults.ts';
 import { softwareVersion } from './version.ts';
 
@@ -154,6 +161,18 @@ async function recover(args: readonly string[]): Promise<void> {
   });
 }
 
+async function repair(args: readonly string[]): Promise<void> {
+  await isAccepted(async () => {
+    const { force, rest } = readRepairArgs(args);
+    const given = optionsOf(rest);
+    if (given === null) return;
+    if (given.action !== 'run') return act(given);
+    await checkOptions(given.values);
+    const { runRepair } = await import('./repair/repair-program.ts');
+    await runRepair(force, given.values, process.stdout);
+  });
+}
+
 async function act(options: Options | null): Promise<void> {
   switch (options?.action) {
     case 'help':
@@ -179,4 +198,5 @@ async function act(options: Options | null): Promise<void> {
 const [word, ...others] = process.argv.slice(2);
 if (word === restoreWord) await restore(others);
 else if (word === recoverWord) await recover(others);
+else if (word === repairWord) await repair(others);
 else await act(optionsOf(process.argv.slice(2)));

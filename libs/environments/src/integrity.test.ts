@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { alarmToStopFor, readIntegrity } from './integrity.ts';
+import { alarmToStopFor, isInAgreement, readIntegrity } from './integrity.ts';
 import type { CommandBody } from './command.ts';
 import { bootstrapOf, bytesOf, input, setOf, writeOf } from './testing/commands.ts';
 import { TestMember } from './testing/test-member.ts';
@@ -261,5 +261,52 @@ describe('a member stops for an alarm about itself, while most of the cluster go
     const state = memberOf(3);
     marked(state, [1, right], [2, hashes(2)]);
     expect([1, 2, 3].map((member) => alarmToStopFor(state.tables, member))).toEqual([null, null, null]);
+  });
+});
+
+describe('a member that was given another state in place of a wrong one', () => {
+  const wrong = hashes(2);
+
+  test('goes on though the alarm stands, for that is about the state before', () => {
+    const state = memberOf(3);
+    const index = marked(state, [1, right], [2, wrong], [3, right]);
+    expect(alarmToStopFor(state.tables, 2, index - 1)).toMatchObject({ kind: 'state-diverged', index });
+    expect(alarmToStopFor(state.tables, 2, index)).toBeNull();
+    marked(state, [1, right], [2, right], [3, right]);
+    expect(alarmToStopFor(state.tables, 2, index)).toBeNull();
+    expect(alarmsOf(state)).toEqual(['state-diverged 2']);
+  });
+
+  test('stops when the new state is wrong too, though no second alarm is raised while the first stands', () => {
+    const state = memberOf(3);
+    const repaired = marked(state, [1, right], [2, wrong], [3, right]);
+    const index = marked(state, [1, right], [2, wrong], [3, right]);
+    expect(alarmsOf(state)).toEqual(['state-diverged 2']);
+    expect(alarmToStopFor(state.tables, 2, repaired)).toMatchObject({ kind: 'state-diverged', member: 2, index });
+  });
+
+  test('stops for a later alarm of another kind', () => {
+    const state = memberOf(3);
+    const repaired = marked(state, [1, right], [2, wrong], [3, right]);
+    state.apply({ kind: 'raise-alarm', alarm: 'state-rotten', member: 2, index: repaired + 1 });
+    expect(alarmToStopFor(state.tables, 2, repaired)).toMatchObject({ kind: 'state-rotten' });
+  });
+});
+
+describe('a state may be taken from a member', () => {
+  test('that held what the majority held at the newest entry at which that is known', () => {
+    const state = memberOf(3);
+    expect([1, 2, 3].map((member) => isInAgreement(state.tables, member))).toEqual([true, true, true]);
+    marked(state, [1, right], [2, hashes(2)], [3, right]);
+    expect([1, 2, 3].map((member) => isInAgreement(state.tables, member))).toEqual([true, false, true]);
+    // It was repaired since.
+    marked(state, [1, right], [2, right], [3, right]);
+    expect(isInAgreement(state.tables, 2)).toBe(true);
+  });
+
+  test('and from none that is accused and says nothing better', () => {
+    const state = memberOf(3);
+    state.apply({ kind: 'raise-alarm', alarm: 'state-rotten', member: 2, index: 5 });
+    expect([1, 2].map((member) => isInAgreement(state.tables, member))).toEqual([true, false]);
   });
 });

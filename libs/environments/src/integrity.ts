@@ -110,14 +110,48 @@ export function readIntegrity(tables: ReadTables): Integrity {
  *
  * Where as many are accused as are needed for a quorum, stopping them would take the cluster away, and what is wrong is perhaps the
  * accusation: then there are alarms and no stop.
+ *
+ * `repairedIndex`: what the state had applied that this member was given in place of a wrong one; 0: it never was. Alarms up to there are about the
+ * state before, and stand until a person clears them. While one stands no other of its kind is raised, so what the member has reported since is looked
+ * at here.
  */
-export function alarmToStopFor(tables: ReadTables, memberId: number): Alarm | null {
-  const { alarms } = readIntegrity(tables);
+export function alarmToStopFor(tables: ReadTables, memberId: number, repairedIndex = 0): Alarm | null {
+  const integrity = readIntegrity(tables);
+  const { alarms } = integrity;
   const members = readMembers(tables).map((member) => member.memberId);
   // An alarm about a member that was removed stands until somebody clears it, and takes nothing from the others.
   const accused = members.filter((id) => alarms.some(({ member }) => member === id));
   if (members.length - accused.length <= members.length / 2) return null;
-  return alarms.find(({ member }) => member === memberId) ?? null;
+  const own = alarms.filter(({ member }) => member === memberId);
+  const news = own.find(({ index }) => index > repairedIndex);
+  if (news !== undefined) return news;
+  const [former] = own;
+  const again = former === undefined ? null : divergedSince(integrity, members.length, memberId, repairedIndex);
+  return again === null ? null : { ...former!, kind: 'state-diverged', index: again };
+}
+
+/**
+ * Whether what a member holds can be taken for what the cluster holds: at the newest entry at which it can be told, it reported what more than
+ * half of all members did; where nothing can be told, it is not accused.
+ */
+export function isInAgreement(tables: ReadTables, memberId: number): boolean {
+  const { marks, alarms } = readIntegrity(tables);
+  const count = readMembers(tables).length;
+  for (const mark of marks.toReversed()) {
+    const right = majorityOf(mark, count);
+    const own = mark.reports.find(({ member }) => member === memberId);
+    if (right !== null && own !== undefined) return equalBytes(own.hashes, right);
+  }
+  return !alarms.some(({ member }) => member === memberId);
+}
+
+/** The first mark behind `index` at which a member reported something else than the majority; null: none. */
+function divergedSince({ marks }: Integrity, members: number, memberId: number, index: number): number | null {
+  const differs = marks.find((mark) => {
+    const right = mark.index > index ? majorityOf(mark, members) : null;
+    return right !== null && mark.reports.some(({ member, hashes }) => member === memberId && !equalBytes(hashes, right));
+  });
+  return differs?.index ?? null;
 }
 
 /** The hashes that more than half of all members report; null while there are none such. */

@@ -20,6 +20,7 @@ import { noSecurity, type PeerSecurity } from './security.ts';
 import { dialClient, frameBytesMax, peersService } from './service.ts';
 import { decodeHello, encodeHello } from './hello-bytes.ts';
 import type { SnapshotOffer } from './snapshot-bytes.ts';
+import type { LentSnapshot } from './snapshot-serving.ts';
 
 function id(name: number): Uint8Array {
   return new Uint8Array(16).fill(name);
@@ -36,6 +37,8 @@ class Host implements PeersHost {
   readonly lost: number[] = [];
   readonly chunks: Uint8Array[] = [];
   snapshotProblem: string | null = null;
+  readonly wanted: Index[] = [];
+  lent: LentSnapshot | null = null;
   ownStanding = noStanding;
   readonly begunBy: number[] = [];
   readonly standings: [number, Standing][] = [];
@@ -147,6 +150,11 @@ class Host implements PeersHost {
 
   snapshotArrived(): Promise<string | null> {
     return Promise.resolve(this.snapshotProblem);
+  }
+
+  snapshotWanted(_from: MemberId, indexMin: Index): Promise<LentSnapshot> {
+    this.wanted.push(indexMin);
+    return this.lent === null ? Promise.reject(new Error('the state here ends before that')) : Promise.resolve(this.lent);
   }
 }
 

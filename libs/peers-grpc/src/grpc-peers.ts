@@ -18,15 +18,18 @@ import { decodeHello, decodeHelloAnswer, encodeHello, encodeHelloAnswer } from '
 import { Link } from './link.ts';
 import { MessageLink } from './message-link.ts';
 import { readPeerMessage } from './peer-message.ts';
+import { RateLimit } from './rate-limit.ts';
 import { RoundTrips } from './round-trips.ts';
 import { noSecurity, type PeerSecurity, type SecuredCall } from './security.ts';
 import { dialClient, peersService, transportOptions } from './service.ts';
 import type { SnapshotOffer } from './snapshot-bytes.ts';
 import { type SnapshotHost, SnapshotReceiving } from './snapshot-receiving.ts';
-import { SnapshotSending, type SnapshotSource } from './snapshot-sending.ts';
+import type { SnapshotSource } from './snapshot-pump.ts';
+import { SnapshotSending } from './snapshot-sending.ts';
+import { type FetchHost, SnapshotServing } from './snapshot-serving.ts';
 
 /** The member behind the connections. */
-export interface PeersHost extends SnapshotHost {
+export interface PeersHost extends SnapshotHost, FetchHost {
   /** What this member says of itself. */
   hello(toMemberId: number): Hello;
   /** Whether whoever introduced itself may exchange messages; null lets it. */
@@ -61,7 +64,7 @@ export interface GrpcPeersOptions {
   readonly nowMs: () => number;
   /** 0 inclusive to 1 exclusive. */
   readonly random: () => number;
-  /** Bytes a second of each snapshot that goes out. Defaults to 64 MiB. */
+  /** Bytes a second of all snapshots together that go out. Defaults to 64 MiB. */
   readonly snapshotBytesPerSecondMax?: number;
   /** Milliseconds after which a snapshot of which the receiver writes nothing is given up. Defaults to 60,000. */
   readonly snapshotSilenceMsMax?: number;
@@ -98,6 +101,8 @@ export class GrpcPeers implements Peers {
   readonly #consumptions = new Map<AcceptedStream, Consumption>();
   readonly #forwarders = new Map<number, AcceptedStream>();
   readonly #snapshots = new Map<number, AcceptedStream>();
+  readonly #fetches = new Map<number, AcceptedStream>();
+  readonly #snapshotRate: RateLimit;
   readonly #timer: NodeJS.Timeout;
   readonly #roundTrips = new RoundTrips();
   readonly #reported = new Map<string, number>();
@@ -109,12 +114,14 @@ export class GrpcPeers implements Peers {
     this.#options = options;
     this.#host = host;
     this.#security = options.security ?? noSecurity;
+    this.#snapshotRate = new RateLimit(options.snapshotBytesPerSecondMax ?? snapshotBytesPerSecondMaxDefault, options.nowMs);
     this.#server.addService(peersService, {
       Hello: (call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>) =>
         this.#answerHello(call, answer),
       Messages: (call: ServerDuplexStream<Uint8Array, Uint8Array>) => this.#acceptMessages(call),
       Forward: (call: ServerDuplexStream<Uint8Array, Uint8Array>) => this.#acceptForwards(call),
       Snapshot: (call: ServerDuplexStream<Uint8Array, Uint8Array>) => this.#acceptSnapshot(call),
+      Fetch: (call: ServerDuplexStream<Uint8Array, Uint8Array>) => this.#acceptFetch(call),
     });
     this.#security.guard(this.#server);
     this.#timer = setInterval(() => this.#check(), checkMs);
@@ -171,7 +178,7 @@ export class GrpcPeers implements Peers {
   /** Connects to these members, and to no others; nor do others stay connected to this one. */
   setMembers(members: readonly { readonly memberId: number; readonly address: string }[]): void {
     this.#members = members;
-    for (const streams of [this.#incoming, this.#forwarders, this.#snapshots]) {
+    for (const streams of this.#accepted) {
       for (const [memberId, stream] of streams) if (!members.some((member) => member.memberId === memberId)) stream.close();
     }
     for (const [memberId, links] of this.#links) {
@@ -213,14 +220,13 @@ export class GrpcPeers implements Peers {
   ): { cancel(): void } | null {
     const address = this.#links.get(to)?.messages.address;
     if (address === undefined) return null;
-    const { snapshotBytesPerSecondMax = snapshotBytesPerSecondMaxDefault, snapshotSilenceMsMax = snapshotSilenceMsMaxDefault } =
-      this.#options;
+    const { snapshotSilenceMsMax = snapshotSilenceMsMaxDefault } = this.#options;
     return new SnapshotSending({
       address,
       offer,
       source,
       done,
-      bytesPerSecondMax: snapshotBytesPerSecondMax,
+      rate: this.#snapshotRate,
       silenceMsMax: snapshotSilenceMsMax,
       hello: () => this.#host.hello(to),
       credentials: () => this.#security.dial(to),
@@ -246,6 +252,11 @@ export class GrpcPeers implements Peers {
     }
   }
 
+  /** Streams that others dialed, by kind. */
+  get #accepted(): readonly Map<number, AcceptedStream>[] {
+    return [this.#incoming, this.#forwarders, this.#snapshots, this.#fetches];
+  }
+
   get closed(): boolean {
     return this.#closed;
   }
@@ -255,7 +266,7 @@ export class GrpcPeers implements Peers {
     clearInterval(this.#timer);
     for (const links of this.#links.values()) closeLinks(links);
     this.#links.clear();
-    for (const stream of [...this.#incoming.values(), ...this.#forwarders.values(), ...this.#snapshots.values()]) stream.close();
+    for (const stream of this.#accepted.flatMap((streams) => [...streams.values()])) stream.close();
     this.#server.forceShutdown();
     await Promise.resolve();
   }
@@ -347,6 +358,24 @@ export class GrpcPeers implements Peers {
       onFrame: (_stream, bytes) => receiving?.take(bytes),
       onClosed: (stream) => {
         if (this.#snapshots.get(stream.memberId) === stream) this.#snapshots.delete(stream.memberId);
+      },
+      report: (message) => this.#report(call.getPeer(), message),
+    });
+  }
+
+  #acceptFetch(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
+    let serving: SnapshotServing | null = null;
+    AcceptedStream.accept({
+      call,
+      greet: (hello) => this.#greet(hello, call),
+      onOpen: (stream) => {
+        this.#takePlace(this.#fetches, stream);
+        serving = new SnapshotServing(stream, this.#host, this.#snapshotRate);
+      },
+      onFrame: (_stream, bytes) => serving?.take(bytes),
+      onClosed: (stream) => {
+        serving?.close();
+        if (this.#fetches.get(stream.memberId) === stream) this.#fetches.delete(stream.memberId);
       },
       report: (message) => this.#report(call.getPeer(), message),
     });

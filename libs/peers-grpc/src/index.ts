@@ -1,5 +1,7 @@
 export { GrpcPeers, type GrpcPeersOptions, type PeersHost } from './grpc-peers.ts';
 export type { SnapshotOffer } from './snapshot-bytes.ts';
 export type { SnapshotSink } from './snapshot-receiving.ts';
-export type { SnapshotSource } from './snapshot-sending.ts';
-export type { PeerSecurity, SecuredCall } from './security.ts';
+export { fetchSnapshot, FetchFailed, type SnapshotFetchOptions } from './snapshot-fetching.ts';
+export type { LentSnapshot } from './snapshot-serving.ts';
+export type { SnapshotSource } from './snapshot-pump.ts';
+export { noSecurity, type PeerSecurity, type SecuredCall } from './security.ts';

@@ -20,13 +20,15 @@ function method(name: string, streams: boolean): MethodDefinition<Uint8Array, Ui
  * What members ask of one another. Not a public API: its messages are `writePeerMessage` and its neighbours.
  *
  * Every stream begins with the caller's hello and its answer. `Messages`: frames of messages one way, what was consumed of them
- * the other way. `Forward`: batches of commands, and their answers. `Snapshot`: a whole state.
+ * the other way. `Forward`: batches of commands, and their answers. `Snapshot`: a whole state that the caller brings. `Fetch`: one that it
+ * gets, to repair its own.
  */
 export const peersService = {
   Hello: method('Hello', false),
   Messages: method('Messages', true),
   Forward: method('Forward', true),
   Snapshot: method('Snapshot', true),
+  Fetch: method('Fetch', true),
 };
 
 /** No frame between members is larger: the largest entry (4 MiB), and what goes around it. Larger ones end their stream. */

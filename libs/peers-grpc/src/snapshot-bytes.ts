@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Index, SnapshotHeader, Term } from '@env-cli/raft';
-import { ByteReader, ByteWriter, MalformedBytes } from '@env-cli/support';
+import { ByteReader, ByteWriter, MalformedBytes, unreachable } from '@env-cli/support';
 
 /** What a sender says of a snapshot before its bytes. */
 export interface SnapshotOffer {
@@ -13,7 +13,9 @@ export interface SnapshotOffer {
 /** From the sender of a snapshot. */
 export type SnapshotPart =
   | { readonly kind: 'offer'; readonly offer: SnapshotOffer }
-  | { readonly kind: 'chunk'; readonly offset: number; readonly bytes: Uint8Array };
+  | { readonly kind: 'chunk'; readonly offset: number; readonly bytes: Uint8Array }
+  /** To whoever fetches one: there is none. */
+  | { readonly kind: 'unavailable'; readonly problem: string };
 
 /** From its receiver. */
 export type SnapshotReply =
@@ -21,7 +23,9 @@ export type SnapshotReply =
   | { readonly kind: 'have'; readonly offset: number }
   /** It was installed, or is not needed. */
   | { readonly kind: 'done' }
-  | { readonly kind: 'refused'; readonly problem: string };
+  | { readonly kind: 'refused'; readonly problem: string }
+  /** First of all, where the receiver has dialed: it fetches a state of this index or a later one. */
+  | { readonly kind: 'want'; readonly indexMin: Index };
 
 const idBytes = 16;
 
@@ -29,6 +33,7 @@ export function encodePart(part: SnapshotPart): Uint8Array {
   if (part.kind === 'chunk') {
     return new ByteWriter(part.bytes.length + 16).u8(1).u64(part.offset).u32(crc32(part.bytes)).raw(part.bytes).take();
   }
+  if (part.kind === 'unavailable') return new ByteWriter(64).u8(2).text(part.problem).take();
   const { header, id, sizeBytes } = part.offer;
   return new ByteWriter(64).u8(0).varint(header.term).varint(header.index).varint(header.indexTerm).raw(id).u64(sizeBytes).take();
 }
@@ -44,6 +49,11 @@ export function decodePart(bytes: Uint8Array): SnapshotPart {
     if (crc32(chunk) !== sum) throw new MalformedBytes('a chunk of a snapshot with a wrong checksum');
     return { kind: 'chunk', offset, bytes: chunk };
   }
+  if (code === 2) {
+    const problem = reader.text();
+    reader.end();
+    return { kind: 'unavailable', problem };
+  }
   if (code !== 0) throw new MalformedBytes(`no part of a snapshot has the code ${code}`);
   const term = reader.varint() as Term;
   const index = reader.varint() as Index;
@@ -57,12 +67,13 @@ export function decodePart(bytes: Uint8Array): SnapshotPart {
   return { kind: 'offer', offer };
 }
 
-const replyKinds = ['have', 'done', 'refused'] as const satisfies readonly SnapshotReply['kind'][];
+const replyKinds = ['have', 'done', 'refused', 'want'] as const satisfies readonly SnapshotReply['kind'][];
 
 export function encodeReply(reply: SnapshotReply): Uint8Array {
   const writer = new ByteWriter(64).u8(replyKinds.indexOf(reply.kind));
   if (reply.kind === 'have') writer.u64(reply.offset);
   if (reply.kind === 'refused') writer.text(reply.problem);
+  if (reply.kind === 'want') writer.varint(reply.indexMin);
   return writer.take();
 }
 
@@ -72,8 +83,22 @@ export function decodeReply(bytes: Uint8Array): SnapshotReply {
   const code = reader.u8();
   const kind = replyKinds[code];
   if (kind === undefined) throw new MalformedBytes(`no reply to a snapshot has the code ${code}`);
-  const reply: SnapshotReply =
-    kind === 'have' ? { kind, offset: reader.u64() } : kind === 'refused' ? { kind, problem: reader.text() } : { kind };
+  const reply = readReply(kind, reader);
   reader.end();
   return reply;
+}
+
+function readReply(kind: SnapshotReply['kind'], reader: ByteReader): SnapshotReply {
+  switch (kind) {
+    case 'have':
+      return { kind, offset: reader.u64() };
+    case 'refused':
+      return { kind, problem: reader.text() };
+    case 'want':
+      return { kind, indexMin: reader.varint() as Index };
+    case 'done':
+      return { kind };
+    default:
+      return unreachable(kind);
+  }
 }

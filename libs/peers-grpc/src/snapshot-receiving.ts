@@ -43,6 +43,7 @@ export class SnapshotReceiving {
       this.#then(() => this.#begin(part.offer));
       return;
     }
+    if (part.kind === 'unavailable') throw new MalformedBytes('no snapshot where one was brought');
     if (this.#offer === null || part.offset !== this.#expectedBytes) {
       throw new MalformedBytes(`a chunk at byte ${part.offset} of a snapshot, where byte ${this.#expectedBytes} comes next`);
     }

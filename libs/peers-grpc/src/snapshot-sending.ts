@@ -1,16 +1,12 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { Hello, HelloRefusal } from '@env-cli/replica';
+import { MalformedBytes } from '@env-cli/support';
 
 import { DialedStream } from './dialed-stream.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { peersService } from './service.ts';
 import { decodeReply, encodePart, type SnapshotOffer } from './snapshot-bytes.ts';
-
-/** A finished snapshot's file. */
-export interface SnapshotSource {
-  readonly size: number;
-  /** The bytes from `offset` on, at most `maxBytes`; none at the end. */
-  readAt(offset: number, maxBytes: number): Promise<Uint8Array>;
-}
+import { SnapshotPump, type SnapshotSource } from './snapshot-pump.ts';
 
 export interface SnapshotSendingOptions {
   readonly address: string;
@@ -19,18 +15,13 @@ export interface SnapshotSendingOptions {
   readonly refuse: (hello: Hello) => HelloRefusal | null;
   readonly offer: SnapshotOffer;
   readonly source: SnapshotSource;
-  /** The most that goes out in a second: what is left of the link and the disk belongs to the log. */
-  readonly bytesPerSecondMax: number;
+  /** What goes out in a second, of all snapshots together: what is left of the link and the disk belongs to the log. */
+  readonly rate: RateLimit;
   /** Milliseconds without a byte written by the receiver after which it is given up. */
   readonly silenceMsMax: number;
   /** Once: null when the receiver installed it, or did not need it. */
   readonly done: (problem: string | null) => void;
 }
-
-const chunkBytes = 512 * 1024;
-
-/** Bytes on their way that the receiver has not written. */
-const windowBytesMax = 4 * 1024 * 1024;
 
 /** A stream that breaks is dialed again, from where the receiver is: so often in a row without any progress. */
 const triesMax = 5;
@@ -44,11 +35,11 @@ export class SnapshotSending {
   readonly #options: SnapshotSendingOptions;
   #stream: DialedStream | null = null;
   #tries = 0;
+  #pump: SnapshotPump | null = null;
+  /** On the present stream. */
   #takenBytes = 0;
   /** On any stream: what is sent again is no progress. */
   #mostTakenBytes = -1;
-  #sentBytes = 0;
-  #sending = false;
   #ended = false;
   #timer: NodeJS.Timeout | null = null;
   /**
@@ -68,12 +59,13 @@ export class SnapshotSending {
     this.#ended = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     clearTimeout(this.#patience);
+    this.#pump?.stop();
     this.#stream?.close('the snapshot is no longer wanted');
   }
 
   #dial(): void {
     this.#tries++;
-    const { address, hello, credentials, refuse, offer } = this.#options;
+    const { address, hello, credentials, refuse, offer, source, rate } = this.#options;
     const stream = new DialedStream({
       method: peersService.Snapshot,
       address,
@@ -85,6 +77,7 @@ export class SnapshotSending {
       onClosed: (reason) => this.#broke(reason),
     });
     this.#stream = stream;
+    this.#pump = new SnapshotPump({ stream, source, rate, onProblem: (problem) => this.#end(problem) });
   }
 
   #replied(bytes: Uint8Array): void {
@@ -103,56 +96,21 @@ export class SnapshotSending {
         if (reply.offset > this.#takenBytes)
           this.#waitFor(reply.offset === this.#options.source.size ? installMsMax : this.#options.silenceMsMax);
         this.#takenBytes = reply.offset;
-        this.#sentBytes = Math.max(this.#sentBytes, reply.offset);
-        void this.#send();
+        return this.#pump?.taken(reply.offset);
+      case 'want':
+        throw new MalformedBytes('a wish where a snapshot is sent already');
     }
-    return undefined;
-  }
-
-  async #send(): Promise<void> {
-    const stream = this.#stream;
-    if (this.#sending || stream === null) return;
-    this.#sending = true;
-    try {
-      while (this.#mayGoOn(stream) && (await this.#sendChunk(stream)));
-    } catch (error) {
-      this.#end(`the file of the snapshot cannot be read: ${(error as Error).message}`);
-    } finally {
-      this.#sending = false;
-    }
-  }
-
-  /** False when it is no longer this stream's turn. */
-  async #sendChunk(stream: DialedStream): Promise<boolean> {
-    const { source, bytesPerSecondMax } = this.#options;
-    const offset = this.#sentBytes;
-    const bytes = await source.readAt(offset, chunkBytes);
-    if (stream !== this.#stream || !stream.open) return false;
-    if (bytes.length === 0) {
-      this.#end('the file of the snapshot is shorter than it was');
-      return false;
-    }
-    stream.write(encodePart({ kind: 'chunk', offset, bytes }));
-    this.#sentBytes = offset + bytes.length;
-    await pause((bytes.length / bytesPerSecondMax) * 1000);
-    return true;
-  }
-
-  /** Whether there is more to send on this stream, and room for it on the way. */
-  #mayGoOn(stream: DialedStream): boolean {
-    const isRoom = this.#sentBytes < this.#options.source.size && this.#sentBytes - this.#takenBytes < windowBytesMax;
-    return stream === this.#stream && stream.open && isRoom;
   }
 
   #broke(reason: string): void {
     this.#stream = null;
+    this.#pump?.stop();
     if (this.#ended) return;
     if (this.#tries >= triesMax) {
       this.#end(reason);
       return;
     }
     this.#takenBytes = 0;
-    this.#sentBytes = 0;
     this.#timer = setTimeout(() => this.#dial(), retryMs * this.#tries);
   }
 
@@ -166,8 +124,4 @@ export class SnapshotSending {
     this.cancel();
     this.#options.done(problem);
   }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -15,8 +15,8 @@ export type StartPlan =
   | { readonly kind: 'start'; readonly initial: InitialState }
   /** The state has what its log lacks: the log is reset to begin behind the state first. Term and vote are kept. */
   | { readonly kind: 'reset-log'; readonly index: Index; readonly term: Term; readonly initial: InitialState }
-  /** The state lacks what its log has let go of: a lost or an old disk. */
-  | { readonly kind: 'refused'; readonly problem: string };
+  /** The two are not of one day. `lacks`: which of them is the older one; what an old log lacks may be votes. */
+  | { readonly kind: 'refused'; readonly lacks: 'state' | 'log'; readonly problem: string };
 
 /**
  * Compares the log with the state (docs/ARCHITECTURE.md, "The log").
@@ -30,7 +30,7 @@ export function planStart(log: LogContents, state: StateAtStart): StartPlan {
     const problem =
       `the state has applied entries up to ${appliedIndex}, and the log begins with ${log.previous.index + 1}: ` +
       'entries between them are lost, as after an older copy of the state was put back';
-    return { kind: 'refused', problem };
+    return { kind: 'refused', lacks: 'state', problem };
   }
   const applied = appliedIndex as Index;
   const configurationIndex = state.configurationIndex as Index;
@@ -42,6 +42,7 @@ export function planStart(log: LogContents, state: StateAtStart): StartPlan {
   if (hardState.term < term) {
     return {
       kind: 'refused',
+      lacks: 'log',
       problem: `the state is of term ${term}, and the log has only heard of term ${hardState.term}: the log is another one`,
     };
   }

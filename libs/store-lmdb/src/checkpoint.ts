@@ -6,7 +6,7 @@ import { type ByteReader, equalBytes, MalformedBytes } from '@env-cli/support';
 import { isMissing, replaceFileAsync } from './durable-file.ts';
 import { type FoundedIdentity, idBytes } from './identity.ts';
 import { type MetaPages, parseMetaPages } from './meta-pages.ts';
-import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
+import { DataDirectoryRefused, repairByReplacement, repairBySnapshot } from './refusal.ts';
 import { seal, unseal } from './sealed-bytes.ts';
 
 /** A moment of the state that survives a crash: all its pages are on disk, and these meta pages lead to them. */
@@ -40,7 +40,7 @@ export function readCheckpoint(stateDirectory: string, owner: StateOwner): Check
     bytes = readFileSync(path);
   } catch (error) {
     if (!isMissing(error)) throw error;
-    throw new DataDirectoryRefused('checkpoint-missing', path, 'the state has lost its checkpoint', repairByReplacement, error);
+    throw new DataDirectoryRefused('checkpoint-missing', path, 'the state has lost its checkpoint', repairBySnapshot, error);
   }
   const decoded = decodeChecked(path, bytes);
   if (!equalBytes(decoded.clusterId, owner.clusterId)) {
@@ -64,13 +64,7 @@ function decodeChecked(path: string, bytes: Uint8Array): Decoded {
     return unseal(kind, bytes, decode);
   } catch (error) {
     if (!(error instanceof MalformedBytes)) throw error;
-    throw new DataDirectoryRefused(
-      'checkpoint-damaged',
-      path,
-      `it cannot be used (${error.message})`,
-      repairByReplacement,
-      error,
-    );
+    throw new DataDirectoryRefused('checkpoint-damaged', path, `it cannot be used (${error.message})`, repairBySnapshot, error);
   }
 }
 

@@ -157,7 +157,8 @@ describe('a directory knows whose it is', () => {
   const parts = ['log', 'state-000001', 'CURRENT', 'founding'];
   test.each([
     ['log', ['log'], 'Remove this member from the cluster'],
-    ['state', ['state-000001'], 'Remove this member from the cluster'],
+    ['state', ['state-000001'], "Run 'env-cli-server repair'"],
+    ['state and CURRENT', ['state-000001', 'CURRENT'], "Run 'env-cli-server repair'"],
     ['CURRENT', ['CURRENT'], 'If state-000001 is whole, write its name into CURRENT'],
     ['founding', ['founding'], 'Copy founding from the data directory of another member'],
     ['log, state, CURRENT and founding', parts, 'Remove this member from the cluster'],

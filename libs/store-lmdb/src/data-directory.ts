@@ -5,13 +5,15 @@ import { assert, equalBytes, hexOf } from '@env-cli/support';
 import { isMissing, removeIfThere, syncDirectory, temporaryPrefix } from './durable-file.ts';
 import { type FoundedIdentity, type Identity, identityFileName, readIdentity, writeIdentity } from './identity.ts';
 import { DirectoryLock } from './lock.ts';
-import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
+import { DataDirectoryRefused, repairByReplacement, repairBySnapshot } from './refusal.ts';
 import { Reserve } from './reserve.ts';
 import { spoolPrefix } from './spool.ts';
 
 export interface DataDirectoryOptions {
   /** False to found a cluster with it: only then an empty directory is taken. Otherwise it may be a disk that was wiped. */
   readonly bootstrapped: boolean;
+  /** Whether a directory that was founded must have its state. Defaults to true; false to give it another one. */
+  readonly stateRequired?: boolean;
   /** Room kept for a full disk. Defaults to 16 MiB; 0 keeps none. */
   readonly reserveBytes?: number;
 }
@@ -24,6 +26,8 @@ const foundingFileName = 'founding';
 const promiseFileName = 'founder';
 const currentFileName = 'CURRENT';
 const logName = 'log';
+/** How states are named to people. */
+const stateNames = 'state-…';
 /** How the state was restored from a backup. Made last but for the identity. */
 export const restoredFileName = 'restored';
 /** There from the beginning of a restore to its end. */
@@ -61,7 +65,7 @@ export class DataDirectory {
       refuseUnfinishedRestore(absolute);
       const identity = usable(absolute, () => readIdentity(absolute));
       if (identity === null) refuseLostIdentity(absolute, options.bootstrapped);
-      else usable(absolute, () => refuseLostParts(absolute, identity));
+      else usable(absolute, () => refuseLostParts(absolute, identity, options.stateRequired ?? true));
       usable(absolute, () => removeLeftovers(absolute));
       const reserve = new Reserve(absolute, options.reserveBytes ?? reserveBytesDefault);
       if (!usable(absolute, () => reserve.ensure()))
@@ -226,7 +230,7 @@ function refuseLostIdentity(path: string, bootstrapped: boolean): void {
 }
 
 /** Log, state and founding are made in a directory before it is founded, and in none that has no founding. */
-function refuseLostParts(path: string, { clusterId }: Identity): void {
+function refuseLostParts(path: string, { clusterId }: Identity, stateRequired: boolean): void {
   const parts = partsOf(path);
   const states = parts.filter((name) => name.startsWith('state-'));
   if (clusterId === null) {
@@ -238,10 +242,9 @@ function refuseLostParts(path: string, { clusterId }: Identity): void {
     const what = `there are ${made.join(', ')}, but ${foundingFileName} is gone and ${identityFileName} is from before the founding`;
     throw new DataDirectoryRefused('directory-incomplete', path, what, repairByCopy);
   }
-  const missing = [logName, currentFileName, foundingFileName].filter(
-    (name) => !parts.includes(name) || isEmptyDirectory(join(path, name)),
-  );
-  if (states.length === 0) missing.push('state-…');
+  const needed = [logName, ...(stateRequired ? [currentFileName] : []), foundingFileName];
+  const missing = needed.filter((name) => !parts.includes(name) || isEmptyDirectory(join(path, name)));
+  if (stateRequired && states.length === 0) missing.push(stateNames);
   if (missing.length === 0) return;
   const what = `it has been part of cluster ${hexOf(clusterId)}, and lost ${missing.join(', ')}`;
   throw new DataDirectoryRefused('directory-incomplete', path, what, nextWithout(missing, states));
@@ -270,7 +273,8 @@ function nextWithout(missing: readonly string[], states: readonly string[]): str
   if (missing.length === 1 && only === foundingFileName)
     return `Copy ${foundingFileName} from the data directory of another member of this cluster: it is the same on all of them.`;
   if (missing.length === 1 && only === currentFileName)
-    return `If ${states.join(' or ')} is whole, write its name into ${currentFileName}.`;
+    return `If ${states.join(' or ')} is whole, write its name into ${currentFileName}. Else: ${repairBySnapshot}`;
+  if (missing.every((name) => name === currentFileName || name === stateNames)) return repairBySnapshot;
   return repairByCopy;
 }
 

@@ -6,6 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import { livesMax, type RememberedDisk, type Standing } from '@env-cli/replica';
 
 import { encodeIdentity, readIdentity } from './identity.ts';
+import { encodeRepaired, forgetRepaired, readRepaired, repairedFileName, writeRepaired } from './repaired.ts';
 import { encodeSeenDisks, readSeenDisks, seenDisksFileName, writeSeenDisks } from './seen-disks.ts';
 import { owner } from './testing/fixture.ts';
 import { temporaryDirectory } from './testing/temporary.ts';
@@ -21,6 +22,7 @@ const samples = {
   'identity-2-forming.bin': encodeIdentity({ ...owner, clusterId: null }),
   'identity-2-founded.bin': encodeIdentity(owner),
   'seen-disks-1.bin': encodeSeenDisks(disks),
+  'repaired-1.bin': encodeRepaired(1_234),
 } as const;
 
 function golden(name: string): URL {
@@ -51,6 +53,33 @@ describe('small files of every format that is read', () => {
     const directory = temporaryDirectory();
     writeFileSync(join(directory, seenDisksFileName), readFileSync(golden('seen-disks-1.bin')));
     expect(readSeenDisks(directory)).toEqual({ disks, problem: null });
+  });
+
+  test('that a state came in place of a wrong one', () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, repairedFileName), readFileSync(golden('repaired-1.bin')));
+    expect(readRepaired(directory)).toBe(1_234);
+  });
+});
+
+describe('that a state came in place of a wrong one', () => {
+  test('is known until it is forgotten, and of a damaged file it is not believed', () => {
+    const directory = temporaryDirectory();
+    expect(readRepaired(directory)).toBe(0);
+    writeRepaired(directory, 77);
+    expect(readRepaired(directory)).toBe(77);
+    const bytes = encodeRepaired(77);
+    for (let at = 0; at < bytes.length; at++) {
+      const changed = Uint8Array.from(bytes);
+      changed[at]! ^= 0x10;
+      for (const damaged of [changed, bytes.subarray(0, at)]) {
+        writeFileSync(join(directory, repairedFileName), damaged);
+        expect(readRepaired(directory)).toBe(0);
+      }
+    }
+    writeRepaired(directory, 77);
+    forgetRepaired(directory);
+    expect(readRepaired(directory)).toBe(0);
   });
 });
 

@@ -5,7 +5,7 @@ import { equalBytes } from '@env-cli/support';
 import type { Checkpoint } from './checkpoint.ts';
 import { isMissing } from './durable-file.ts';
 import { dataFileName } from './environment.ts';
-import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
+import { DataDirectoryRefused, repairBySnapshot } from './refusal.ts';
 
 /**
  * Puts a checkpoint's meta pages back and syncs them, so that the state is the checkpoint's again: its pages are all on
@@ -22,7 +22,7 @@ export function restoreMetaPages(stateDirectory: string, checkpoint: Checkpoint)
     const { size } = fstatSync(file);
     if (size < checkpoint.dataBytes || size < wanted.length) {
       const what = `it has ${size} bytes, the checkpoint was made of ${checkpoint.dataBytes}`;
-      throw new DataDirectoryRefused('state-damaged', path, what, repairByReplacement);
+      throw new DataDirectoryRefused('state-damaged', path, what, repairBySnapshot);
     }
     const found = new Uint8Array(wanted.length);
     readSync(file, found, 0, found.length, 0);
@@ -40,6 +40,6 @@ function openData(path: string): number {
     return openSync(path, 'r+');
   } catch (error) {
     if (!isMissing(error)) throw error;
-    throw new DataDirectoryRefused('state-damaged', path, 'the state has lost its file', repairByReplacement, error);
+    throw new DataDirectoryRefused('state-damaged', path, 'the state has lost its file', repairBySnapshot, error);
   }
 }

@@ -56,6 +56,10 @@ export class DataDirectoryRefused extends Error {
   }
 }
 
+/** What to do with a member whose state is wrong or lost, and whose log is not: nothing that it has promised is lost. */
+export const repairBySnapshot =
+  "Run 'env-cli-server repair' with the configuration of this member: it fetches the state from another member, and keeps the log with its votes. A cluster of one member has nobody to fetch it from: restore a backup (docs/backup.md).";
+
 /** What to do with a member whose disk is lost: it must not come back under its old id, for its old vote is gone with the disk. */
 export const repairByReplacement =
   'Remove this member from the cluster, empty the directory, and add the member again: with its old id but without its old vote there could be two leaders in a term.';

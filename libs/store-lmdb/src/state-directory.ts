@@ -10,7 +10,7 @@ import { dataFileName, Environment, lockFileName, mapBytesDefault } from './envi
 import { isDiskError, StoreFailed } from './failure.ts';
 import { WriteTables } from './lmdb-tables.ts';
 import { metaHeaderBytes, type MetaPages, pageBytesOf, parseMetaPages } from './meta-pages.ts';
-import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
+import { DataDirectoryRefused, repairBySnapshot } from './refusal.ts';
 import { Store, type StoreOptions } from './store.ts';
 
 /** Names the state directory that counts. Switched by rename, so that it names the old one or the new one, never neither. */
@@ -34,6 +34,17 @@ export async function openState(dataDirectory: string, options: StoreOptions): P
   }
 }
 
+/** Where the state that counts stands by its checkpoint, without it being opened; null when that cannot be told. */
+export function checkpointedPosition(dataDirectory: string, owner: StateOwner): StorePosition | null {
+  try {
+    const path = currentState(dataDirectory);
+    return path === null ? null : readCheckpoint(path, owner).position;
+  } catch (error) {
+    if (error instanceof DataDirectoryRefused) return null;
+    throw error;
+  }
+}
+
 /** The path of the state that counts, or null when none was made yet. */
 function currentState(dataDirectory: string): string | null {
   const pointer = join(dataDirectory, currentFileName);
@@ -46,7 +57,7 @@ function currentState(dataDirectory: string): string | null {
   }
   const names = statesIn(dataDirectory);
   if (names.includes(name)) return join(dataDirectory, name);
-  const next = names.length === 0 ? repairByReplacement : `If one of ${names.join(', ')} is whole, write its name there.`;
+  const next = names.length === 0 ? repairBySnapshot : `If one of ${names.join(', ')} is whole, write its name there.`;
   throw new DataDirectoryRefused('current-missing', pointer, 'it names no state that is there', next);
 }
 

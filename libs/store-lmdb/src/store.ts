@@ -11,7 +11,7 @@ import { isDiskError, isLmdbError, StoreFailed } from './failure.ts';
 import { CurrentTables, WriteTables } from './lmdb-tables.ts';
 import { parseMetaPages } from './meta-pages.ts';
 import { Pin } from './pin.ts';
-import { DataDirectoryRefused, repairByReplacement } from './refusal.ts';
+import { DataDirectoryRefused, repairBySnapshot } from './refusal.ts';
 import { closeParts, openParts, type StoreParts } from './store-parts.ts';
 
 export interface StoreOptions {
@@ -94,7 +94,7 @@ export class Store implements StateStore {
       const { position } = parts.checkpoint;
       if (samePosition(store.opened, position)) return store;
       const what = `its tables stand at ${positionText(store.opened)}, its checkpoint at ${positionText(position)}`;
-      throw new DataDirectoryRefused('state-damaged', path, what, repairByReplacement);
+      throw new DataDirectoryRefused('state-damaged', path, what, repairBySnapshot);
     } catch (error) {
       await closeParts(parts);
       throw error;

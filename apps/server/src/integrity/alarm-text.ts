@@ -1,5 +1,5 @@
 import { type Alarm, type AlarmKind, spaceLowPercent } from '@env-cli/environments';
-import { repairByReplacement } from '@env-cli/store-lmdb';
+import { repairBySnapshot } from '@env-cli/store-lmdb';
 
 const explanations: Readonly<Record<AlarmKind, (alarm: Alarm) => string>> = {
   'state-diverged': ({ member, index }) =>
@@ -19,5 +19,5 @@ export function explained(alarm: Alarm): string {
 
 /** Why a member stops for an alarm, and what to do. */
 export function stopText(alarm: Alarm): string {
-  return `${explained(alarm)}. So that nobody gets wrong answers from it, this member stops, and does not start while the alarm stands. Keep a copy of its data directory if the cause is to be found. ${repairByReplacement}`;
+  return `${explained(alarm)}. So that nobody gets wrong answers from it, this member stops, and does not start with this state. Keep a copy of its data directory first if the cause is to be found. ${repairBySnapshot}`;
 }

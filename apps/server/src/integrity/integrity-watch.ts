@@ -24,9 +24,21 @@ export interface IntegrityOptions {
   /** Milliseconds between two looks at the alarms. Defaults to 1,000. */
   readonly lookIntervalMs?: number;
   readonly log: Pick<Log, 'error' | 'info'>;
+  /** Whether the state came in place of a wrong one. Defaults to that it did not. */
+  readonly repaired?: Repaired;
   /** This member's state is known to be wrong: it has to stop, for this reason. */
   readonly stop: (reason: string) => void;
 }
+
+/** A state that came in place of a wrong one (`env-cli-server repair`). */
+export interface Repaired {
+  /** What it had applied when it came: accusations up to there are about the one before. 0: the state is the member's own. */
+  readonly index: number;
+  /** It is wrong as well: from now on every accusation counts. Durable when it returns. */
+  forget(): void;
+}
+
+const neverRepaired: Repaired = { index: 0, forget: () => undefined };
 
 const lookIntervalMsDefault = 1_000;
 
@@ -55,6 +67,8 @@ export class IntegrityWatch implements FigureSource {
   #told: readonly Alarm[] = [];
   /** The log index at which a scrub found this member's rows broken; null: none did. */
   #rottenIndex: number | null = null;
+  readonly #repaired: Repaired;
+  #repairedIndex: number;
   #scrubs = 0;
   #scrubbedRows = 0;
   #scrubSeconds = 0;
@@ -63,6 +77,8 @@ export class IntegrityWatch implements FigureSource {
   constructor(member: Member, options: IntegrityOptions) {
     this.#member = member;
     this.#options = options;
+    this.#repaired = options.repaired ?? neverRepaired;
+    this.#repairedIndex = this.#repaired.index;
     this.#ends = [
       member.onHashes((hashes) => this.#report(hashes)),
       member.onScrubbed((scrubbed, index) => this.#scrubbed(scrubbed, index)),
@@ -147,11 +163,12 @@ export class IntegrityWatch implements FigureSource {
       const { memberId } = this.#member.identity;
       const { integrity, fatal } = await this.#member.read(this.#need(), (tables) => ({
         integrity: readIntegrity(tables),
-        fatal: alarmToStopFor(tables, memberId),
+        fatal: alarmToStopFor(tables, memberId, this.#repairedIndex),
       }));
       if (this.#stopped) return;
       this.#tell(integrity.alarms);
       if (fatal !== null) {
+        this.#believeNoRepair();
         this.#options.stop(stopText(fatal));
         return;
       }
@@ -159,10 +176,19 @@ export class IntegrityWatch implements FigureSource {
       const index = this.#rottenIndex;
       const isRaised = integrity.alarms.some(({ kind, member }) => kind === 'state-rotten' && member === memberId);
       if (index === null) return;
+      // An alarm that stands already is about the state before: from now on it counts for this one too.
+      if (isRaised) this.#believeNoRepair();
       // Raised once a scrub: who clears it is told again by the next.
       if (!isRaised) await this.#propose({ kind: 'raise-alarm', alarm: 'state-rotten', member: memberId, index });
       this.#rottenIndex = null;
     });
+  }
+
+  /** What came in place of a wrong state is wrong as well. */
+  #believeNoRepair(): void {
+    if (this.#repairedIndex === 0) return;
+    this.#repairedIndex = 0;
+    this.#repaired.forget();
   }
 
   #tell(alarms: readonly Alarm[]): void {

@@ -121,7 +121,7 @@ describe('a member that holds something else than the majority', () => {
     await eventually(() => (logged.some((line) => line.startsWith('1: member 2 holds another state')) ? true : null));
     watch(two!, 3_600_000);
     const reason = await eventually(() => stopped.get(2) ?? null);
-    expect(reason).toMatch(new RegExp(`member 2 holds another state .*log index ${index}.*Remove this member`, 's'));
+    expect(reason).toMatch(new RegExp(`member 2 holds another state .*log index ${index}.*env-cli-server repair`, 's'));
     expect([...stopped.keys()]).toEqual([2]);
     await until(() =>
       refuseAccusedMember(two!).then(

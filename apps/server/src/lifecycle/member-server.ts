@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { limitsOf } from '@env-cli/environments';
 import { NotDelivering } from '@env-cli/outbox';
+import { forgetRepaired, readRepaired } from '@env-cli/store-lmdb';
 import { BrokenInvariant } from '@env-cli/support';
 
 import { Api } from '../api.ts';
@@ -102,7 +103,9 @@ export class MemberServer {
       if (error instanceof MemberRefused) this.#failed.reject(new StartRefused('data', error.message));
       else this.#fail(error instanceof Error ? error.message : String(error));
     });
-    await refuseAccusedMember(member);
+    const { 'server.data_dir': dataDir } = options;
+    const repairedIndex = readRepaired(dataDir);
+    await refuseAccusedMember(member, repairedIndex);
     await this.#warnOfSmallMap(member);
     const opened = await openSecrets(member, options, this.#log, this.#startAbort.signal);
     this.#secrets = opened;
@@ -110,6 +113,7 @@ export class MemberServer {
     this.#integrity = new IntegrityWatch(member, {
       markIntervalMs: options['storage.hash_check_interval'],
       log: this.#log,
+      repaired: { index: repairedIndex, forget: () => forgetRepaired(dataDir) },
       stop: (reason) => this.#fail(reason),
     });
     this.#replaced = new ReplacedMembers(member, { log: this.#log });

@@ -1,4 +1,4 @@
-import { GrpcPeers, type PeersHost, type SnapshotSink } from '@env-cli/peers-grpc';
+import { GrpcPeers, type LentSnapshot, type PeersHost, type SnapshotSink } from '@env-cli/peers-grpc';
 import { type Hello, type HelloAnswer, type HelloRefusal, noStanding, type Standing } from '@env-cli/replica';
 
 import { TlsIdentity } from '../security/tls-identity.ts';
@@ -34,6 +34,10 @@ export abstract class ClosedDoor implements PeersHost {
 
   snapshotArrived(): Promise<string | null> {
     return Promise.resolve(notFormed.message);
+  }
+
+  snapshotWanted(): Promise<LentSnapshot> {
+    return Promise.reject(new MemberRefused(notFormed.code, notFormed.message));
   }
 
   // Only on streams that were let in, and none is.

@@ -1,5 +1,5 @@
-import type { PeersHost, SnapshotOffer, SnapshotSink } from '@env-cli/peers-grpc';
-import type { MemberId, PeerMessage } from '@env-cli/raft';
+import type { LentSnapshot, PeersHost, SnapshotOffer, SnapshotSink } from '@env-cli/peers-grpc';
+import type { Index, MemberId, PeerMessage } from '@env-cli/raft';
 import {
   type DiskMemory,
   type Forward,
@@ -128,6 +128,10 @@ export class PeerDoor implements PeersHost {
 
   snapshotArrived(from: MemberId, offer: SnapshotOffer): Promise<string | null> {
     return this.#open().snapshots.arrived(from, offer);
+  }
+
+  snapshotWanted(from: MemberId, indexMin: Index): Promise<LentSnapshot> {
+    return this.#open().snapshots.snapshotWanted(from, indexMin);
   }
 
   report(message: string): void {

@@ -3,12 +3,16 @@ import type { MemberIdentity } from '@env-cli/keyspace';
 import type { LogFile } from '@env-cli/log-file';
 import { type Configuration, decodeConfiguration, type Entry, type Index, type MemberId, Raft, type Term } from '@env-cli/raft';
 import { type LogContents, planStart } from '@env-cli/replica';
+import { repairBySnapshot } from '@env-cli/store-lmdb';
 
 import { MemberRefused } from './member-refused.ts';
 import type { ConsensusStart, StateReport } from './thread-messages.ts';
 
 /** Bytes of one entry: the largest command (4 MiB, `Limits`) and what goes around it. Below the largest frame between members (6 MiB). */
 const entryBytesMax = 5 * 1024 * 1024;
+
+const lostLog =
+  'Put back the newest copy of the whole directory, or remove this member from the cluster and add it with a number that was never used.';
 
 /** The configuration that a state holds. Before the first change of it, every member votes. */
 export function configurationOf(state: StateReport, members: readonly MemberIdentity[]): Configuration {
@@ -33,8 +37,7 @@ export async function startRaft(
     configurationIndex: 0,
   });
   if (plan.kind === 'refused') {
-    const next =
-      'Put back the newest copy of the whole directory, or remove this member from the cluster and add it with a number that was never used.';
+    const next = plan.lacks === 'state' ? repairBySnapshot : lostLog;
     throw new MemberRefused('log-and-state-differ', `${start.dataDir}: ${plan.problem}. ${next}`);
   }
   if (plan.kind === 'reset-log') await new Promise<void>((done) => log.reset(plan.index, plan.term, done));

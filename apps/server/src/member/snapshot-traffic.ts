@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import type { GrpcPeers, SnapshotOffer, SnapshotSink, SnapshotSource } from '@env-cli/peers-grpc';
+import type { GrpcPeers, LentSnapshot, SnapshotOffer, SnapshotSink, SnapshotSource } from '@env-cli/peers-grpc';
 import type { Configuration, Index, MemberId, Term } from '@env-cli/raft';
 import type { Replica, Snapshots } from '@env-cli/replica';
-import { newSpoolPath, SpoolReader, SpoolReceiver } from '@env-cli/store-lmdb';
+import { newSpoolPath, type SpoolReader, SpoolReceiver } from '@env-cli/store-lmdb';
 import { equalBytes } from '@env-cli/support';
 
+import { type Spool, SpoolShelf } from './spool-shelf.ts';
 import type { ApplyToConsensus, SnapshotOrder, StateReport } from './thread-messages.ts';
 
 export interface SnapshotTrafficOptions {
@@ -18,6 +18,8 @@ export interface SnapshotTrafficOptions {
    * a sender gives its snapshot up for good (`snapshotSilenceMsMax`): nobody goes on with it.
    */
   readonly partSilenceMsMax?: number;
+  /** See `SpoolShelfOptions.keepMs`. */
+  readonly spoolKeepMs?: number;
 }
 
 const partSilenceMsMaxDefault = 120_000;
@@ -26,15 +28,13 @@ const partSilenceMsMaxDefault = 120_000;
 interface Outgoing {
   readonly to: MemberId;
   readonly term: Term;
-  readonly indexMin: Index;
-  path: string | null;
-  file: SpoolReader | null;
+  spool: Spool | null;
   sending: { cancel(): void } | null;
 }
 
 /** A snapshot on its way in, or the part of one whose stream broke. */
 interface Incoming {
-  readonly offer: SnapshotOffer;
+  offer: SnapshotOffer;
   readonly file: SpoolReceiver;
   /** Set once all of it is here. */
   settle: ((problem: string | null) => void) | null;
@@ -48,17 +48,22 @@ const decisionMs = 30_000;
 /** Whole states between members: spooled by the apply thread, streamed here, installed by the apply thread. */
 export class SnapshotTraffic implements Snapshots {
   readonly #options: SnapshotTrafficOptions;
-  readonly #outgoing = new Map<number, Outgoing>();
+  readonly #shelf: SpoolShelf;
+  /** One a receiver. */
+  readonly #outgoing = new Map<MemberId, Outgoing>();
   /** One a sender. */
   readonly #incoming = new Map<MemberId, Incoming>();
   #replica: Replica | null = null;
-  #lastSpool = 0;
   #sentBytes = 0;
   #receivedBytes = 0;
   #installing: { readonly from: MemberId; readonly incoming: Incoming } | null = null;
 
   constructor(options: SnapshotTrafficOptions) {
     this.#options = options;
+    this.#shelf = new SpoolShelf({
+      order: options.order,
+      ...(options.spoolKeepMs === undefined ? {} : { keepMs: options.spoolKeepMs }),
+    });
   }
 
   serve(replica: Replica): void {
@@ -71,13 +76,26 @@ export class SnapshotTraffic implements Snapshots {
   }
 
   send(to: MemberId, term: Term, indexMin: Index): void {
-    for (const [id, outgoing] of this.#outgoing) if (outgoing.to === to) this.#forget(id, outgoing);
-    const id = ++this.#lastSpool;
-    this.#outgoing.set(id, { to, term, indexMin, path: null, file: null, sending: null });
-    // The state that will be copied has at least this index: what lies behind is needed once it is installed.
+    const former = this.#outgoing.get(to);
+    if (former !== undefined) this.#forget(former, false);
+    const outgoing: Outgoing = { to, term, spool: null, sending: null };
+    this.#outgoing.set(to, outgoing);
+    // The copy that is sent has at least this index: what lies behind is needed once it is installed.
     this.#replica?.snapshotBegun(to, term, indexMin);
-    this.#options.report(`member ${to} is so far behind that the log lacks what it needs: the state is copied for it`);
-    this.#options.order({ kind: 'spool', id });
+    this.#options.report(`member ${to} is so far behind that the log lacks what it needs: it is sent a copy of the state`);
+    void this.#stream(outgoing, indexMin);
+  }
+
+  async snapshotWanted(from: MemberId, indexMin: Index): Promise<LentSnapshot> {
+    const spool = await this.#shelf.borrow(indexMin);
+    const index = spool.index as Index;
+    const indexTerm = spool.term as Term;
+    this.#options.report(`member ${from} fetches a copy of the state up to index ${index}, to repair its own`);
+    return {
+      offer: { header: { kind: 'snapshot', term: indexTerm, index, indexTerm }, id: spool.id, sizeBytes: spool.file.size },
+      source: this.#counted(spool.file),
+      giveBack: (taken) => this.#shelf.giveBack(spool, taken),
+    };
   }
 
   install(from: MemberId, index: Index): void {
@@ -101,7 +119,11 @@ export class SnapshotTraffic implements Snapshots {
 
   async offered(from: MemberId, offer: SnapshotOffer): Promise<SnapshotSink> {
     const known = this.#incoming.get(from);
-    if (known !== undefined && known.settle === null && equalBytes(known.offer.id, offer.id)) return this.#sinkOf(from, known);
+    if (known !== undefined && known.settle === null && equalBytes(known.offer.id, offer.id)) {
+      // The same file, perhaps of a later term of its sender.
+      known.offer = offer;
+      return this.#sinkOf(from, known);
+    }
     if (known !== undefined) {
       this.#incoming.delete(from);
       await known.file.close();
@@ -138,12 +160,8 @@ export class SnapshotTraffic implements Snapshots {
       this.#options.report(message.problem);
       this.#installed(message.problem);
       this.#replica?.snapshotRefused();
-    } else if (message.kind === 'spool-failed') {
-      const outgoing = this.#outgoing.get(message.id);
-      this.#options.report(`the state could not be copied: ${message.problem}`);
-      if (outgoing !== undefined) this.#failed(message.id, outgoing);
     } else {
-      void this.#spooled(message);
+      void this.#shelf.made(message);
     }
   }
 
@@ -158,7 +176,8 @@ export class SnapshotTraffic implements Snapshots {
   }
 
   async close(): Promise<void> {
-    for (const [id, outgoing] of this.#outgoing) this.#forget(id, outgoing);
+    for (const outgoing of this.#outgoing.values()) this.#forget(outgoing, false);
+    this.#shelf.close();
     for (const incoming of this.#incoming.values()) {
       if (incoming.settle === null) await incoming.file.close();
       this.#drop(incoming, 'this member is stopping');
@@ -166,31 +185,27 @@ export class SnapshotTraffic implements Snapshots {
     this.#incoming.clear();
   }
 
-  async #spooled({ id, path, index, term }: Extract<ApplyToConsensus, { readonly kind: 'spooled' }>): Promise<void> {
-    const outgoing = this.#outgoing.get(id);
-    if (outgoing === undefined || index < outgoing.indexMin) {
-      rmSync(path, { force: true });
-      if (outgoing !== undefined) this.#failed(id, outgoing);
+  async #stream(outgoing: Outgoing, indexMin: Index): Promise<void> {
+    const { to, term } = outgoing;
+    let spool: Spool;
+    try {
+      spool = await this.#shelf.borrow(indexMin);
+    } catch (error) {
+      if (this.#outgoing.get(to) === outgoing) this.#failed(outgoing, (error as Error).message);
       return;
     }
-    outgoing.path = path;
-    const { to } = outgoing;
-    const file = await SpoolReader.open(path);
-    if (!this.#outgoing.has(id)) return file.close();
-    outgoing.file = file;
-    this.#replica?.snapshotBegun(to, outgoing.term, index as Index);
-    const header = { kind: 'snapshot', term: outgoing.term, index: index as Index, indexTerm: term as Term } as const;
-    const offer = { header, id: new Uint8Array(randomBytes(16)), sizeBytes: file.size };
-    outgoing.sending = this.#options.peers.sendSnapshot(to, offer, this.#counted(file), (problem) => {
-      if (problem !== null) {
-        this.#options.report(`the snapshot for member ${to} did not get there: ${problem}`);
-        this.#failed(id, outgoing);
-        return;
-      }
-      this.#forget(id, outgoing);
-      this.#replica?.snapshotSent(to, outgoing.term, index as Index);
+    if (this.#outgoing.get(to) !== outgoing) return this.#shelf.giveBack(spool, false);
+    outgoing.spool = spool;
+    const index = spool.index as Index;
+    this.#replica?.snapshotBegun(to, term, index);
+    const header = { kind: 'snapshot', term, index, indexTerm: spool.term as Term } as const;
+    const offer = { header, id: spool.id, sizeBytes: spool.file.size };
+    outgoing.sending = this.#options.peers.sendSnapshot(to, offer, this.#counted(spool.file), (problem) => {
+      if (problem !== null) return this.#failed(outgoing, problem);
+      this.#forget(outgoing, true);
+      return this.#replica?.snapshotSent(to, term, index);
     });
-    if (outgoing.sending === null) this.#failed(id, outgoing);
+    if (outgoing.sending === null) this.#failed(outgoing, 'it is no member any more');
     return undefined;
   }
 
@@ -206,16 +221,17 @@ export class SnapshotTraffic implements Snapshots {
     };
   }
 
-  #failed(id: number, outgoing: Outgoing): void {
-    this.#forget(id, outgoing);
+  #failed(outgoing: Outgoing, problem: string): void {
+    this.#options.report(`the snapshot for member ${outgoing.to} did not get there: ${problem}`);
+    this.#forget(outgoing, false);
     this.#replica?.snapshotFailed(outgoing.to, outgoing.term);
   }
 
-  #forget(id: number, { path, file, sending }: Outgoing): void {
-    this.#outgoing.delete(id);
+  #forget(outgoing: Outgoing, taken: boolean): void {
+    const { to, spool, sending } = outgoing;
+    this.#outgoing.delete(to);
     sending?.cancel();
-    void file?.close();
-    if (path !== null) rmSync(path, { force: true });
+    if (spool !== null) this.#shelf.giveBack(spool, taken);
   }
 
   /** Where the bytes of a snapshot go. A part of which no more comes does not stay: it may be as large as the state. */

@@ -4,6 +4,8 @@ import { StartRefused } from './refusal.ts';
 export const restoreWord = 'restore';
 /** The word that makes a recovery of a start. */
 export const recoverWord = 'recover';
+/** The word that makes a repair of a start. */
+export const repairWord = 'repair';
 
 /** What follows {@link restoreWord}: the backup, and the flags that are those of a member. Throws {@link StartRefused}. */
 export function readRestoreArgs(args: readonly string[]): { readonly from: string | null; readonly rest: readonly string[] } {
@@ -22,6 +24,12 @@ export function readRecoverArgs(args: readonly string[]): {
     '--to': 'the file that becomes the backup',
   });
   return { dataDir: values['--from-data-dir'] ?? null, to: values['--to'] ?? null, rest };
+}
+
+/** What follows {@link repairWord}: the words that replace a sound state, and the flags of a member. Throws {@link StartRefused}. */
+export function readRepairArgs(args: readonly string[]): { readonly force: string | null; readonly rest: readonly string[] } {
+  const { values, rest } = take(args, { '--force': 'the words that replace a state with which nothing is wrong' });
+  return { force: values['--force'] ?? null, rest };
 }
 
 /** Takes flags with a value out of `args`; `known` says of each what its value is. The last one counts. */

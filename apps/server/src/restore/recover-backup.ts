@@ -5,7 +5,16 @@ import { readClusterIdentity } from '@env-cli/keyspace';
 import { LogFile } from '@env-cli/log-file';
 import type { Entry, Index } from '@env-cli/raft';
 import { type BackupFacts, checkBackup } from '@env-cli/snapshot-file';
-import { DataDirectory, DataDirectoryRefused, openState, spool, type Store, syncDirectory, syncFile } from '@env-cli/store-lmdb';
+import {
+  DataDirectory,
+  DataDirectoryRefused,
+  openState,
+  readRepaired,
+  spool,
+  type Store,
+  syncDirectory,
+  syncFile,
+} from '@env-cli/store-lmdb';
 import { assert } from '@env-cli/support';
 
 import { explained } from '../integrity/alarm-text.ts';
@@ -120,7 +129,7 @@ async function replay(log: LogFile, store: Store): Promise<number> {
 }
 
 function refuseAccused(dataDir: string, store: Store, memberId: number): void {
-  const alarm = store.snapshot((tables) => alarmToStopFor(tables, memberId));
+  const alarm = store.snapshot((tables) => alarmToStopFor(tables, memberId, readRepaired(dataDir)));
   if (alarm === null) return;
   throw new RecoveryRefused(`${dataDir}: ${explained(alarm)}. Recover from another member's directory`);
 }
