@@ -19,6 +19,7 @@ import { GrpcPeers, type PeersHost } from './grpc-peers.ts';
 import { noSecurity, type PeerSecurity } from './security.ts';
 import { dialClient, frameBytesMax, peersService } from './service.ts';
 import { decodeHello, encodeHello } from './hello-bytes.ts';
+import { fetchSnapshot } from './snapshot-fetching.ts';
 import type { SnapshotOffer } from './snapshot-bytes.ts';
 import type { LentSnapshot } from './snapshot-serving.ts';
 
@@ -382,6 +383,111 @@ describe('two members', () => {
     hosts[1].snapshotProblem = 'it is damaged';
     expect(await send()).toBe('it is damaged');
     expect(Buffer.compare(Buffer.concat(hosts[1].chunks), bytes)).toBe(0);
+  });
+});
+
+const received = (host: Host): Buffer => Buffer.concat(host.chunks);
+
+/** The stream from member 1 breaks once, when member 2 writes beyond so many bytes. */
+function breakOnce(atBytes: number): void {
+  const offered = hosts[1].snapshotOffered.bind(hosts[1]);
+  let broken = false;
+  hosts[1].snapshotOffered = async (from, offering) => {
+    const sink = await offered(from, offering);
+    return {
+      get receivedBytes() {
+        return sink.receivedBytes;
+      },
+      append: async (chunk) => {
+        await sink.append(chunk);
+        if (broken || sink.receivedBytes < atBytes) return;
+        broken = true;
+        peers[1].setMembers([]);
+        peers[1].setMembers([{ memberId: 1, address: `127.0.0.1:${peers[0].port}` }]);
+      },
+    };
+  };
+}
+
+describe('a snapshot on its way', () => {
+  const bytes = new Uint8Array(randomBytes(3_000_000));
+  const source = {
+    size: bytes.length,
+    readAt: (offset: number, max: number) => Promise.resolve(bytes.subarray(offset, offset + max)),
+  };
+  const header = { kind: 'snapshot', term: 4 as Term, index: 900 as Index, indexTerm: 3 as Term } as const;
+  const offer = { header, id: id(1), sizeBytes: bytes.length };
+  const listening = { listen: { host: '127.0.0.1', port: 0 }, nowMs: () => performance.now(), random: () => 0.5 };
+
+  test('goes on where it was when its stream breaks: every byte is taken once', async () => {
+    acquaint();
+    breakOnce(1_000_000);
+    const problem = await new Promise((done) => peers[0].sendSnapshot(2 as MemberId, offer, source, done));
+    expect(problem).toBeNull();
+    expect(received(hosts[1]).equals(bytes)).toBe(true);
+  });
+
+  test('takes no more of the network than its rate', async () => {
+    await peers[0].close();
+    peers[0] = await GrpcPeers.listen({ ...listening, snapshotBytesPerSecondMax: 10_000_000 }, hosts[0]);
+    acquaint();
+    const beganMs = performance.now();
+    expect(await new Promise((done) => peers[0].sendSnapshot(2 as MemberId, offer, source, done))).toBeNull();
+    // All but the last chunk, of half a megabyte, have had their time.
+    expect(performance.now() - beganMs).toBeGreaterThan(240);
+  });
+
+  describe('to whoever fetches it', () => {
+    const fetched: Uint8Array[] = [];
+    let offers: number;
+    const fetch = (indexMin = 800): Promise<SnapshotOffer> =>
+      fetchSnapshot({
+        address: `127.0.0.1:${peers[1].port}`,
+        hello: () => hosts[0].hello(2),
+        credentials: () => credentials.createInsecure(),
+        refuse: (hello) => hosts[0].refuse(hello),
+        indexMin: indexMin as Index,
+        begin: () => {
+          offers++;
+          return Promise.resolve({
+            get receivedBytes() {
+              return fetched.reduce((sum, chunk) => sum + chunk.length, 0);
+            },
+            append: (chunk) => Promise.resolve(void fetched.push(chunk.slice())),
+          });
+        },
+        progress: (receivedBytes) => progressed(receivedBytes),
+      });
+    let progressed: (receivedBytes: number) => void;
+    const givenBack: boolean[] = [];
+
+    beforeEach(() => {
+      fetched.length = 0;
+      givenBack.length = 0;
+      offers = 0;
+      progressed = () => undefined;
+      hosts[1].lent = { offer, source, giveBack: (taken) => void givenBack.push(taken) };
+    });
+
+    test('comes whole, and goes on where it was when its stream breaks', async () => {
+      progressed = (receivedBytes) => {
+        if (receivedBytes < 1_000_000 || givenBack.length > 0) return;
+        peers[1].setMembers([]);
+      };
+      expect(await fetch()).toEqual(offer);
+      expect(Buffer.concat(fetched).equals(bytes)).toBe(true);
+      await eventually(() => givenBack.length === 2);
+      expect([offers, givenBack, hosts[1].wanted]).toEqual([1, [false, true], [800, 800]]);
+    });
+
+    test('is refused with the reason: there is none, it is not let in, nobody is there', async () => {
+      hosts[1].lent = null;
+      await expect(fetch()).rejects.toThrow('the state here ends before that');
+      hosts[1].clusterId = id(9);
+      await expect(fetch()).rejects.toMatchObject({ refusal: { code: 'other-cluster' } });
+      await peers[1].close();
+      await expect(fetch()).rejects.toMatchObject({ name: 'FetchFailed', refusal: null });
+    });
   });
 });
 

@@ -357,6 +357,7 @@ export class GrpcPeers implements Peers {
       },
       onFrame: (_stream, bytes) => receiving?.take(bytes),
       onClosed: (stream) => {
+        receiving?.close();
         if (this.#snapshots.get(stream.memberId) === stream) this.#snapshots.delete(stream.memberId);
       },
       report: (message) => this.#report(call.getPeer(), message),

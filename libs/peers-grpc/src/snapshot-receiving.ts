@@ -28,6 +28,7 @@ export class SnapshotReceiving {
   /** Chunks are written one after another. The sender's window bounds how many wait. */
   #writing: Promise<void> = Promise.resolve();
   #expectedBytes = 0;
+  #closed = false;
 
   constructor(stream: AcceptedStream, host: SnapshotHost) {
     this.#stream = stream;
@@ -52,6 +53,11 @@ export class SnapshotReceiving {
     this.#then(() => this.#write(part.bytes));
   }
 
+  /** The stream is over: what waits of it is not written any more, for the next one begins behind what is. */
+  close(): void {
+    this.#closed = true;
+  }
+
   async #begin(offer: SnapshotOffer): Promise<void> {
     this.#sink = await this.#host.snapshotOffered(this.#stream.memberId as MemberId, offer);
     this.#expectedBytes = this.#sink.receivedBytes;
@@ -61,7 +67,7 @@ export class SnapshotReceiving {
 
   async #write(bytes: Uint8Array): Promise<void> {
     const sink = this.#sink;
-    if (sink === null) return;
+    if (sink === null || this.#closed) return;
     await sink.append(bytes);
     this.#stream.write(encodeReply({ kind: 'have', offset: sink.receivedBytes }));
     await this.#arriveIfWhole();

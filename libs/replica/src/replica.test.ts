@@ -250,13 +250,33 @@ describe('a strong read', () => {
 });
 
 describe('after a pause', () => {
-  test('a leader that slept longer than an election steps down before it answers', async () => {
+  test('a leader that slept longer than an election hands the lead over, and answers nothing before that is under way', async () => {
     leader.replica.read(1, Number.POSITIVE_INFINITY);
     cluster.nowMs += 11 * tickMs;
     leader.replica.turn();
-    expect(leader.heard.view?.role).toBe('follower');
     expect(leader.heard.readsReady.size).toBe(0);
-    expect(leader.reports).toEqual([expect.stringContaining('no longer leads')]);
+    await cluster.settle();
+    expect(cluster.leader).not.toBe(leader);
+    expect(leader.reports).toEqual([
+      expect.stringContaining('was paused for 1100 ms, which is longer than an election takes: it hands'),
+    ]);
+  });
+
+  test('and leaves it when nobody takes it over, with nothing proposed meanwhile', async () => {
+    loseOrdersToStand();
+    cluster.nowMs += 11 * tickMs;
+    leader.replica.turn();
+    leader.replica.propose(leader.batch(2));
+    const { lastLogIndex } = leader.heard.view!;
+    await cluster.pass(9);
+    expect(leader.heard.view).toMatchObject({ role: 'leader', lastLogIndex });
+    await cluster.pass(2);
+    expect(leader.heard.view).toMatchObject({ role: 'follower', lastLogIndex });
+    expect(leader.reports.at(-1)).toContain('nobody took the lead over from member');
+    // Nothing of it is lost: the next leader is given it.
+    await cluster.pass(45);
+    expect(leader.heard.results.size + leader.heard.refused.size).toBe(2);
+    expect([...leader.heard.refused.values()]).not.toContain('outcome-unknown');
   });
 
   test('what was received is heard before time passes, and time passes once however many ticks were missed', async () => {
@@ -272,13 +292,21 @@ describe('after a pause', () => {
   });
 });
 
+/** Whoever is told to stand does not hear it. */
+function loseOrdersToStand(): void {
+  const post = cluster.post.bind(cluster);
+  cluster.post = (parcel) => (parcel.kind === 'message' && parcel.message.kind === 'timeout-now') || post(parcel);
+}
+
 describe('a leader whose disk hangs', () => {
-  test('gives its reign up, so that the others go on without it', async () => {
+  test('hands the lead over, so that the others go on without it', async () => {
     leader.syncing = false;
     leader.replica.propose(leader.batch(1));
-    await cluster.pass(120);
+    await cluster.pass(79);
+    expect(cluster.leader).toBe(leader);
+    await cluster.pass(3);
     expect(cluster.leader).not.toBe(leader);
-    expect(leader.reports).toEqual([expect.stringContaining('no longer leads')]);
+    expect(leader.reports).toEqual([expect.stringMatching(/has waited for its disk for 8\d00 ms.*: it hands the lead over/)]);
     cluster.leader.replica.propose(cluster.leader.batch(1));
     await cluster.pass(2);
     expect(cluster.leader.heard.results.size).toBe(1);
@@ -287,15 +315,90 @@ describe('a leader whose disk hangs', () => {
     expect(leader.revision).toBe(cluster.leader.revision);
   });
 
-  test('keeps it while its writes end, however slowly', async () => {
+  test('and gives its reign up when nobody takes it over', async () => {
+    loseOrdersToStand();
     leader.syncing = false;
-    for (let time = 0; time < 10; time++) {
-      leader.replica.propose(leader.batch(1));
-      await cluster.pass(30);
-      leader.log.sync();
-      await cluster.settle();
-    }
+    leader.replica.propose(leader.batch(1));
+    await cluster.pass(95);
+    expect(leader.heard.view?.role).toBe('follower');
+    expect(leader.reports).toEqual([
+      expect.stringContaining('it hands the lead over'),
+      expect.stringContaining('nobody took the lead over'),
+    ]);
+    await cluster.pass(45);
+    expect(cluster.leader).not.toBe(leader);
+  });
+});
+
+/** Writes of which each takes so many ticks, with so many of rest before it. */
+async function writeSlowly(count: number, ticks: number, restTicks = 0): Promise<void> {
+  for (let time = 0; time < count; time++) {
+    await cluster.pass(restTicks);
+    leader.syncing = false;
+    leader.replica.propose(leader.batch(1));
+    await cluster.pass(ticks);
+    leader.syncing = true;
+    await cluster.settle();
+  }
+}
+
+describe('a leader whose disk is slow, though its writes end', () => {
+  test('hands the lead over when that lasts, write after write', async () => {
+    await writeSlowly(10, 7);
     expect(cluster.leader).toBe(leader);
+    await writeSlowly(3, 7);
+    expect(cluster.leader).not.toBe(leader);
+    expect(leader.reports).toEqual([expect.stringContaining('half an election timeout for a write of the log again and again')]);
+  });
+
+  test.each([
+    ['each takes less than half an election timeout', 30, 4, 0],
+    ['it recovers in between', 10, 7, 25],
+  ] as const)('keeps it while %s', async (_why, count, ticks, restTicks) => {
+    await writeSlowly(count, ticks, restTicks);
+    expect(cluster.leader).toBe(leader);
+    expect(leader.reports).toEqual([]);
+  });
+});
+
+/** The leader's thread does nothing for so many ticks, again and again. */
+async function block(count: number, ticks: number): Promise<void> {
+  const others = cluster.members.filter((member) => member !== leader);
+  const run = leader.run.bind(leader);
+  for (let time = 0; time < count; time++) {
+    leader.run = () => false;
+    await cluster.pass(ticks - 1, others);
+    leader.run = run;
+    await cluster.pass(1);
+  }
+}
+
+describe('a leader whose thread is blocked', () => {
+  test('for less than an election takes, again and again, hands the lead over when that lasts', async () => {
+    await block(12, 6);
+    expect(cluster.leader).toBe(leader);
+    await block(3, 6);
+    expect(cluster.leader).not.toBe(leader);
+    expect(leader.reports).toEqual([expect.stringMatching(/has had a thread that is late for \d+ ms.*: it hands the lead over/)]);
+    const { term } = cluster.leader.heard.view!;
+    await cluster.pass(20);
+    expect(cluster.leader.heard.view!.term).toBe(term);
+  });
+
+  test('for no more than half an election timeout at a time keeps it', async () => {
+    await block(40, 5);
+    expect(cluster.leader).toBe(leader);
+    expect(leader.reports).toEqual([]);
+  });
+
+  test('keeps it when there is nobody else', async () => {
+    cluster = new VirtualCluster({ size: 1 });
+    leader = await cluster.elect();
+    await block(30, 6);
+    leader.replica.propose(leader.batch(1));
+    await cluster.pass(1);
+    expect(leader.heard.results.size).toBe(1);
+    expect(leader.reports).toEqual([]);
   });
 });
 
@@ -343,6 +446,26 @@ test('the log lets go of what a checkpoint covers, but for the tail', async () =
     expect(member.log.released.at(-1)).toBe(member.lastIndex - 5);
     expect(member.log.released.at(-1)).toBeLessThanOrEqual(member.appliedIndex);
   }
+});
+
+test.each([
+  ['needs no snapshot', 5, []],
+  ['for one entry more than that needs one', 6, ['the absent one']],
+])('a member that was away for as long as the tail reaches back %s', async (_what, writes, snapshots) => {
+  cluster = new VirtualCluster({ limits: { tailEntriesMax: 5 } });
+  leader = await cluster.elect();
+  const absent = follower();
+  cluster.cut(absent);
+  for (let time = 0; time < writes; time++) {
+    leader.replica.propose(leader.batch(1));
+    await cluster.settle();
+  }
+  await cluster.pass(2);
+  expect(leader.log.released.length > 0).toBe(true);
+  cluster.heal();
+  await cluster.pass(4);
+  expect(leader.snapshotsFor).toEqual(snapshots.map(() => absent.id));
+  expect(absent.revision).toBe(snapshots.length === 0 ? writes : 0);
 });
 
 test('a member that stops refuses what waits and what comes', async () => {

@@ -24,6 +24,7 @@ import type { Applier, Clock, InstalledSnapshot, LogStore, Origin, Peers, Snapsh
 import { assertBatch, type ProposalBatch, sizeOf } from './proposal-batch.ts';
 import { type BatchPart, type PackedEntry, ProposalQueue, type WaitingBatch } from './proposal-queue.ts';
 import { ReadQueue } from './read-queue.ts';
+import { Slowness } from './slowness.ts';
 import { noStanding, type Standing } from './standing.ts';
 import type { ReplicaView } from './view.ts';
 import { type ChangeAnswer, type TransferAnswer, Wishes } from './wishes.ts';
@@ -50,6 +51,11 @@ export interface ReplicaOptions {
   readonly tickMs?: number;
   /** As the core has it (`RaftOptions.electionTicks`). Defaults to 10. */
   readonly electionTicks?: number;
+  /**
+   * Milliseconds for which a leader's event loop, or the disk of its log, may be slow before it hands the lead over. Defaults to
+   * 8 election timeouts.
+   */
+  readonly slowLeaderMs?: number;
   readonly limits?: Partial<ReplicaLimits>;
   /**
    * Entries up to here are given to nobody, once the state holds them: what they did is not in the log alone, as of a cluster that was restored
@@ -59,10 +65,16 @@ export interface ReplicaOptions {
 }
 
 /**
- * Election timeouts that a leader waits for a write of its log to end before it leaves its reign to a member whose disk works. Its
- * heartbeats wait for no disk, so nobody else would find out; and long enough that no disk which is merely busy ends a reign.
+ * Election timeouts for which a leader bears with its own slowness, unless it is told otherwise. Its heartbeats wait for no disk, so nobody else would find
+ * out; and long enough that nothing which is merely busy ends a reign.
  */
-const diskPatienceElections = 8;
+const slowLeaderElections = 8;
+
+/** The part of an election timeout beyond which a write of the log, or the time between two ticks, is slow. */
+const slowPart = 0.5;
+
+/** Election timeouts without anything slow after which a leader has recovered. */
+const calmElections = 2;
 
 /** A core message, or a write of the log that became durable. */
 type Input = Message | { readonly kind: 'durable'; readonly effect: StoreEffect | ResetEffect };
@@ -85,6 +97,8 @@ export class Replica {
   readonly #memberId: MemberId;
   readonly #tickMs: number;
   readonly #pauseMs: number;
+  readonly #slowMs: number;
+  readonly #slowLeaderMs: number;
   readonly #leaderWaitMs: number;
   readonly #limits: ReplicaLimits;
 
@@ -115,6 +129,12 @@ export class Replica {
   /** All writes that are not durable, and when the log last was idle, or ended one. */
   #logWritesOpen = 0;
   #logMovedMs = 0;
+  /** How long this thread's ticks come late, and writes of the log take long. */
+  readonly #slowLoop: Slowness;
+  readonly #slowDisk: Slowness;
+  #handingOver = false;
+  /** Set when a handover came to nothing: the reign ends all the same, within this turn. */
+  #mustStepDown = false;
   /** The core holds as many uncommitted bytes as it may, or hands its reign over: nothing is proposed before something moved. */
   #saturated = false;
   #backgroundDue = false;
@@ -139,6 +159,10 @@ export class Replica {
     this.#memberId = options.memberId;
     this.#tickMs = options.tickMs ?? 100;
     this.#pauseMs = this.#tickMs * (options.electionTicks ?? 10);
+    this.#slowMs = slowPart * this.#pauseMs;
+    this.#slowLeaderMs = options.slowLeaderMs ?? slowLeaderElections * this.#pauseMs;
+    this.#slowLoop = new Slowness(calmElections * this.#pauseMs);
+    this.#slowDisk = new Slowness(calmElections * this.#pauseMs);
     // Long enough for an election that needs a second try.
     this.#leaderWaitMs = 4 * this.#pauseMs;
     this.#limits = { ...defaultReplicaLimits, ...options.limits };
@@ -166,6 +190,7 @@ export class Replica {
     const nowMs = this.#ports.clock.monotonicMs();
     // Late: what peers sent meanwhile may still stand in the sockets, and it must be heard before time passes.
     if (this.#tickDue === 'no') this.#tickDue = nowMs - this.#tickedMs > 2 * this.#tickMs ? 'next-turn' : 'now';
+    if (nowMs - this.#tickedMs > this.#slowMs) this.#slowLoop.note(this.#tickedMs, nowMs);
     this.#tickedMs = nowMs;
     this.#wake();
   }
@@ -344,6 +369,9 @@ export class Replica {
       this.#tickDue = 'now';
       this.#wake();
     }
+    // Before anything is proposed: its outcome would be unknown.
+    if (this.#mustStepDown) this.#step({ kind: 'step-down' });
+    this.#mustStepDown = false;
     this.#moveProposals(nowMs);
     this.#askReads(nowMs);
     this.#release();
@@ -361,13 +389,29 @@ export class Replica {
     this.#ports.wake();
   }
 
-  /** A leader that slept may have been deposed: it must not answer as if no time had passed. */
+  /**
+   * A leader that slept may have been deposed. What others sent meanwhile is heard before the wish to hand over; until that is settled nothing is
+   * proposed, and a read waits for a round that a quorum answers.
+   */
   #resumed(pauseMs: number): void {
     if (this.#role !== 'leader') return;
-    this.#ports.report(
-      `member ${this.#memberId} was paused for ${Math.round(pauseMs)} ms, which is longer than an election takes: it no longer leads`,
-    );
-    this.#step({ kind: 'step-down' });
+    this.#handOver(`was paused for ${Math.round(pauseMs)} ms, which is longer than an election takes`);
+  }
+
+  /** Leaves the reign to a voter that has the whole log, without an election that somebody has to wait for; and leaves it even if nobody takes it. */
+  #handOver(why: string): void {
+    const { voters } = this.#ports.raft.status().configuration;
+    if (this.#handingOver || !voters.some((voter) => voter !== this.#memberId)) return;
+    this.#handingOver = true;
+    const term = this.#term;
+    this.transferLead(null, (answer) => {
+      this.#handingOver = false;
+      if (answer.kind === 'ended' && answer.outcome !== 'reign-ended' && this.#term === term) {
+        this.#ports.report(`nobody took the lead over from member ${this.#memberId} in time: it no longer leads`);
+        this.#mustStepDown = true;
+      }
+    });
+    this.#ports.report(`member ${this.#memberId} ${why}: it hands the lead over`);
   }
 
   #handle(input: Input): void {
@@ -379,6 +423,7 @@ export class Replica {
     }
     const { effect } = input;
     this.#logWritesOpen--;
+    if (this.#turnMs - this.#logMovedMs > this.#slowMs) this.#slowDisk.note(this.#logMovedMs, this.#turnMs);
     this.#logMovedMs = this.#turnMs;
     if (effect.kind === 'store' && effect.hardState !== null) this.#hardState = effect.hardState;
     if (effect.kind === 'store' && effect.entries.length > 0) this.#writesOpen--;
@@ -453,14 +498,21 @@ export class Replica {
     if (this.#logWritesOpen++ === 0) this.#logMovedMs = this.#turnMs;
   }
 
-  /** A leader whose own disk hangs goes on beating, and its followers go on hearing it, until nothing more can be proposed. */
-  #leaveIfDiskHangs(nowMs: number): void {
-    const hungMs = nowMs - this.#logMovedMs;
-    if (this.#role !== 'leader' || this.#logWritesOpen === 0 || hungMs <= diskPatienceElections * this.#pauseMs) return;
-    this.#ports.report(
-      `member ${this.#memberId} has waited ${Math.round(hungMs)} ms for its disk to finish a write of the log: it no longer leads, so that the others can go on. Check that disk`,
+  /** A leader whose disk is slow goes on beating, and whose thread is slow beats just often enough: nobody else finds out. */
+  #leaveIfSlow(nowMs: number): void {
+    // A write that has not ended is as slow as it is by now.
+    if (this.#logWritesOpen > 0 && nowMs - this.#logMovedMs > this.#slowMs) this.#slowDisk.note(this.#logMovedMs, nowMs);
+    if (this.#role !== 'leader' || this.#mustStepDown) return;
+    const loopMs = this.#slowLoop.lastsMs(nowMs);
+    const diskMs = this.#slowDisk.lastsMs(nowMs);
+    if (Math.max(loopMs, diskMs) <= this.#slowLeaderMs) return;
+    this.#slowLoop.forget();
+    this.#slowDisk.forget();
+    this.#handOver(
+      loopMs > diskMs
+        ? `has had a thread that is late for ${Math.round(loopMs)} ms, by half an election timeout again and again. Check its processor`
+        : `has waited for its disk for ${Math.round(diskMs)} ms, half an election timeout for a write of the log again and again. Check that disk`,
     );
-    this.#step({ kind: 'step-down' });
   }
 
   #roleChanged(role: Role, term: Term, leader: MemberId | null): void {
@@ -468,6 +520,9 @@ export class Replica {
     this.#term = term;
     this.#leader = leader;
     this.#saturated = false;
+    // A new leader has its time, whatever it was as a follower.
+    this.#slowLoop.forget();
+    this.#slowDisk.forget();
     // They came for another reign than the one that is now: see `Forward`.
     const stale = (forwardedBy: NonNullable<WaitingBatch['forwardedBy']>): boolean =>
       role !== 'leader' || forwardedBy.term !== term;
@@ -599,7 +654,7 @@ export class Replica {
   /** With each tick: what waited too long goes, what may be asked again is. */
   #swept(nowMs: number): void {
     this.#saturated = false;
-    this.#leaveIfDiskHangs(nowMs);
+    this.#leaveIfSlow(nowMs);
     const sinceBeforeMs = nowMs - this.#leaderWaitMs;
     this.#expire(nowMs);
     const leaderless = this.#leader === null;

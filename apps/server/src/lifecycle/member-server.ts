@@ -269,6 +269,8 @@ export class MemberServer {
           join: options['server.join'] ? { members } : null,
           tickMs: options['distributed.heartbeat_interval'],
           electionTicks: options['distributed.election_ticks'],
+          slowLeaderMs: options['distributed.slow_leader_timeout'],
+          snapshotBytesPerSecondMax: options['distributed.snapshot_bytes_per_second'],
           reserveBytes: options['storage.reserve_size'],
           mapBytes: options['storage.map_size'],
           logSegmentBytes: options['storage.log_segment_size'],

@@ -79,6 +79,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
         memberId: start.memberId as MemberId,
         tickMs: start.tickMs,
         electionTicks: start.electionTicks,
+        ...(start.slowLeaderMs === null ? {} : { slowLeaderMs: start.slowLeaderMs }),
         // What the first entry of a restored cluster did follows from a backup that nobody else has.
         withheldIndex: parts.epoch > 1 ? 1 : 0,
         limits: start.logTailEntriesMax === null ? {} : { tailEntriesMax: start.logTailEntriesMax },
@@ -124,7 +125,13 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     const security =
       start.tls === null ? null : new TlsIdentity(start.tls, { memberId, log: (level, text) => host.log(level, text) });
     const peers = await GrpcPeers.listen(
-      { listen: start.listen, ...(security === null ? {} : { security }), nowMs: processMs, random: Math.random },
+      {
+        listen: start.listen,
+        ...(security === null ? {} : { security }),
+        nowMs: processMs,
+        random: Math.random,
+        ...(start.snapshotBytesPerSecondMax === null ? {} : { snapshotBytesPerSecondMax: start.snapshotBytesPerSecondMax }),
+      },
       door,
     );
     host.atEnd(async () => {

@@ -1,12 +1,13 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { SnapshotOffer } from '@env-cli/peers-grpc';
 import type { Index, MemberId, Term } from '@env-cli/raft';
 
 import { SnapshotTraffic } from './snapshot-traffic.ts';
+import type { SnapshotOrder } from './thread-messages.ts';
 
 const sender = 2 as MemberId;
 const offer: SnapshotOffer = {
@@ -50,4 +51,96 @@ test('a sender that returns in time goes on where it was', async () => {
   expect(again.receivedBytes).toBe(100);
   await again.append(new Uint8Array(100));
   expect(again.receivedBytes).toBe(200);
+});
+
+test('a sender that returns while its last bytes are still being written goes on behind them', async () => {
+  const sink = await traffic.offered(sender, offer);
+  const written = sink.append(new Uint8Array(100));
+  expect((await traffic.offered(sender, offer)).receivedBytes).toBe(100);
+  await written;
+});
+
+describe('members that lack what the log let go of', () => {
+  /** What the apply thread was asked, and the snapshots that went out: to whom, which file, and how they end. */
+  let orders: SnapshotOrder[];
+  let sent: { to: number; file: string; end: (problem: string | null) => void }[];
+  const term = 3 as Term;
+
+  /** The apply thread has copied the state. */
+  async function copied(index: number): Promise<void> {
+    const order = orders.at(-1)!;
+    const path = join(dataDir, `spool-${index}`);
+    writeFileSync(path, new Uint8Array(1_000));
+    const { id } = order as { readonly id: number };
+    const before = sent.length;
+    traffic.answered({ kind: 'spooled', id, path, index, term });
+    while (sent.length === before) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  function sending(spoolKeepMs: number): void {
+    orders = [];
+    sent = [];
+    const peers = {
+      sendSnapshot: (to: MemberId, { id }: SnapshotOffer, _source: unknown, end: (problem: string | null) => void) => {
+        sent.push({ to, file: Buffer.from(id).toString('hex'), end });
+        return { cancel: () => undefined };
+      },
+    };
+    traffic = new SnapshotTraffic({
+      dataDir,
+      peers,
+      order: (order) => void orders.push(order),
+      report: () => undefined,
+      spoolKeepMs,
+    });
+  }
+
+  test('at the same time are sent one copy of the state, which goes when all have it', async () => {
+    sending(60_000);
+    traffic.send(2 as MemberId, term, 10 as Index);
+    traffic.send(3 as MemberId, term, 12 as Index);
+    await copied(40);
+    // One that comes while it is being sent.
+    traffic.send(4 as MemberId, term, 40 as Index);
+    while (sent.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    expect(orders).toEqual([{ kind: 'spool', id: 1 }]);
+    expect(sent.map(({ to }) => to).toSorted((a, b) => a - b)).toEqual([2, 3, 4]);
+    expect(new Set(sent.map(({ file }) => file)).size).toBe(1);
+    sent[0]!.end(null);
+    sent[1]!.end(null);
+    expect(readdirSync(dataDir)).toEqual(['spool-40']);
+    sent[2]!.end(null);
+    expect(readdirSync(dataDir)).toEqual([]);
+  });
+
+  test('are sent another one when that is too old for the log by now', async () => {
+    sending(60_000);
+    traffic.send(2 as MemberId, term, 10 as Index);
+    await copied(40);
+    traffic.send(3 as MemberId, term, 41 as Index);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(orders).toHaveLength(2);
+    await copied(60);
+    expect(sent[0]!.file).not.toBe(sent[1]!.file);
+    for (const { end } of sent) end(null);
+    expect(readdirSync(dataDir)).toEqual([]);
+  });
+
+  test('go on with the same copy when it was not taken to its end, for as long as it is kept', async () => {
+    sending(60_000);
+    traffic.send(2 as MemberId, term, 10 as Index);
+    await copied(40);
+    sent[0]!.end('the stream broke');
+    traffic.send(2 as MemberId, 4 as Term, 30 as Index);
+    while (sent.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    expect(sent[1]!.file).toBe(sent[0]!.file);
+    expect(orders).toHaveLength(1);
+
+    await traffic.close();
+    sending(0);
+    traffic.send(2 as MemberId, term, 10 as Index);
+    await copied(50);
+    sent[0]!.end('the stream broke');
+    expect(readdirSync(dataDir)).not.toContain('spool-50');
+  });
 });

@@ -36,6 +36,8 @@ interface Outgoing {
 interface Incoming {
   offer: SnapshotOffer;
   readonly file: SpoolReceiver;
+  /** Settles when what is being written of it is. */
+  writing: Promise<unknown>;
   /** Set once all of it is here. */
   settle: ((problem: string | null) => void) | null;
   /** Runs while more of it is to come. */
@@ -122,6 +124,8 @@ export class SnapshotTraffic implements Snapshots {
     if (known !== undefined && known.settle === null && equalBytes(known.offer.id, offer.id)) {
       // The same file, perhaps of a later term of its sender.
       known.offer = offer;
+      // The stream that broke may have left a write under way: the sender goes on behind that.
+      await known.writing;
       return this.#sinkOf(from, known);
     }
     if (known !== undefined) {
@@ -130,7 +134,7 @@ export class SnapshotTraffic implements Snapshots {
       this.#drop(known, 'another snapshot takes its place');
     }
     const file = await SpoolReceiver.create(newSpoolPath(this.#options.dataDir));
-    const incoming: Incoming = { offer, file, settle: null, patience: undefined };
+    const incoming: Incoming = { offer, file, writing: Promise.resolve(), settle: null, patience: undefined };
     this.#incoming.set(from, incoming);
     return this.#sinkOf(from, incoming);
   }
@@ -245,7 +249,9 @@ export class SnapshotTraffic implements Snapshots {
       append: async (bytes) => {
         // A disk that is slow is not a sender that is gone.
         clearTimeout(incoming.patience);
-        await file.append(bytes);
+        const written = file.append(bytes);
+        incoming.writing = written.catch(() => undefined);
+        await written;
         this.#receivedBytes += bytes.length;
         this.#waitForMore(from, incoming);
       },

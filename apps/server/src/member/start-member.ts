@@ -44,6 +44,10 @@ export interface MemberOptions {
   readonly tickMs?: number;
   /** Ticks without a leader after which a follower stands; up to twice as many. Defaults to 10. */
   readonly electionTicks?: number;
+  /** See `ReplicaOptions.slowLeaderMs`. */
+  readonly slowLeaderMs?: number;
+  /** Bytes a second of all copies of the state together that go out to other members. Defaults to 64 MiB. */
+  readonly snapshotBytesPerSecondMax?: number;
   /** Bytes kept for the day on which the disk is full. Defaults to 16 MiB. */
   readonly reserveBytes?: number;
   /** Address space of the state's file. Defaults to 64 GiB. */
@@ -219,6 +223,8 @@ async function startThreads({ directory, options, founding, startNonce, log, sta
     tls: options.tls ?? null,
     tickMs,
     electionTicks,
+    slowLeaderMs: options.slowLeaderMs ?? null,
+    snapshotBytesPerSecondMax: options.snapshotBytesPerSecondMax ?? null,
     logSegmentBytes: options.logSegmentBytes ?? null,
     logTailEntriesMax: options.logTailEntriesMax ?? null,
     state,

@@ -42,6 +42,8 @@ export interface ConsensusStart extends WorkerStart {
   readonly tls: TlsPaths | null;
   readonly tickMs: number;
   readonly electionTicks: number;
+  readonly slowLeaderMs: number | null;
+  readonly snapshotBytesPerSecondMax: number | null;
   readonly logSegmentBytes: number | null;
   readonly logTailEntriesMax: number | null;
   readonly state: StateReport;

@@ -116,6 +116,18 @@ export const optionTable = {
     10,
     'Heartbeats that a follower misses before it stands for election; each time it waits for up to twice as many.',
   ),
+  'distributed.slow_leader_timeout': option(
+    'slow-leader-timeout',
+    duration(100, 3_600_000),
+    8_000,
+    'How long the thread of a leader may be late, or the disk of its log slow, before it hands the lead over. Late or slow is what takes more than half an election timeout, again and again.',
+  ),
+  'distributed.snapshot_bytes_per_second': option(
+    'snapshot-bytes-per-second',
+    size(64 * 2 ** 10, 2 ** 40),
+    64 * 2 ** 20,
+    'How much of its state a member sends in a second, to all members together that need a copy of it. What is left of network and disk belongs to the log.',
+  ),
   'storage.map_size': option(
     'map-size',
     size(64 * 2 ** 20, 2 ** 43),

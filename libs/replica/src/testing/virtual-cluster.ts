@@ -40,6 +40,8 @@ export class VirtualMember {
   readonly replica: Replica;
   readonly heard = new Heard();
   readonly reports: string[] = [];
+  /** Who was so far behind that it needed a snapshot. There is none in this cluster. */
+  readonly snapshotsFor: MemberId[] = [];
   /** Whether the disk of the log answers by itself. */
   syncing = true;
   /** Whether entries that are handed out are applied. */
@@ -98,7 +100,7 @@ export class VirtualMember {
           answerForward: (to, answer) => cluster.post({ kind: 'answer', from: id, to, answer }),
         },
         applier: { apply: (entries) => this.#apply.apply(entries) },
-        snapshots: { send: () => undefined, install: () => undefined, discard: () => undefined },
+        snapshots: { send: (to) => void this.snapshotsFor.push(to), install: () => undefined, discard: () => undefined },
         origin: {
           refused: (counters, code) => counters.forEach((counter) => this.heard.refused.set(counter, code)),
           forwarded: (counters, term) => counters.forEach((counter) => this.heard.forwarded.set(counter, term)),
