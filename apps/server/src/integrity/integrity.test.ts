@@ -154,7 +154,9 @@ describe('a scrub', () => {
   test('finds what a disk changed: the member is named, and stops', async () => {
     await members.startAll();
     await (await members.leader()).propose(setting('a', 'V', 'what-the-disk-will-change'), soon());
-    await (await members.leader()).propose(setting('b', 'V', 'something-else'), soon());
+    const { appliedIndex } = await (await members.leader()).propose(setting('b', 'V', 'something-else'), soon());
+    // The others may have acknowledged it without this one.
+    await members.running[2]!.read(need('any', appliedIndex), () => null);
     await members.stop(3);
     expect(rot(3, 'what-the-disk-will-change')).toBeGreaterThan(0);
     const three = await members.start(3, { found: null, scrubIntervalMs: 20 });

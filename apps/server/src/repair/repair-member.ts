@@ -74,8 +74,8 @@ const finalRefusals: ReadonlySet<string> = new Set([
 ]);
 
 const lostVotes = (memberId: number): string =>
-  `With the log the votes are gone that member ${memberId} gave, and it must not come back under its number: remove it ('env-cli member remove ${memberId}'), and add a new one with an empty ` +
-  'directory (docs/operating.md, "Members come and go")';
+  `With the log the votes are gone that member ${memberId} gave, and it must not come back under its number: start a new one with an empty directory, and put it in its place ` +
+  `('env-cli member replace ${memberId} NEW-NUMBER PEER-ADDRESS'; docs/operating.md, "Members come and go")`;
 
 /**
  * Gives a member whose state is wrong or lost the state of another member (docs/decisions/0034-repair.md). Its log, with term and vote, is kept.

@@ -175,6 +175,13 @@ describe('a member whose state is wrong', () => {
     expect(await alarmsAt(1)).toEqual([]);
   }, 60_000);
 
+  test('was removed meanwhile: it is told so, and nothing changes', async () => {
+    await programs.get(3)!.stop();
+    await api(1).call(Cluster, 'removeMember', { memberId: 3n }, { deadlineMs: 20_000 });
+    const { code, said } = await repaired(dirOf(3));
+    expect({ code, said }).toEqual({ code: 4, said: expect.stringContaining('member 3 was removed from the cluster') });
+  }, 30_000);
+
   test('has lost its disk: there is nothing to keep, and it does not come back under its number', async () => {
     for (const [name, words] of [
       ['none', 'there is no such directory'],
@@ -184,7 +191,7 @@ describe('a member whose state is wrong', () => {
       if (name === 'empty') mkdirSync(path, { mode: 0o700 });
       const { code, said } = await repaired(path);
       expect({ code, said }).toEqual({ code: 4, said: expect.stringContaining(words) });
-      expect(said).toContain('env-cli member remove 3');
+      expect(said).toContain('env-cli member replace 3 NEW-NUMBER PEER-ADDRESS');
     }
   }, 30_000);
 
