@@ -44,8 +44,10 @@ export interface ClusterOptions {
   readonly memberCount?: number;
   /** Flags that every member gets besides its own. */
   readonly flags?: readonly string[];
-  /** Flags of one member besides its own. */
+  /** Flags of one member besides its own. Asked at each start. */
   readonly memberFlags?: (memberId: number) => readonly string[];
+  /** The program of a member. Asked at each start. Defaults to the server as it is built. */
+  readonly program?: (memberId: number) => string;
   /** Flags for Node itself, for one member: profiling. */
   readonly nodeFlags?: (memberId: number) => readonly string[];
   /** Environment variables that every member gets besides those of this process. */
@@ -151,7 +153,7 @@ export class LocalCluster {
       [
         ...before,
         ...(this.#options.nodeFlags?.(id) ?? []),
-        'apps/server/dist/main.js',
+        this.#options.program?.(id) ?? 'apps/server/dist/main.js',
         `--member-id=${id}`,
         `--data-dir=${member.dataDir}`,
         `--listen=${member.listens.api}`,

@@ -270,6 +270,21 @@ export function addClusterVerbs(program: Command, frame: Frame): void {
     await (await import('./verbs/member.ts')).transfer(at, member === undefined ? null : Number(member));
   });
 
+  const level = cluster
+    .command('level')
+    .description('Show the feature level and who is in the way of a higher one; raise it, or hold it');
+  outputOption(level)
+    .addOption(
+      new Option('--raise', 'raise it now, for good: no member can go back to an earlier version').conflicts(['hold', 'release']),
+    )
+    .addOption(new Option('--hold', 'let it not rise by itself').conflicts('release'))
+    .addOption(new Option('--release', 'let it rise by itself again'));
+  examples(level, ['env-cli cluster level', 'env-cli cluster level --hold', 'env-cli cluster level --raise']);
+  does<{ raise?: true; hold?: true; release?: true }>(level, frame, async (at, _words, { raise, hold, release }) => {
+    const change = raise === true ? 'raise' : hold === true ? 'hold' : release === true ? 'release' : null;
+    await (await import('./verbs/level.ts')).level(at, change);
+  });
+
   const alarms = cluster.command('alarms').description('List what a person has to look at; clear what was seen to');
   outputOption(alarms).addOption(
     new Option('--clear <alarm...>', 'clear an alarm: its kind, and the member behind a colon').argParser(alarm),

@@ -13,6 +13,7 @@ import {
   StuckReason,
   VariableType,
 } from '@env-cli/wire';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
@@ -137,6 +138,24 @@ const healthy: Record<string, (request: any) => Answer> = {
       { memberId: 2n, peerAddress: '127.0.0.1:7382', apiAddress: '127.0.0.1:1', role: MemberRole.FOLLOWER, connected: false },
     ],
   }),
+  'Cluster.Level': () => ({
+    featureLevel: {
+      level: 1,
+      readyLevel: 1,
+      levelMax: 2,
+      missing: 'member 2 is away: start it, or remove it',
+      members: [
+        { memberId: 1n, apiAddress: '127.0.0.1:7371', connected: true, featureLevelMax: 2 },
+        { memberId: 2n, apiAddress: '127.0.0.1:7372' },
+      ],
+    },
+  }),
+  'Cluster.RaiseLevel': () => ({ featureLevel: { level: 2, readyLevel: 2, levelMax: 2 } }),
+  'Cluster.HoldLevel': (request) => {
+    const { held } = request as { held: boolean };
+    const rises = held ? {} : { raisesIn: durationFromMs(580_000) };
+    return { featureLevel: { level: 2, readyLevel: 3, levelMax: 3, held, ...rises } };
+  },
   'Cluster.Status': () => ({
     clusterId: 'c0ffee',
     epoch: 1n,
@@ -382,6 +401,10 @@ describe('arguments become calls', () => {
     ['cluster compact 9', 'Cluster.Compact', { revision: '9' }],
     ['cluster quota 12GiB', 'Cluster.SetQuota', { quotaBytes: '12884901888' }],
     ['cluster quota', 'Cluster.Status', {}],
+    ['cluster level', 'Cluster.Level', {}],
+    ['cluster level --raise', 'Cluster.RaiseLevel', {}],
+    ['cluster level --hold', 'Cluster.HoldLevel', { held: true }],
+    ['cluster level --release', 'Cluster.HoldLevel', {}],
     [
       'cluster alarms --clear state-rotten:3 --clear state-disagreed',
       'Cluster.Alarms',
@@ -640,6 +663,10 @@ describe('what a person sees', () => {
     ['cluster compact 9'],
     ['cluster quota'],
     ['cluster quota 12GiB'],
+    ['cluster level'],
+    ['cluster level --raise'],
+    ['cluster level --hold'],
+    ['cluster level --release'],
     ['cluster alarms'],
     ['version'],
   ])('%s', async (line) => {
@@ -680,6 +707,8 @@ describe('what a person sees', () => {
     const alarm = { kind: AlarmKind.STATE_DIVERGED, memberId: 2n, index: 40n, raisedTime: time };
     twin.answers['Cluster.Status'] = (request) => ({
       ...(healthy['Cluster.Status'] as (asked: unknown) => object)(request),
+      featureLevel: 1,
+      featureLevelMax: 2,
       alarms: [alarm],
     });
     const { stdout, stderr, exitCode } = await run(['cluster', 'status']);
@@ -1095,6 +1124,7 @@ test.each([
   'run',
   'mirror create',
   'mirror wait',
+  'cluster level',
   'cluster status',
   'version',
 ])('%s --help shows examples', async (verb) => {

@@ -37,6 +37,8 @@ export interface ApiOptions {
   readonly tls?: TlsIdentity | null;
   /** Defaults to null: this member seals nothing. */
   readonly keyring?: Keyring | null;
+  /** Milliseconds until this member raises the feature level. Defaults to null: it does not. */
+  readonly levelRaisesInMs?: () => number | null;
 }
 
 /** The services of the API on top of a member. */
@@ -50,6 +52,7 @@ export class Api implements ApiServices {
   readonly dispatcher: Dispatcher;
   readonly backups: Backups;
   readonly keyring: Keyring | null;
+  readonly levelRaisesInMs: () => number | null;
   readonly watchProgressIntervalMs: number;
   readonly awsDefaults: AwsDefaults;
   readonly storageBytes: () => number;
@@ -86,6 +89,7 @@ export class Api implements ApiServices {
     this.mapBytes = options.mapBytes;
     this.folderProblem = options.folderProblem;
     this.keyring = keyring ?? null;
+    this.levelRaisesInMs = options.levelRaisesInMs ?? (() => null);
   }
 
   get draining(): AbortSignal {

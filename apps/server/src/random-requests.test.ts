@@ -20,6 +20,7 @@ import { ClusterController } from './cluster/cluster.controller.ts';
 import { MembersController } from './cluster/members.controller.ts';
 import { EnvironmentsController } from './environments/environments.controller.ts';
 import { apiServices } from './health.ts';
+import { LevelsController } from './levels/levels.controller.ts';
 import { MirrorsController } from './mirrors/mirrors.controller.ts';
 import { type FaultSink, statusOf } from './rpc/faults.ts';
 import { type Encoded, MalformedMessage, serviceDefinition } from './rpc/service-definition.ts';
@@ -67,7 +68,7 @@ const controllers: Readonly<Record<string, readonly object[]>> = {
   Environments: [environments],
   Sessions: [new SessionsController(api)],
   Mirrors: [new MirrorsController(api)],
-  Cluster: [new ClusterController(api), new MembersController(api)],
+  Cluster: [new ClusterController(api), new MembersController(api), new LevelsController(api)],
 };
 
 /** A call as grpc-js hands it over, as far as handlers look at it. */

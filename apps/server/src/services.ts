@@ -27,6 +27,8 @@ export interface ApiServices {
   readonly keyring: Keyring | null;
   readonly watchProgressIntervalMs: number;
   readonly backups: Backups;
+  /** Milliseconds until this member raises the feature level, if nobody holds it; null while it does not mean to. */
+  readonly levelRaisesInMs: () => number | null;
   /** Bytes that the state's file can grow to on this member. */
   readonly mapBytes: number;
   /** Bytes of the state on disk. */

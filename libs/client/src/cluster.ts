@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { durationMs, timestampDate } from '@bufbuild/protobuf/wkt';
 import {
   type Alarm as WireAlarm,
   AlarmKind as WireAlarmKind,
@@ -7,11 +7,15 @@ import {
   ClusterAddMemberRequestSchema,
   ClusterAlarmsRequestSchema,
   ClusterCompactRequestSchema,
+  ClusterHoldLevelRequestSchema,
   ClusterKeysRequestSchema,
   type ClusterKeysResponse,
+  ClusterLevelRequestSchema,
+  type ClusterLevelResponse,
   ClusterMembersRequestSchema,
   type ClusterMembersResponse,
   ClusterPromoteMemberRequestSchema,
+  ClusterRaiseLevelRequestSchema,
   ClusterRemoveMemberRequestSchema,
   ClusterReplaceMemberRequestSchema,
   ClusterRotateDataKeyRequestSchema,
@@ -64,7 +68,10 @@ export interface ClusterStatus {
   readonly revision: number;
   /** The oldest revision that can be read. */
   readonly compactedRevision: number;
+  /** The level of commands that the cluster lets in, as this member has it. */
   readonly featureLevel: number;
+  /** The highest that its program understands; 0: it is of a version that does not say. */
+  readonly featureLevelMax: number;
   /** Hashes of its tables at `appliedIndex`, by table: members that have applied the same have the same. */
   readonly hashes: Readonly<Record<string, string>>;
   /** Its software. */
@@ -121,11 +128,32 @@ export interface MemberInfo {
   readonly connected: boolean;
   /** The member that goes as soon as this one votes; 0: none. */
   readonly replaces: number;
+  /** The highest feature level that its program understands, as it said last; 0: not heard yet. */
+  readonly featureLevelMax: number;
 }
 
 /** The members, sorted by number. */
 export interface MembersAnswer {
   readonly header: Header;
+  readonly members: readonly MemberInfo[];
+}
+
+/** How the feature level stands, as the leader sees it. */
+export interface LevelAnswer {
+  readonly header: Header;
+  /** That of the cluster: the level of commands that it lets in. */
+  readonly level: number;
+  /** The highest that every member is ready for; `level` while a member is away. */
+  readonly readyLevel: number;
+  /** The highest that the leader's program understands. */
+  readonly levelMax: number;
+  /** It does not rise by itself. */
+  readonly held: boolean;
+  /** Milliseconds until it rises to `readyLevel`, if every member stays ready; null while it does not. */
+  readonly raisesInMs: number | null;
+  /** What has to be done before it can rise to `levelMax`, for people; empty: nothing. */
+  readonly missing: string;
+  /** Sorted by number. */
   readonly members: readonly MemberInfo[];
 }
 
@@ -248,6 +276,28 @@ export class Cluster {
     const request = create(ClusterTransferLeaderRequestSchema, { memberId: wireRevision(memberId ?? 0, 'memberId') });
     const answer = await this.#calls.unary(Service.method.transferLeader, request, this.#calls.bounds(options), once);
     return { header: headerOf(answer.header), leaderId: revisionOf(answer.leaderId) };
+  }
+
+  /** How the feature level stands, and who is in the way of a higher one. */
+  async level(options: CallOptions = {}): Promise<LevelAnswer> {
+    const request = create(ClusterLevelRequestSchema);
+    const how = { repeatable: 'repeatable', began: -1 } as const;
+    return levelOf(await this.#calls.unary(Service.method.level, request, this.#calls.bounds(options), how));
+  }
+
+  /**
+   * Raises the feature level, to the highest that the leader's program understands unless one is given: no member can go back to an earlier version then.
+   * Refused with `MEMBERS_NOT_READY` unless every member is there and understands it.
+   */
+  async raiseLevel(level = 0, options: CallOptions = {}): Promise<LevelAnswer> {
+    const request = create(ClusterRaiseLevelRequestSchema, { level });
+    return levelOf(await this.#calls.unary(Service.method.raiseLevel, request, this.#calls.bounds(options), again));
+  }
+
+  /** Holds the feature level, so that it does not rise by itself, or lets go of it. */
+  async holdLevel(held: boolean, options: CallOptions = {}): Promise<LevelAnswer> {
+    const request = create(ClusterHoldLevelRequestSchema, { held });
+    return levelOf(await this.#calls.unary(Service.method.holdLevel, request, this.#calls.bounds(options), again));
   }
 
   /** Forgets history below a revision, which stays readable itself. */
@@ -381,19 +431,34 @@ function statusOf(answer: ClusterStatusResponse): ClusterStatus {
     agreedIndex: revisionOf(answer.agreedIndex),
     stateBytes: revisionOf(answer.stateBytes),
     quotaBytes: revisionOf(answer.quotaBytes),
+    featureLevelMax: answer.featureLevelMax,
   };
 }
 
 function membersOf({ header, members }: Pick<ClusterMembersResponse, 'header' | 'members'>): MembersAnswer {
   return {
     header: headerOf(header),
-    members: members.map(({ memberId, peerAddress, apiAddress, role, connected, replaces }) => ({
+    members: members.map(({ memberId, peerAddress, apiAddress, role, connected, replaces, featureLevelMax }) => ({
       memberId: revisionOf(memberId),
       peerAddress,
       apiAddress,
       role: roleNames[role] ?? 'unknown',
       connected,
       replaces: revisionOf(replaces),
+      featureLevelMax,
     })),
+  };
+}
+
+function levelOf({ header, featureLevel }: Pick<ClusterLevelResponse, 'header' | 'featureLevel'>): LevelAnswer {
+  const { level = 0, readyLevel = 0, levelMax = 0, held = false, raisesIn, missing = '', members = [] } = featureLevel ?? {};
+  return {
+    ...membersOf({ header, members }),
+    level,
+    readyLevel,
+    levelMax,
+    held,
+    raisesInMs: raisesIn === undefined ? null : durationMs(raisesIn),
+    missing,
   };
 }

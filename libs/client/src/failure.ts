@@ -41,6 +41,14 @@ export function failureOfCall(error: ServiceError, address: string): EnvCliError
   if (code === 'DEADLINE_EXCEEDED') {
     return new EnvCliError({ reason: 'DEADLINE_EXCEEDED', message: `${address} did not answer in time`, cause: error });
   }
+  // As gRPC answers for a method that a server does not have.
+  if (code === 'UNIMPLEMENTED') {
+    return new EnvCliError({
+      reason: 'EARLIER_VERSION',
+      message: `${address} is of an earlier version and does not know this call`,
+      cause: error,
+    });
+  }
   return new EnvCliError({ reason: 'OTHER', code, message: `${address} answered ${code}: ${error.details}`, cause: error });
 }
 

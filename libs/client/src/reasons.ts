@@ -81,7 +81,21 @@ export const reasonTable = {
     remedy: 'never',
     next: 'Close clients that are not needed, or wait until unused sessions expire.',
   },
-  FEATURE_LEVEL_TOO_LOW: { code: 'FAILED_PRECONDITION', remedy: 'never', next: 'Upgrade every member.' },
+  EARLIER_VERSION: {
+    code: 'UNIMPLEMENTED',
+    remedy: 'never',
+    next: "Upgrade that member; if it leads, let an upgraded one lead meanwhile: 'env-cli cluster transfer-leader'.",
+  },
+  FEATURE_LEVEL_TOO_LOW: {
+    code: 'FAILED_PRECONDITION',
+    remedy: 'never',
+    next: "Upgrade every member, and raise the level: 'env-cli cluster level'.",
+  },
+  MEMBERS_NOT_READY: {
+    code: 'FAILED_PRECONDITION',
+    remedy: 'never',
+    next: 'Upgrade, start or remove the members that are named.',
+  },
   NOT_BOOTSTRAPPED: {
     code: 'FAILED_PRECONDITION',
     remedy: 'never',

@@ -19,8 +19,8 @@ import { readWrappedKey, type WrappedKey, writeWrappedKey } from './keyring-row.
 import { readLimits, writeLimits } from './limits-codec.ts';
 import { readOperation, readValue, writeOperation, writeValue } from './operation-codec.ts';
 
-/** Kinds in the order of their codes, from 1. New ones go to the end, with a new feature level. */
-const bodyKinds = [
+/** Kinds in the order of their codes, from 1. New ones go to the end, and into a feature level of `levels.ts`. */
+export const bodyKinds = [
   'write',
   'open-session',
   'keep-session',
@@ -52,6 +52,7 @@ const bodyKinds = [
   'remove-member',
   'pause-mirror',
   'replace-member',
+  'hold-level',
 ] as const satisfies CommandBody['kind'][];
 
 /** Bytes of a SHA-256. */
@@ -138,6 +139,9 @@ export function writeBody(writer: ByteWriter, body: CommandBody): void {
       return;
     case 'raise-level':
       writer.varint(body.featureLevel);
+      return;
+    case 'hold-level':
+      writer.u8(body.held ? 1 : 0);
       return;
     case 'set-limits':
       writeLimits(writer, body.limits);
@@ -233,6 +237,8 @@ export function readBody(reader: ByteReader): CommandBody {
       return readReseal(reader);
     case 'raise-level':
       return { kind, featureLevel: reader.varint() };
+    case 'hold-level':
+      return { kind, held: reader.u8() === 1 };
     case 'set-limits':
       return { kind, limits: readLimits(reader) };
     case 'set-quota':

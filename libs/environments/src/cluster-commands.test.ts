@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { readClusterIdentity, readMembers, readMembership, type Revision } from '@env-cli/keyspace';
 
-import { featureLevelMax } from './command-codec.ts';
+import { featureLevelMax } from './levels.ts';
 import { limitsOf } from './limits-codec.ts';
 import { positionOf } from './position.ts';
 import { bootstrapOf, input, setOf, writeOf } from './testing/commands.ts';

@@ -1,8 +1,15 @@
-import { encodeClusterIdentity, encodeRoster, type MemberIdentity, type StateTransaction } from '@env-cli/keyspace';
+import {
+  encodeClusterIdentity,
+  encodeLevelHold,
+  encodeRoster,
+  type MemberIdentity,
+  readLevelHold,
+  type StateTransaction,
+} from '@env-cli/keyspace';
 import { assert, equalBytes, unreachable } from '@env-cli/support';
 
-import { featureLevelMax } from './command-codec.ts';
 import type { CommandBody } from './command.ts';
+import { featureLevelMax } from './levels.ts';
 import type { Limits } from './limits.ts';
 import { encodeLimitsRow } from './limits-codec.ts';
 import { NotUnderstood } from './not-understood.ts';
@@ -12,7 +19,7 @@ import type { MachineCaches } from './machine-caches.ts';
 
 type Bodies = Extract<
   CommandBody,
-  { readonly kind: 'compact' | 'raise-level' | 'set-limits' | 'set-quota' | 'bootstrap' | 'restore' }
+  { readonly kind: 'compact' | 'raise-level' | 'hold-level' | 'set-limits' | 'set-quota' | 'bootstrap' | 'restore' }
 >;
 
 /** Carries out what concerns the cluster as a whole. */
@@ -38,6 +45,11 @@ export class ClusterCommands {
       }
       case 'raise-level':
         return this.#raiseLevel(body.featureLevel);
+      case 'hold-level': {
+        if (readLevelHold(this.#transaction.tables) === body.held) return { kind: 'unchanged', revision };
+        this.#transaction.putMeta('levelHold', encodeLevelHold(body.held));
+        return { kind: 'applied', revision };
+      }
       case 'set-limits':
         return this.#setLimits(body.limits);
       case 'set-quota': {

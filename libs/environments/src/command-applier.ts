@@ -132,6 +132,7 @@ export class CommandApplier {
         return this.#memberCommands.apply(body);
       case 'compact':
       case 'raise-level':
+      case 'hold-level':
       case 'set-limits':
       case 'set-quota':
       case 'bootstrap':

@@ -2,18 +2,11 @@ import { sessionIdBytes } from '@env-cli/keyspace';
 import { assert, ByteReader, ByteWriter, MalformedBytes } from '@env-cli/support';
 
 import { readBody, writeBody } from './body-codec.ts';
-import type { Command, CommandBody, RequestId, SessionUse } from './command.ts';
+import type { Command, RequestId, SessionUse } from './command.ts';
+import { commandLevel, featureLevelMax } from './levels.ts';
 import { NotUnderstood } from './not-understood.ts';
 
 const format = 1;
-
-/** The highest feature level that this version understands. */
-export const featureLevelMax = 2;
-
-/** The feature level that a member needs to understand a body. */
-export function commandLevel(body: CommandBody): number {
-  return body.kind === 'replace-member' ? 2 : 1;
-}
 
 /**
  * A command's bytes, format 1: format u8, level, group, request id (member u32, start nonce u32, counter u48), namespace, principal,

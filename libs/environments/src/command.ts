@@ -143,6 +143,8 @@ export type CommandBody =
   | { readonly kind: 'mark-resealed'; readonly id: number }
   /** Lets commands of a new feature level in. Proposed once every member has it. */
   | { readonly kind: 'raise-level'; readonly featureLevel: number }
+  /** Whether the leader leaves the level as it is until somebody asks for another. */
+  | { readonly kind: 'hold-level'; readonly held: boolean }
   | { readonly kind: 'set-limits'; readonly limits: Limits }
   /** Sets the quota alone (`Limits.quotaBytes`). */
   | { readonly kind: 'set-quota'; readonly quotaBytes: number }

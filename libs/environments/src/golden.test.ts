@@ -132,6 +132,7 @@ const bodies: Record<string, CommandBody> = {
   'mark-resealed': { kind: 'mark-resealed', id: 300 },
   'pause-mirror': { kind: 'pause-mirror', mirror: 'm', paused: true },
   'raise-level': { kind: 'raise-level', featureLevel: 1 },
+  'hold-level': { kind: 'hold-level', held: true },
   'set-limits': { kind: 'set-limits', limits },
   bootstrap: bootstrapOf(limits),
   restore: {
@@ -211,7 +212,7 @@ const read = (name: string): Uint8Array => golden[name] ?? fill(0, 0);
 
 describe('commands and entries are written as the version of their format says, byte by byte', () => {
   // Logs hold such bytes, and members of two versions apply them. If this fails, the format has changed: a new kind or field comes
-  // with a new feature level (`featureLevelMax`, `commandLevel`); anything else raises the format's number in the file that is
+  // with a feature level (`levels.ts`); anything else raises the format's number in the file that is
   // named. Go on reading the old ones, keep this golden file as a test of that, and write a further one with GOLDEN=write.
   test.each(Object.entries(samples))('%s', (name, bytes) => {
     expect(Buffer.from(bytes).toString('hex')).toBe(Buffer.from(read(name)).toString('hex'));

@@ -1,6 +1,6 @@
 export { type ChangesAnswer, changesAfter } from './changes.ts';
 export type { Command, CommandBody, DeliveryReport, RequestId, ResealedValue, SessionUse, WriteBody } from './command.ts';
-export { commandLevel, decodeCommand, encodeCommand, featureLevelMax, lendCommand, requestIdOf } from './command-codec.ts';
+export { decodeCommand, encodeCommand, lendCommand, requestIdOf } from './command-codec.ts';
 export { keyedHash, keyedHashBytes } from './keyed-hash.ts';
 export { diff, type DiffAnswer } from './diff.ts';
 export { decodeEntryData, encodeEntryData } from './entry-data.ts';
@@ -28,6 +28,7 @@ export {
   type WrappedKey,
   wrappedKeyBytesMax,
 } from './keyring-row.ts';
+export { commandLevel, featureLevelMax } from './levels.ts';
 export { limitsOf } from './limits-codec.ts';
 export { list, type ListAnswer, type ListRequest } from './list.ts';
 export { NotUnderstood } from './not-understood.ts';

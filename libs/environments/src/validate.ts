@@ -130,6 +130,7 @@ function refusalOfBody(body: CommandBody, bytes: number, limits: Limits): Refusa
     case 'raise-alarm':
     case 'clear-alarm':
     case 'raise-level':
+    case 'hold-level':
       return null;
     default:
       return unreachable(body);

@@ -9,7 +9,7 @@ import { encodeEnvironmentRow, EnvironmentRow, readEnvironmentRow } from './envi
 import { KeptResults } from './kept-results.ts';
 import { changeKey, changePosition, type ChangePosition } from './keys.ts';
 import { encodeLabels } from './label.ts';
-import { decodeRoster, encodeClusterIdentity, encodeRoster } from './meta.ts';
+import { decodeRoster, encodeClusterIdentity, encodeLevelHold, encodeRoster } from './meta.ts';
 import { decodeProgress, encodeProgress, type Progress, sizeUnknown } from './progress.ts';
 import type { Revision } from './revision.ts';
 import { decodeSession, encodeSession } from './session-row.ts';
@@ -168,6 +168,7 @@ const samples = {
   }),
   'members row 2 (meta.ts)': encodeRoster({ ...roster, replacements: new Map() }),
   'members row 3 (meta.ts)': encodeRoster({ ...roster, replacements: new Map([[2, 1]]) }),
+  'level-hold row 1 (meta.ts)': encodeLevelHold(true),
 };
 
 const file = new URL('./golden/rows-2.hex', import.meta.url);

@@ -10,10 +10,11 @@ import type { ReadTables, Tables } from './tables.ts';
  * - `progress`: how far apply has come, the clocks, the counters, the chain (`progress.ts`);
  * - `hashes`: the additive hash of each other table;
  * - `cluster`: cluster id, epoch, feature level, hash key; there is none before `bootstrap`;
+ * - `level-hold`: whether the feature level stays until somebody asks for another; from level 2 on, and none until somebody says so;
  * - `members`: ids, disks and addresses; `membership`: raft's configuration, opaque here; `limits`, `integrity` and `keyring`: opaque here.
  *
  * `meta` itself is not summed up row by row. The chain takes in, after every entry, what of it changes with entries (index,
- * term, revision, floor, both clocks, the size, the hash of `changes`), and each of the six other rows whenever it is written.
+ * term, revision, floor, both clocks, the size, the hash of `changes`), and each of the seven other rows whenever it is written.
  */
 export const metaKeys = {
   progress: encodeUtf8('progress'),
@@ -24,6 +25,7 @@ export const metaKeys = {
   limits: encodeUtf8('limits'),
   integrity: encodeUtf8('integrity'),
   keyring: encodeUtf8('keyring'),
+  levelHold: encodeUtf8('level-hold'),
 } as const;
 
 /** What a cluster is told apart by, and what it speaks. */
@@ -182,6 +184,25 @@ export function encodeRoster(roster: { readonly [Key in keyof Roster]: Readonly<
 /** Raft's configuration as the last applied configuration entry gave it, or null before the first. */
 export function readMembership(tables: ReadTables): Uint8Array | null {
   return tables.get('meta', metaKeys.membership) ?? null;
+}
+
+/** Whether the feature level stays as it is until somebody asks for another. */
+export function readLevelHold(tables: ReadTables): boolean {
+  const bytes = tables.get('meta', metaKeys.levelHold);
+  if (bytes === undefined) return false;
+  const reader = new ByteReader(bytes);
+  checkFormat(reader, 'level-hold');
+  const held = reader.u8() === 1;
+  reader.end();
+  return held;
+}
+
+/** The row `level-hold`. */
+export function encodeLevelHold(held: boolean): Uint8Array {
+  return new ByteWriter(8)
+    .u8(format)
+    .u8(held ? 1 : 0)
+    .take();
 }
 
 function checkFormat(reader: ByteReader, row: string): void {

@@ -131,6 +131,32 @@ describe('a cluster is founded once', () => {
     expect(first).not.toEqual(second);
   });
 
+  test('at the lowest feature level that its founders understand: none of them is asked for more', () => {
+    const levels: number[] = [];
+    const founder = (memberId: number, featureLevel: number): Formation =>
+      new Formation(
+        {
+          formingId,
+          memberId,
+          diskId: disk(memberId),
+          apiAddress: '',
+          featureLevel,
+          startNonce: 1,
+          initialMembers,
+          compose: (members, level) => {
+            levels.push(level);
+            return compose(members);
+          },
+          read,
+        },
+        new Kept(),
+      );
+    const [one, two, three] = [founder(1, 4), founder(2, 2), founder(3, 3)];
+    ask(one, 1, two, 2);
+    ask(one, 1, three, 3);
+    expect(levels).toEqual([2]);
+  });
+
   test('a cluster of one founds itself', () => {
     const store = new Kept();
     const options = { formingId, memberId: 1, diskId: disk(1), apiAddress: '', featureLevel: 1, startNonce: 1, compose, read };

@@ -39,8 +39,8 @@ export interface FormationOptions {
   readonly startNonce: number;
   /** The members that the cluster begins with: the same list on all of them. */
   readonly initialMembers: readonly { readonly memberId: number; readonly address: string }[];
-  /** Makes the data of the first entry, and with it the cluster's id. */
-  readonly compose: (members: readonly MemberIdentity[]) => Uint8Array;
+  /** Makes the data of the first entry, and with it the cluster's id. `featureLevel`: the highest that all of them understand. */
+  readonly compose: (members: readonly MemberIdentity[], featureLevel: number) => Uint8Array;
   /** Reads it. Throws on bytes that are not one. */
   readonly read: (founding: Uint8Array) => Founding;
 }
@@ -57,8 +57,8 @@ export class Formation {
   readonly #store: FormationStore;
   readonly #founderId: number;
   #promised: Uint8Array | null;
-  /** The disk of each member that follows this founder. */
-  readonly #followers = new Map<number, Uint8Array>();
+  /** Each member that follows this founder: its disk, and what its program understands. */
+  readonly #followers = new Map<number, Pick<Hello, 'diskId' | 'featureLevel'>>();
   #founding: Uint8Array | null = null;
 
   constructor(options: FormationOptions, store: FormationStore) {
@@ -116,7 +116,7 @@ export class Formation {
     if (founding.length > 0) return this.#join(founding);
     if (!this.#founds) return hello.memberId === this.#founderId ? this.#follow(hello) : null;
     if (hello.founderDiskId === null || !equalBytes(hello.founderDiskId, this.#options.diskId)) return null;
-    this.#followers.set(hello.memberId, hello.diskId);
+    this.#followers.set(hello.memberId, hello);
     this.#decideIfAllFollow();
     return null;
   }
@@ -177,14 +177,16 @@ export class Formation {
   }
 
   #decideIfAllFollow(): void {
-    const { diskId, memberId } = this.#options;
     const members: MemberIdentity[] = [];
-    for (const initial of this.#options.initialMembers) {
-      const disk = initial.memberId === memberId ? diskId : this.#followers.get(initial.memberId);
-      if (disk === undefined) return;
-      members.push({ memberId: initial.memberId, diskId: disk, address: initial.address });
+    let featureLevel = this.#options.featureLevel;
+    for (const { memberId, address } of this.#options.initialMembers) {
+      const founder = memberId === this.#options.memberId ? this.#options : this.#followers.get(memberId);
+      if (founder === undefined) return;
+      members.push({ memberId, diskId: founder.diskId, address });
+      featureLevel = Math.min(featureLevel, founder.featureLevel);
     }
-    this.#found(this.#options.compose(members.toSorted((a, b) => a.memberId - b.memberId)));
+    const sorted = members.toSorted((a, b) => a.memberId - b.memberId);
+    this.#found(this.#options.compose(sorted, featureLevel));
   }
 
   #found(founding: Uint8Array): void {

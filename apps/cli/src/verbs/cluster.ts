@@ -17,6 +17,7 @@ const statusColumns: readonly Column[] = [
   { title: 'REVISION', align: 'right' },
   { title: 'STORE', align: 'right' },
   { title: 'LOG', align: 'right' },
+  { title: 'LEVEL', align: 'right', optional: true },
   { title: 'VERSION', optional: true },
   { title: 'ERROR', optional: true, wraps: true },
 ];
@@ -44,6 +45,7 @@ export async function status(at: Invocation): Promise<void> {
   const differ = {
     term: reached.some(({ term }) => term !== reached[0]?.term),
     version: reached.some(({ version }) => version !== reached[0]?.version),
+    level: all.some((each) => each.status !== null && levelMaxOf(each) !== each.status.featureLevel),
   };
   const rows = all.map((each) => statusRow(each, differ, at));
   await print(at.io, table(statusColumns, rows, at));
@@ -51,9 +53,11 @@ export async function status(at: Invocation): Promise<void> {
   if (first !== undefined) {
     const kept =
       first.compactedRevision === 0 ? 'all history is kept' : `history is kept from revision ${first.compactedRevision} on`;
-    const alike = `${differ.term ? '' : `, term ${first.term}`}${differ.version ? '' : `, version ${oneLine(first.version)}`}`;
+    const alike = `, feature level ${first.featureLevel}${differ.term ? '' : `, term ${first.term}`}${differ.version ? '' : `, version ${oneLine(first.version)}`}`;
     await say(at.io, `Cluster ${first.clusterId}, epoch ${first.epoch}${alike}; ${kept}.`);
     await say(at.io, quotaText(first));
+    if (differ.level)
+      await say(at.io, "LEVEL is the feature level that a member's program understands: see 'env-cli cluster level'.");
   }
   const standing = reached.find(({ alarms: some }) => some.length > 0)?.alarms ?? [];
   for (const one of standing) await say(at.io, `${at.style.red('Alarm')}: ${alarmText(one)}.`);
@@ -70,13 +74,19 @@ async function statusOf(client: Client, member: MemberInfo, timeoutMs: number): 
   }
 }
 
+/** What a member's program understands: as it says itself, or, of a version that does not say, as the others heard; 0: not heard. */
+function levelMaxOf({ member, status: of }: MemberStatus): number {
+  return of === null || of.featureLevelMax === 0 ? member.featureLevelMax : of.featureLevelMax;
+}
+
 function statusRow(
-  { member, status: of, error }: MemberStatus,
-  differ: { readonly term: boolean; readonly version: boolean },
+  each: MemberStatus,
+  differ: { readonly term: boolean; readonly version: boolean; readonly level: boolean },
   { style }: Invocation,
 ): string[] {
+  const { member, status: of, error } = each;
   const head = [String(member.memberId), cell(member.apiAddress)];
-  if (of === null) return [...head, style.red('unreached'), '', '', '', '', '', '', '', cell(error ?? '')];
+  if (of === null) return [...head, style.red('unreached'), '', '', '', '', '', '', '', '', cell(error ?? '')];
   const { role, term, commitIndex, appliedIndex, revision, storeBytes, logBytes, version } = of;
   const shownRole = role === 'leader' ? style.green(role) : role;
   return [
@@ -86,6 +96,7 @@ function statusRow(
     ...[commitIndex, appliedIndex, revision].map(String),
     size(storeBytes),
     size(logBytes),
+    differ.level ? String(levelMaxOf(each) || '') : '',
     differ.version ? cell(version) : '',
     '',
   ];

@@ -1,5 +1,5 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type Alarm, alarmKinds, limitsOf, positionOf, readIntegrity } from '@env-cli/environments';
+import { type Alarm, alarmKinds, featureLevelMax, limitsOf, positionOf, readIntegrity } from '@env-cli/environments';
 import { metaKeys, type ReadTables, tableNames, toRevision } from '@env-cli/keyspace';
 import { hexOf } from '@env-cli/support';
 import {
@@ -81,6 +81,7 @@ export class ClusterController {
       agreedIndex: BigInt(integrity.agreedIndex),
       stateBytes: BigInt(position.stateBytes),
       quotaBytes: BigInt(quotaBytes),
+      featureLevelMax,
     });
   }
 

@@ -134,7 +134,8 @@ function passedOn<Desc extends DescMessage>(method: string, schema: Desc, reques
   return forwarded(`/${service}/${method}`, schema, request);
 }
 
-function membersOf(view: MemberView) {
+/** The members as the API tells of them. */
+export function membersOf(view: MemberView) {
   return view.members
     .map((peer) => ({
       memberId: BigInt(peer.memberId),
@@ -143,6 +144,7 @@ function membersOf(view: MemberView) {
       role: roleOf(peer, view),
       replaces: BigInt(peer.replaces ?? 0),
       connected: peer.connected || peer.memberId === view.memberId,
+      featureLevelMax: peer.featureLevelMax ?? 0,
     }))
     .toSorted((a, b) => Number(a.memberId - b.memberId));
 }

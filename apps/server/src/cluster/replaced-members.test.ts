@@ -13,6 +13,7 @@ const peer = (memberId: number, parts: Partial<Peer> = {}): Peer => ({
   takesPart: true,
   replaces: null,
   connected: true,
+  featureLevelMax: null,
   ...parts,
 });
 const gone = { voter: false, takesPart: false };

@@ -20,6 +20,8 @@ export type EdgeRefusal =
   /** A call says that a member passed it on, and no member did. */
   | { readonly code: 'forward-unproven' }
   | { readonly code: 'leader-unreached'; readonly leader: string }
+  /** The leader's program is of an earlier version, and does not know the call. */
+  | { readonly code: 'leader-earlier'; readonly leader: string }
   | { readonly code: 'watch-id-taken'; readonly watchId: bigint }
   | { readonly code: 'watch-id-unknown'; readonly watchId: bigint }
   | { readonly code: 'too-many-watches'; readonly max: number }
@@ -59,6 +61,14 @@ export type EdgeRefusal =
   /** It is no learner, or no voter. */
   | { readonly code: 'member-role'; readonly problem: string }
   | { readonly code: 'lead-kept' }
+  /** Not every member's program understands the level that is asked for, or is there to say so; `members`: who is in the way, `problem`: why, and what to do. */
+  | {
+      readonly code: 'members-not-ready';
+      readonly asked: number;
+      readonly level: number;
+      readonly members: readonly number[];
+      readonly problem: string;
+    }
   | { readonly code: 'internal' };
 
 /** What the member itself could not do. */

@@ -143,9 +143,10 @@ export const refusalRows: Rows = {
   'level-too-low': {
     reason: 'FEATURE_LEVEL_TOO_LOW',
     status: status.FAILED_PRECONDITION,
-    meaning: 'Not every member has the software that this needs. Upgrade all of them.',
+    meaning:
+      'This came with a later feature level than the cluster has. Upgrade every member; the level rises by itself then, or at once with `env-cli cluster level --raise`.',
     message: ({ needed, level }) =>
-      `this needs feature level ${needed}, and the cluster has agreed on ${level}; upgrade every member`,
+      `this needs feature level ${needed}, and the cluster has ${level}: upgrade every member, and raise the level ('env-cli cluster level' shows who is in the way)`,
     facts: ({ needed, level }) => ({ needed, level }),
   },
   'not-bootstrapped': {
@@ -286,6 +287,15 @@ export const refusalRows: Rows = {
     status: status.FAILED_PRECONDITION,
     meaning: 'What was asked for is not for a member of that role. The message says why.',
     message: ({ problem }) => problem,
+  },
+  'members-not-ready': {
+    reason: 'MEMBERS_NOT_READY',
+    status: status.FAILED_PRECONDITION,
+    meaning:
+      'The feature level is raised when every member, voter or learner, is there and runs a program that understands it. Upgrade, start or remove those that are named.',
+    message: ({ asked, level, problem }) =>
+      `the feature level stays ${level}, for not every member is ready for ${asked}: ${problem}`,
+    facts: ({ asked, level, members }) => ({ asked, level, members: members.join(',') }),
   },
   'lead-kept': {
     reason: 'LEAD_KEPT',
@@ -458,6 +468,15 @@ export const refusalRows: Rows = {
       'The call says by `env-cli-forwarded-by` that a member passed it on, and does not prove it. Only members send that header; leave it out.',
     message: () =>
       'the header env-cli-forwarded-by says that a member passed this call on, and nothing proves it; only members send it: leave it out',
+  },
+  'leader-earlier': {
+    reason: 'EARLIER_VERSION',
+    status: status.UNIMPLEMENTED,
+    meaning:
+      'The cluster is being upgraded, and its leader is of an earlier version that does not know the call. Upgrade it, or let a member lead that is upgraded.',
+    message: ({ leader }) =>
+      `the leader at ${leader} is of an earlier version and does not know this call; upgrade it, or let an upgraded member lead ('env-cli cluster transfer-leader')`,
+    facts: ({ leader }) => ({ leader }),
   },
   'leader-unreached': {
     reason: 'LEADER_UNREACHED',

@@ -13,6 +13,7 @@ import { addReflection, apiServices, HealthService } from '../health.ts';
 import { ScheduledBackups } from '../backup/scheduled-backups.ts';
 import { refuseAccusedMember } from '../integrity/accused-member.ts';
 import { IntegrityWatch } from '../integrity/integrity-watch.ts';
+import { LevelWatch } from '../levels/level-watch.ts';
 import type { Member } from '../member/member.ts';
 import { MemberRefused } from '../member/member-refused.ts';
 import { startMember } from '../member/start-member.ts';
@@ -65,6 +66,7 @@ export class MemberServer {
   #worker = noWorker;
   #integrity: IntegrityWatch | null = null;
   #replaced: ReplacedMembers | null = null;
+  #levels: LevelWatch | null = null;
   #schedule: ScheduledBackups | null = null;
   #secrets: OpenedSecrets | null = null;
   #tls: TlsIdentity | null = null;
@@ -117,6 +119,8 @@ export class MemberServer {
       stop: (reason) => this.#fail(reason),
     });
     this.#replaced = new ReplacedMembers(member, { log: this.#log });
+    const levels = this.#watchLevels(member);
+    this.#levels = levels;
 
     const faults = this.#faultSink();
     const broken = (error: unknown): void =>
@@ -135,6 +139,7 @@ export class MemberServer {
       faults,
       secrets,
       keyring: opened.keyring,
+      levelRaisesInMs: () => levels.raisesInMs(),
       tls: this.#tls,
     });
     if (options['backup.directory'] !== '') this.#schedule = this.#scheduleBackups(member, this.#api);
@@ -170,6 +175,7 @@ export class MemberServer {
     await this.#schedule?.stop();
     this.#integrity?.stop();
     this.#replaced?.stop();
+    this.#levels?.stop();
     this.#secrets?.stop();
     this.#api?.close();
     try {
@@ -330,6 +336,18 @@ export class MemberServer {
     });
   }
 
+  #watchLevels(member: Member): LevelWatch {
+    return new LevelWatch(member, {
+      raiseAfterMs: this.#options['server.level_raise_after'],
+      log: this.#log,
+      nowMs: () => performance.now(),
+      every: (milliseconds, run) => {
+        const timer = setInterval(run, milliseconds);
+        return () => clearInterval(timer);
+      },
+    });
+  }
+
   #makeMetrics(member: Member, api: Api): Metrics {
     const methods = apiServices.flatMap((service) => service.methods.map((method) => `/${service.typeName}/${method.name}`));
     const watches: FigureSource = {
@@ -340,7 +358,9 @@ export class MemberServer {
     };
     const certificates: FigureSource | null =
       this.#tls === null ? null : { figures: () => Promise.resolve(this.#tls!.figures('clients')) };
-    const checks = [this.#integrity, this.#schedule, this.#secrets, certificates].filter((source) => source !== null);
+    const checks = [this.#integrity, this.#levels, this.#schedule, this.#secrets, certificates].filter(
+      (source) => source !== null,
+    );
     return new Metrics(member, methods, [watches, storage, api.backups, this.#worker, ...checks]);
   }
 

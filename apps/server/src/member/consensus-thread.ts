@@ -251,7 +251,10 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
   }
 
   #know(cluster: KnownCluster): void {
+    const before = this.#neighbours.featureLevel;
     this.#neighbours.know(cluster);
+    if (before > 0 && cluster.featureLevel > before)
+      this.#host.log('info', `the feature level was raised from ${before} to ${cluster.featureLevel}`);
     this.#peers.setMembers(this.#neighbours.others);
     this.#replica.replacements(cluster.replacements);
     this.#connectionsChanged();
@@ -275,6 +278,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       firstLogIndex: view.firstLogIndex,
       lastLogIndex: view.lastLogIndex,
       logBytes: this.#log.bytes,
+      featureLevel: this.#neighbours.featureLevel,
       members: this.#neighbours.members.map((member) => ({
         memberId: member.memberId,
         peerAddress: member.address,
@@ -283,6 +287,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
         takesPart: [...view.voters, ...view.learners].includes(member.memberId as MemberId),
         replaces: this.#neighbours.replacements.get(member.memberId) ?? null,
         connected: member.memberId === memberId || connected.has(member.memberId),
+        featureLevelMax: this.#neighbours.featureLevelMax(member.memberId),
       })),
     };
   }

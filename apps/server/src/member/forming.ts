@@ -43,9 +43,9 @@ export async function formCluster(options: FormingOptions): Promise<Uint8Array> 
     {
       ...options,
       featureLevel: featureLevelMax,
-      compose: (members) => {
+      compose: (members, featureLevel) => {
         const founder = { memberId, startNonce, wallMs: Date.now() };
-        return restored === null ? composeFounding(founder, members) : composeRestoring(restored, founder, members);
+        return restored === null ? composeFounding(founder, members, featureLevel) : composeRestoring(restored, founder, members);
       },
       read: readFounding,
     },

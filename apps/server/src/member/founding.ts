@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type CommandBody,
+  commandLevel,
   decodeCommand,
   decodeEntryData,
   defaultLimits,
   encodeCommand,
   encodeEntryData,
-  featureLevelMax,
 } from '@env-cli/environments';
 import type { MemberIdentity } from '@env-cli/keyspace';
 import type { FormationStore, Founding } from '@env-cli/replica';
@@ -37,17 +37,18 @@ export function formingIdOf(
   return new Uint8Array(createHash('sha256').update(writer.take()).digest().subarray(0, idBytes));
 }
 
-/** The first entry's data: the one `bootstrap` command, with a cluster id that is drawn here. */
+/** The first entry's data: the one `bootstrap` command, with a cluster id that is drawn here. `featureLevel`: the cluster's. */
 export function composeFounding(
   founder: { readonly memberId: number; readonly startNonce: number; readonly wallMs: number },
   members: readonly MemberIdentity[],
+  featureLevel: number,
 ): Uint8Array {
   return firstEntry(founder, {
     kind: 'bootstrap',
     clusterId: new Uint8Array(randomBytes(idBytes)),
     members,
     hashKey: new Uint8Array(randomBytes(32)),
-    featureLevel: featureLevelMax,
+    featureLevel,
     limits: defaultLimits,
   });
 }
@@ -57,7 +58,7 @@ function firstEntry(
   body: CommandBody,
 ): Uint8Array {
   const command = encodeCommand({
-    level: 1,
+    level: commandLevel(body),
     group: 1,
     namespace: 'default',
     principal: `member ${founder.memberId}`,

@@ -71,6 +71,8 @@ export interface MemberView {
   readonly firstLogIndex: number;
   readonly lastLogIndex: number;
   readonly logBytes: number;
+  /** The feature level that this member's state has; 0 before the first entry is applied. */
+  readonly featureLevel: number;
   /** Every member of the configuration that was applied last, this one included. */
   readonly members: readonly {
     readonly memberId: number;
@@ -83,6 +85,8 @@ export interface MemberView {
     /** The member that goes when this one becomes a voter; null: nobody. */
     readonly replaces: number | null;
     readonly connected: boolean;
+    /** The highest feature level that its program understands, as its last hello said; null before the first. */
+    readonly featureLevelMax: number | null;
   }[];
 }
 

@@ -35,6 +35,8 @@ export interface KnownCluster {
 export class Neighbours {
   readonly #options: NeighboursOptions;
   readonly #apiAddresses = new Map<number, string>();
+  /** The highest feature level that a member understands, as it said itself. */
+  readonly #featureLevelsMax = new Map<number, number>();
   #members: readonly MemberIdentity[] = [];
   #memberIdLast = 0;
   #featureLevel = 0;
@@ -44,6 +46,7 @@ export class Neighbours {
   constructor(options: NeighboursOptions) {
     this.#options = options;
     this.#apiAddresses.set(options.memberId, options.apiAddress);
+    this.#featureLevelsMax.set(options.memberId, options.featureLevelMax);
   }
 
   get members(): readonly MemberIdentity[] {
@@ -52,6 +55,11 @@ export class Neighbours {
 
   get others(): readonly MemberIdentity[] {
     return this.#members.filter((member) => member.memberId !== this.#options.memberId);
+  }
+
+  /** The feature level that the cluster has, as far as this member has applied. */
+  get featureLevel(): number {
+    return this.#featureLevel;
   }
 
   know({ members, memberIdLast, featureLevel, replacements }: KnownCluster): void {
@@ -77,8 +85,14 @@ export class Neighbours {
     return this.#apiAddresses.get(memberId) ?? null;
   }
 
+  /** The highest feature level that a member's program understands, as it said itself; null before it did. */
+  featureLevelMax(memberId: number): number | null {
+    return this.#featureLevelsMax.get(memberId) ?? null;
+  }
+
   met(hello: Hello): void {
     this.#apiAddresses.set(hello.memberId, hello.apiAddress);
+    this.#featureLevelsMax.set(hello.memberId, hello.featureLevel);
   }
 
   /** `found`: what this start found on its disk. */

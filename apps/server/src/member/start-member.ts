@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
+import { featureLevelMax } from '@env-cli/environments';
 import { type Founding, joiningId } from '@env-cli/replica';
 import { DataDirectory, type FoundedIdentity } from '@env-cli/store-lmdb';
 import { MalformedBytes } from '@env-cli/support';
@@ -203,6 +204,13 @@ async function startThreads({ directory, options, founding, startNonce, log, sta
   });
   started.push(apply);
   const state = await apply.opened;
+  if (state.featureLevel > featureLevelMax) {
+    const found = `its state is of feature level ${state.featureLevel}, and this program understands up to ${featureLevelMax}`;
+    throw new MemberRefused(
+      'feature-level',
+      `${directory.path}: ${found}. Start it with the version that the other members run.`,
+    );
+  }
   if (directory.restored && state.epoch === 0) {
     const next = 'Remove the directory, and restore the backup into it again.';
     throw new MemberRefused(

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { commandRows, lendCommand, type StateHashes } from '@env-cli/environments';
+import { commandRows, lendCommand, positionOf, type StateHashes } from '@env-cli/environments';
 import { readProgress, type ReadTables } from '@env-cli/keyspace';
 import { type DataDirectory, type FoundedIdentity, StoreReader } from '@env-cli/store-lmdb';
 
@@ -120,6 +120,23 @@ export class ThreadedMember implements Member {
   }
 
   propose(proposal: Proposal, deadline: MonotonicMs): Promise<Applied> {
+    // Level 1 is every cluster's; one that is not founded yet says so itself.
+    const isAbove = proposal.level > Math.max(1, this.#view.featureLevel);
+    return isAbove ? this.#proposeAbove(proposal, deadline) : this.#proposeNow(proposal, deadline);
+  }
+
+  /**
+   * Proposes what this member's state does not let in: perhaps it does by now. What the cluster does not let in must not even come into the log, where it
+   * would stop each member that cannot read it.
+   */
+  async #proposeAbove(proposal: Proposal, deadline: MonotonicMs): Promise<Applied> {
+    const need = { freshness: { kind: 'strong' }, appliedIndex: 0, deadline } as const;
+    const { featureLevel: level, appliedIndex } = await this.read(need, positionOf);
+    if (proposal.level <= level) return this.#proposeNow(proposal, deadline);
+    return { result: { kind: 'refused', refusal: { code: 'level-too-low', needed: proposal.level, level } }, appliedIndex };
+  }
+
+  #proposeNow(proposal: Proposal, deadline: MonotonicMs): Promise<Applied> {
     const deadlineMs = deadline + processMsOffset;
     const refusal = this.#refusal(deadlineMs);
     if (refusal !== null) {

@@ -76,6 +76,9 @@ export const metricCatalogue: Readonly<Record<string, MetricEntry>> = {
   ),
   state_quota_bytes: gauge('The bytes that the state may take: `env-cli cluster quota`.'),
 
+  feature_level: gauge('The feature level of the cluster, as this member has it; 0 before it has any state.'),
+  feature_level_max: gauge('The highest feature level that this member’s program understands.'),
+
   watches: gauge('Watches that are open on this member.'),
   watch_lag_revisions: gauge('The greatest number of revisions that a watch is behind.'),
 

@@ -98,6 +98,12 @@ export const optionTable = {
     10_000,
     'How often a watch without changes is told up to which revision it has seen everything.',
   ),
+  'server.level_raise_after': option(
+    'level-raise-after',
+    duration(0, 365 * 86_400_000),
+    600_000,
+    'How long every member must have been connected with a program that understands a higher feature level before the leader raises the level of the cluster, after which no member can go back to an earlier version. The same on all members. See docs/upgrading.md.',
+  ),
   'distributed.consistency_level': option(
     'consistency-level',
     oneOf('strong', 'eventual'),

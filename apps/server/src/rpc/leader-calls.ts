@@ -126,6 +126,10 @@ function asRejection(error: ServiceError, address: string): Error {
   if (code === status.UNAVAILABLE && metadata.get('grpc-status-details-bin').length === 0) {
     return new Refused({ code: 'leader-unreached', leader: address });
   }
+  // It is of an earlier version than this member, which may be so for as long as a cluster is upgraded.
+  if (code === status.UNIMPLEMENTED && metadata.get('grpc-status-details-bin').length === 0) {
+    return new Refused({ code: 'leader-earlier', leader: address });
+  }
   const own = new Metadata();
   for (const bytes of metadata.get('grpc-status-details-bin')) own.set('grpc-status-details-bin', bytes);
   return new PassedOnStatus({ code, details, metadata: own });

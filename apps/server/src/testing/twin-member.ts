@@ -5,6 +5,7 @@ import {
   defaultLimits,
   featureLevelMax,
   type Limits,
+  positionOf,
   type StateHashes,
   StateMachine,
 } from '@env-cli/environments';
@@ -45,6 +46,10 @@ export class TwinMember implements Member {
   proposalsFailWith: MemberUnavailable['code'] | null = null;
   /** What becomes of a proposal on its way into the log, while it is set. */
   tamper: ((proposal: Proposal) => Proposal) | null = null;
+  /** What it says that its own program understands. */
+  featureLevelMax = featureLevelMax;
+  /** Members that it says there are besides. */
+  others: MemberView['members'] = [];
   /** Reads that were answered. */
   readCount = 0;
   /** Where clients find the leader. */
@@ -70,7 +75,7 @@ export class TwinMember implements Member {
   }
 
   /** A cluster of one member. */
-  static alone(limits: Partial<Limits> = {}): TwinMember {
+  static alone(limits: Partial<Limits> = {}, featureLevel = featureLevelMax): TwinMember {
     const member = new TwinMember(1, new TwinLog(), null, 1);
     member.#append([
       {
@@ -86,7 +91,7 @@ export class TwinMember implements Member {
           clusterId,
           members: [{ memberId: 1, diskId: new Uint8Array(16), address: '127.0.0.1:1' }],
           hashKey: new Uint8Array(32).fill(5),
-          featureLevel: featureLevelMax,
+          featureLevel,
           limits: { ...defaultLimits, ...limits },
         },
       },
@@ -133,7 +138,7 @@ export class TwinMember implements Member {
 
   view(): MemberView {
     const leaderId = this.leaderless ? null : (this.#leader ?? this).identity.memberId;
-    const plain = { voter: true, takesPart: true, replaces: null, connected: true };
+    const plain = { voter: true, takesPart: true, replaces: null, connected: true, featureLevelMax };
     return {
       memberId: this.identity.memberId,
       role: this.#leader === null ? (this.leaderless ? 'candidate' : 'leader') : 'follower',
@@ -144,12 +149,20 @@ export class TwinMember implements Member {
       appliedIndex: this.#appliedIndex,
       firstLogIndex: 1,
       lastLogIndex: this.#log.entries.length,
+      featureLevel: positionOf(this.tables).featureLevel,
       logBytes: this.#log.entries.reduce((sum, { length }) => sum + length, 0),
       members: [
-        { memberId: 1, peerAddress: '127.0.0.1:1', apiAddress: this.leaderApiAddress, ...plain },
+        {
+          memberId: 1,
+          peerAddress: '127.0.0.1:1',
+          apiAddress: this.leaderApiAddress,
+          ...plain,
+          featureLevelMax: this.featureLevelMax,
+        },
         ...(this.identity.memberId === 1
           ? []
           : [{ memberId: this.identity.memberId, peerAddress: '127.0.0.1:2', apiAddress: null, ...plain }]),
+        ...this.others,
       ],
     };
   }

@@ -1,8 +1,9 @@
 import { encodeUtf8 } from '@env-cli/support';
 import type { MirrorDefinition } from '@env-cli/mirroring';
 
-import { commandLevel, encodeCommand } from '../command-codec.ts';
+import { encodeCommand } from '../command-codec.ts';
 import type { Command, CommandBody } from '../command.ts';
+import { commandLevel } from '../levels.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
 import type { Condition, Operation, VariableInput } from '../operation.ts';
 
