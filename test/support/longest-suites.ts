@@ -8,6 +8,7 @@ export const longestSuites: readonly string[] = [
   'libs/simulation/src/seeds.test.ts',
   'test/crash/member-crash.test.ts',
   'test/deploy/container.test.ts',
+  'test/compat/upgrade.test.ts',
   'apps/server/src/cluster/membership.test.ts',
   'apps/server/src/member/member.test.ts',
   'test/secrets/disk.test.ts',

@@ -119,13 +119,16 @@ export function refuseHello(own: HelloExpectation, hello: Hello): HelloRefusal |
       `${protocolRange.min} to ${protocolRange.max}. Bring both to versions that overlap.`;
     return { code: 'protocol', message };
   }
-  if (hello.featureLevel < own.featureLevel) {
-    const message =
-      `member ${hello.memberId} understands commands up to feature level ${hello.featureLevel}, the cluster is at ${own.featureLevel}. ` +
-      'Start it with a newer version.';
-    return { code: 'feature-level', message };
-  }
-  return null;
+  return refuseFeatureLevel(own.featureLevel, hello);
+}
+
+/** Says whether a member's program understands the commands of a cluster of that feature level; null when it does. */
+export function refuseFeatureLevel(featureLevel: number, hello: Pick<Hello, 'memberId' | 'featureLevel'>): HelloRefusal | null {
+  if (hello.featureLevel >= featureLevel) return null;
+  const message =
+    `member ${hello.memberId} understands commands up to feature level ${hello.featureLevel}, the cluster is at ${featureLevel}. ` +
+    'Start it with a newer version.';
+  return { code: 'feature-level', message };
 }
 
 function refuseForeign(own: HelloExpectation, hello: Hello): HelloRefusal | null {

@@ -18,6 +18,7 @@ export {
   helloRefusedCodes,
   joiningId,
   protocolRange,
+  refuseFeatureLevel,
   refuseHello,
 } from './hello.ts';
 export { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';

@@ -1,4 +1,4 @@
-import { StateMachine } from '@env-cli/environments';
+import { featureLevelMax, StateMachine } from '@env-cli/environments';
 import {
   HashScrub,
   type MemoryTables,
@@ -521,7 +521,7 @@ export class SimulatedMember implements Watched, Listener {
       diskId: random.bytes(16),
       protocolMin: 1,
       protocolMax: 1,
-      featureLevel: 1,
+      featureLevel: featureLevelMax,
       apiAddress: '',
       founderDiskId: null,
       startNonce: this.#lives + 1,

@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { chmodSync, closeSync, cpSync, existsSync, openSync, readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { positionOf, type StateHashes } from '@env-cli/environments';
-import { readMembers } from '@env-cli/keyspace';
-import { readSeenDisks } from '@env-cli/store-lmdb';
+import { featureLevelMax, positionOf, type StateHashes } from '@env-cli/environments';
+import { encodeClusterIdentity, metaKeys, readClusterIdentity, readMembers } from '@env-cli/keyspace';
+import { openState, readSeenDisks } from '@env-cli/store-lmdb';
 import { equalBytes } from '@env-cli/support';
 
 import { type Member, MemberUnavailable } from './member.ts';
+import { positionOfTables } from './position-of-tables.ts';
 import { eventually, Members, need, setting, soon } from './testing/members.ts';
 
 let members: Members;
@@ -328,6 +329,39 @@ describe('one member', () => {
     await expect(member.stopped).resolves.toBeUndefined();
     await expect(member.propose(setting('a', 'V', '4'), soon())).rejects.toMatchObject({ code: 'stopping' });
     await expect(member.read(need('any'), () => 0)).rejects.toMatchObject({ code: 'stopping' });
+  });
+
+  test('lets nothing into its log that needs a higher feature level than its cluster has', async () => {
+    const member = await members.start(1);
+    const before = await member.propose(setting('a', 'V', '5'), soon());
+    const later = { ...setting('a', 'V', '6'), level: featureLevelMax + 1 };
+    const refusal = { code: 'level-too-low', needed: featureLevelMax + 1, level: featureLevelMax };
+    expect((await member.propose(later, soon())).result).toEqual({ kind: 'refused', refusal });
+    const after = await member.propose(setting('a', 'V', '7'), soon());
+    expect([before.result.kind, after.result.kind]).toEqual(['applied', 'applied']);
+    expect(after.appliedIndex).toBe(before.appliedIndex + 1);
+  });
+
+  test('does not start on a state of a later feature level than its program understands, and says what to start it with', async () => {
+    const { clusterId } = members.running[0]!.identity;
+    await members.stop(1);
+    const { dataDir } = members.options(1);
+    const store = await openState(dataDir, {
+      owner: { clusterId, memberId: 1 },
+      readPosition: positionOfTables,
+      mapBytes: 2 ** 30,
+    });
+    store.transact((tables) => {
+      const later = { ...readClusterIdentity(tables)!, featureLevel: featureLevelMax + 1 };
+      tables.put('meta', metaKeys.cluster, encodeClusterIdentity(later));
+    });
+    await store.stop();
+    await expect(members.start(1)).rejects.toMatchObject({
+      code: 'feature-level',
+      message: expect.stringContaining(
+        `its state is of feature level ${featureLevelMax + 1}, and this program understands up to ${featureLevelMax}. Start it with the version`,
+      ),
+    });
   });
 });
 

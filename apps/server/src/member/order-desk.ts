@@ -1,6 +1,6 @@
 import type { GrpcPeers } from '@env-cli/peers-grpc';
 import type { MemberId } from '@env-cli/raft';
-import type { Replica } from '@env-cli/replica';
+import { refuseFeatureLevel, type Replica } from '@env-cli/replica';
 
 import { whyNot } from './closed-door.ts';
 import type { MemberWish, OrderAnswer } from './member-orders.ts';
@@ -8,11 +8,18 @@ import type { MemberWish, OrderAnswer } from './member-orders.ts';
 /** Carries out what people ask about members: on the consensus thread, which has the replica and the ways to the others. */
 export class OrderDesk {
   readonly #replica: Replica;
-  readonly #peers: GrpcPeers;
+  readonly #peers: Pick<GrpcPeers, 'hello'>;
+  readonly #featureLevel: () => number;
 
-  constructor({ replica, peers }: { readonly replica: Replica; readonly peers: GrpcPeers }) {
-    this.#replica = replica;
-    this.#peers = peers;
+  /** `featureLevel`: that of the cluster, as this member has it. */
+  constructor(parts: {
+    readonly replica: Replica;
+    readonly peers: Pick<GrpcPeers, 'hello'>;
+    readonly featureLevel: () => number;
+  }) {
+    this.#replica = parts.replica;
+    this.#peers = parts.peers;
+    this.#featureLevel = parts.featureLevel;
   }
 
   /** `done` is called once. */
@@ -41,7 +48,11 @@ export class OrderDesk {
     const answer = await this.#peers.hello({ memberId, address }, withinMs).catch(whyNot);
     if (typeof answer === 'string') return done({ kind: 'unreached', problem: answer });
     if ('refusal' in answer) return done({ kind: 'not-let-in', refusal: answer.refusal });
-    const { diskId, apiAddress } = answer.welcome.hello;
+    const { hello } = answer.welcome;
+    // Let in, it would be a member that is refused from then on.
+    const refusal = refuseFeatureLevel(this.#featureLevel(), hello);
+    if (refusal !== null) return done({ kind: 'not-let-in', refusal });
+    const { diskId, apiAddress } = hello;
     return done({ kind: 'greeted', diskId, apiAddress });
   }
 }
