@@ -29,12 +29,17 @@ export function packedBuilds(): string[] {
     .toSorted();
 }
 
+/** Reads a build that is kept. */
+export function readBuild(name: string): PackedBuild {
+  const bytes = brotliDecompressSync(readFileSync(new URL(`${name}${ending}`, folder)), { maxOutputLength: unpackedBytesMax });
+  const build = JSON.parse(bytes.toString()) as PackedBuild;
+  if (build.format !== 1) throw new Error(`the packed build ${name} is of another format: make it anew with npm run pack:build`);
+  return build;
+}
+
 /** Unpacks a build into a folder, which is made. Answers the program of its server. */
 export function unpackBuild(name: string, target: string): string {
-  const bytes = brotliDecompressSync(readFileSync(new URL(`${name}${ending}`, folder)), { maxOutputLength: unpackedBytesMax });
-  const { format, files } = JSON.parse(bytes.toString()) as PackedBuild;
-  if (format !== 1)
-    throw new Error(`the packed build ${name} is of format ${String(format)}: make it anew with npm run pack:build`);
+  const { files } = readBuild(name);
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(target, path)), { recursive: true });
     writeFileSync(join(target, path), text);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { LocalCluster } from '../support/cluster.ts';
 import { Ledger } from '../support/ledger.ts';
-import { packedBuilds, unpackBuild } from './packed-build.ts';
+import { packedBuilds, readBuild, unpackBuild } from './packed-build.ts';
 
 const execute = promisify(execFile);
 
@@ -217,6 +217,11 @@ describe('a cluster is upgraded from the newest packed build, member by member a
     }
     expect(hashes.size).toBe(1);
   }, 90_000);
+});
+
+test.each(packedBuilds())('the build %s says what it was made of, and the README what it is', (build) => {
+  expect(readBuild(build)).toMatchObject({ name: build, commit: expect.stringMatching(/^[0-9a-f]{40}$/) });
+  expect(readFileSync(new URL('README.md', import.meta.url), 'utf8')).toContain(`\`${build}\``);
 });
 
 describe.each(packedBuilds())('what the build %s left is read:', (build) => {
