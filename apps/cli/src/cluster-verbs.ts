@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import { alarm, type GivenAlarm } from './alarm-argument.ts';
 import { addSnapshotVerb } from './backup-verbs.ts';
+import { usageError } from './cli-error.ts';
 import { durationMs } from './duration.ts';
 import {
   does,
@@ -195,14 +196,22 @@ export function addMemberVerbs(program: Command, frame: Frame): void {
     .command('add')
     .argument('<member>', 'its number: above every one that a member ever had', givenMember)
     .argument('<peer-address>', 'where the others find it, host:port; it waits there, started with --join')
-    .description('Add a member, which votes once it has caught up')
-    .option('--learner', 'it stays a learner until it is promoted: not needed for a quorum');
+    .argument('[more...]', 'further members, each with its number and its address: all are added at once, or none', givenInTurn)
+    .description('Add a member, or several at once, which vote once they have caught up')
+    .option('--learner', 'they stay learners until they are promoted: not needed for a quorum');
   examples(outputOption(add), [
     'env-cli-server --member-id 4 --join --members 1=10.0.0.1:7381,4=10.0.0.4:7381 …   # on the new machine, first',
     'env-cli member add 4 10.0.0.4:7381',
+    'env-cli member add 4 10.0.0.4:7381 5 10.0.0.5:7381',
   ]);
-  does<{ learner?: boolean }>(add, frame, async (at, { one }, { learner = false }) => {
-    await (await import('./verbs/member.ts')).add(at, { memberId: Number(one(0)), peerAddress: one(1), learner });
+  does<{ learner?: boolean }>(add, frame, async (at, { one, many }, { learner = false }) => {
+    const members = [{ memberId: Number(one(0)), peerAddress: one(1) }, ...membersOf(many(2))];
+    await (
+      await import('./verbs/member.ts')
+    ).add(
+      at,
+      members.map((member) => ({ ...member, learner })),
+    );
   });
 
   const replace = member
@@ -234,13 +243,34 @@ export function addMemberVerbs(program: Command, frame: Frame): void {
 
   const remove = member
     .command('remove')
-    .argument('<member>', 'who goes', givenMember)
-    .description('Remove a member; its number is never given again')
+    .argument('<members...>', 'who goes: several go at once, or none of them', givenMemberAmong)
+    .description('Remove a member, or several at once; a number is never given again')
     .option('--force <words>', "'lose the quorum': also where the others that answer are no majority of those that are left");
-  examples(outputOption(remove), ['env-cli member remove 3', "env-cli member remove 3 --force 'lose the quorum'"]);
-  does<{ force?: string }>(remove, frame, async (at, { one }, { force = '' }) => {
-    await (await import('./verbs/member.ts')).remove(at, Number(one(0)), force);
+  examples(outputOption(remove), [
+    'env-cli member remove 3',
+    'env-cli member remove 1 2',
+    "env-cli member remove 3 --force 'lose the quorum'",
+  ]);
+  does<{ force?: string }>(remove, frame, async (at, { many }, { force = '' }) => {
+    await (await import('./verbs/member.ts')).remove(at, many(0).map(Number), force);
   });
+}
+
+/** One of several arguments that are numbers of members, after those before it. */
+function givenMemberAmong(text: string, before: readonly number[] | undefined): number[] {
+  return [...(before ?? []), givenMember(text)];
+}
+
+/** One of several arguments that are numbers of members and their addresses in turn, after those before it. */
+function givenInTurn(text: string, before: readonly string[] | undefined): string[] {
+  const given = before ?? [];
+  return [...given, given.length % 2 === 0 ? String(givenMember(text)) : text];
+}
+
+function membersOf(words: readonly string[]): { readonly memberId: number; readonly peerAddress: string }[] {
+  if (words.length % 2 === 1)
+    throw usageError(`member ${words.at(-1)} is given without an address: write its number, then host:port`);
+  return words.flatMap((word, at) => (at % 2 === 0 ? [{ memberId: Number(word), peerAddress: words[at + 1]! }] : []));
 }
 
 /** Registers the verbs that are about the cluster. */

@@ -172,6 +172,9 @@ const healthy: Record<string, (request: any) => Answer> = {
     stateBytes: 858_993_459n,
     quotaBytes: 8_589_934_592n,
   }),
+  'Cluster.AddMember': () => ({}),
+  'Cluster.RemoveMember': () => ({}),
+  'Cluster.ChangeMembers': () => ({}),
   'Cluster.SetQuota': () => ({ quotaBytes: 12_884_901_888n, stateBytes: 858_993_459n }),
   'Cluster.Compact': () => ({ compactedRevision: 9n }),
   'Cluster.Alarms': () => ({
@@ -399,6 +402,19 @@ describe('arguments become calls', () => {
       { namespace: 'default', names: ['files'], revision: '14', timeout: '2s' },
     ],
     ['cluster compact 9', 'Cluster.Compact', { revision: '9' }],
+    ['member add 4 h:7381 --learner', 'Cluster.AddMember', { memberId: '4', peerAddress: 'h:7381', learner: true }],
+    [
+      'member add 4 h:7381 5 i:7381',
+      'Cluster.ChangeMembers',
+      {
+        add: [
+          { memberId: '4', peerAddress: 'h:7381' },
+          { memberId: '5', peerAddress: 'i:7381' },
+        ],
+      },
+    ],
+    ['member remove 3', 'Cluster.RemoveMember', { memberId: '3' }],
+    ['member remove 1 2 --force no', 'Cluster.ChangeMembers', { remove: ['1', '2'], force: 'no' }],
     ['cluster quota 12GiB', 'Cluster.SetQuota', { quotaBytes: '12884901888' }],
     ['cluster quota', 'Cluster.Status', {}],
     ['cluster level', 'Cluster.Level', {}],
@@ -417,6 +433,9 @@ describe('arguments become calls', () => {
   });
 
   test.each([
+    ['member add 4 h:7381 5', 'member 5 is given without an address: write its number, then host:port'],
+    ['member add 4 h:7381 i:7381 5', 'A member has a number, from 1 on.'],
+    ['member remove 1 two', 'A member has a number, from 1 on.'],
     ['mirror create m', 'a mirror needs a target: --file DIRECTORY, --aws-ssm or --aws-secrets-manager'],
     ['mirror create m --aws-ssm --file /srv', 'a mirror has one target'],
     ['mirror create m --file /srv --region eu-west-1', '--region does not go with --file'],

@@ -6,6 +6,7 @@ import {
   Cluster as Service,
   ClusterAddMemberRequestSchema,
   ClusterAlarmsRequestSchema,
+  ClusterChangeMembersRequestSchema,
   ClusterCompactRequestSchema,
   ClusterHoldLevelRequestSchema,
   ClusterKeysRequestSchema,
@@ -157,6 +158,16 @@ export interface LevelAnswer {
   readonly members: readonly MemberInfo[];
 }
 
+/** A member that was started with `--join` and waits to be added. */
+export interface NewMember {
+  /** Above every number that a member of this cluster ever had. */
+  readonly memberId: number;
+  /** Where the others find it, host:port. */
+  readonly peerAddress: string;
+  /** It stays a learner until it is promoted. Defaults to false. */
+  readonly learner?: boolean;
+}
+
 /** A key that secrets are sealed with. */
 export interface DataKey {
   /** From 1. */
@@ -225,12 +236,8 @@ export class Cluster {
    * Adds a member that was started with `--join` and waits at `peerAddress`. It votes once it has caught up and stayed well for a while; with `learner` it
    * does not until it is promoted. Asked for again, it goes on where it was.
    */
-  async addMember(
-    member: { readonly memberId: number; readonly peerAddress: string; readonly learner?: boolean },
-    options: CallOptions = {},
-  ): Promise<MembersAnswer> {
-    const { memberId, peerAddress, learner = false } = member;
-    const request = create(ClusterAddMemberRequestSchema, { memberId: wireRevision(memberId, 'memberId'), peerAddress, learner });
+  async addMember(member: NewMember, options: CallOptions = {}): Promise<MembersAnswer> {
+    const request = create(ClusterAddMemberRequestSchema, wireNewMember(member));
     return membersOf(await this.#calls.unary(Service.method.addMember, request, this.#calls.bounds(options), again));
   }
 
@@ -266,6 +273,25 @@ export class Cluster {
       force: options.force ?? '',
     });
     return membersOf(await this.#calls.unary(Service.method.removeMember, request, this.#calls.bounds(options), once));
+  }
+
+  /**
+   * Adds and removes several members in one change of who votes: all of it takes effect, or nothing. What holds for {@link addMember} and
+   * {@link removeMember} holds for each of them, and for what is left after all of it.
+   */
+  async changeMembers(
+    change: { readonly add?: readonly NewMember[]; readonly remove?: readonly number[] },
+    options: CallOptions & { readonly force?: string } = {},
+  ): Promise<MembersAnswer> {
+    const { add = [], remove = [] } = change;
+    const request = create(ClusterChangeMembersRequestSchema, {
+      add: add.map(wireNewMember),
+      remove: remove.map((memberId) => wireRevision(memberId, 'memberId')),
+      force: options.force ?? '',
+    });
+    // Without removals, what was done already is found done.
+    const how = remove.length === 0 ? again : once;
+    return membersOf(await this.#calls.unary(Service.method.changeMembers, request, this.#calls.bounds(options), how));
   }
 
   /** Hands the lead over to a voter; to the one that has most of the log when none is named. Answers who leads then. */
@@ -433,6 +459,10 @@ function statusOf(answer: ClusterStatusResponse): ClusterStatus {
     quotaBytes: revisionOf(answer.quotaBytes),
     featureLevelMax: answer.featureLevelMax,
   };
+}
+
+function wireNewMember({ memberId, peerAddress, learner = false }: NewMember) {
+  return { memberId: wireRevision(memberId, 'memberId'), peerAddress, learner };
 }
 
 function membersOf({ header, members }: Pick<ClusterMembersResponse, 'header' | 'members'>): MembersAnswer {

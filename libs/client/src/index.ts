@@ -61,5 +61,5 @@ export type {
 } from './mirrors.ts';
 export type { Backup } from './backup.ts';
 export { type Alarm, type AlarmKind, alarmKinds } from './cluster.ts';
-export type { Cluster, ClusterStatus, LevelAnswer, MemberInfo, MembersAnswer, MemberRole } from './cluster.ts';
+export type { Cluster, ClusterStatus, LevelAnswer, MemberInfo, MembersAnswer, MemberRole, NewMember } from './cluster.ts';
 export type { TlsOptions } from './tls.ts';

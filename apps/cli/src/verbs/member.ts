@@ -1,4 +1,4 @@
-import type { MembersAnswer } from '@env-cli/client';
+import type { MembersAnswer, NewMember } from '@env-cli/client';
 
 import { withClient, type Invocation } from '../invocation.ts';
 import { print, say } from '../io.ts';
@@ -19,17 +19,24 @@ export async function list(at: Invocation): Promise<void> {
   if (!(await printedAsData(at, answer))) await printMembers(at, answer);
 }
 
-/** `env-cli member add MEMBER ADDRESS`. */
-export async function add(
-  at: Invocation,
-  member: { readonly memberId: number; readonly peerAddress: string; readonly learner: boolean },
-): Promise<void> {
-  const answer = await withClient(at, (client) => client.cluster.addMember(member));
+/** `env-cli member add MEMBER ADDRESS [MEMBER ADDRESS]...`. */
+export async function add(at: Invocation, members: readonly Required<NewMember>[]): Promise<void> {
+  const [one, ...more] = members as [Required<NewMember>, ...Required<NewMember>[]];
+  const answer = await withClient(at, ({ cluster }) =>
+    more.length === 0 ? cluster.addMember(one) : cluster.changeMembers({ add: members }),
+  );
   if (await printedAsData(at, answer)) return;
-  const next = member.learner
-    ? `It stays a learner until 'env-cli member promote ${member.memberId}'.`
+  const numbers = members.map(({ memberId }) => memberId);
+  if (more.length > 0) {
+    const next = one.learner
+      ? "They stay learners until 'env-cli member promote' each."
+      : "They vote once they have caught up: 'env-cli member list' shows it.";
+    return await say(at.io, `Members ${inWords(numbers)} were added. ${next}`);
+  }
+  const next = one.learner
+    ? `It stays a learner until 'env-cli member promote ${one.memberId}'.`
     : "It votes once it has caught up: 'env-cli member list' shows it.";
-  await say(at.io, `Member ${member.memberId} was added. ${next}`);
+  await say(at.io, `Member ${one.memberId} was added. ${next}`);
 }
 
 /** `env-cli member replace MEMBER NEW-MEMBER ADDRESS`. */
@@ -50,11 +57,18 @@ export async function promote(at: Invocation, memberId: number): Promise<void> {
   if (!(await printedAsData(at, answer))) await say(at.io, `Member ${memberId} votes.`);
 }
 
-/** `env-cli member remove MEMBER`. */
-export async function remove(at: Invocation, memberId: number, force: string): Promise<void> {
-  const answer = await withClient(at, (client) => client.cluster.removeMember(memberId, { force }));
+/** `env-cli member remove MEMBER...`. */
+export async function remove(at: Invocation, memberIds: readonly number[], force: string): Promise<void> {
+  const [one, ...more] = memberIds as [number, ...number[]];
+  const answer = await withClient(at, ({ cluster }) =>
+    more.length === 0 ? cluster.removeMember(one, { force }) : cluster.changeMembers({ remove: memberIds }, { force }),
+  );
   if (await printedAsData(at, answer)) return;
-  await say(at.io, `Member ${memberId} was removed. Stop it; its number is not given again.`);
+  const text =
+    more.length === 0
+      ? `Member ${one} was removed. Stop it; its number is not given again.`
+      : `Members ${inWords(memberIds)} were removed. Stop them; their numbers are not given again.`;
+  await say(at.io, text);
 }
 
 /** `env-cli cluster transfer-leader [MEMBER]`. */
@@ -62,6 +76,10 @@ export async function transfer(at: Invocation, memberId: number | null): Promise
   const answer = await withClient(at, (client) => client.cluster.transferLeader(memberId));
   if (await printedAsData(at, answer)) return;
   await say(at.io, `Member ${answer.leaderId} leads.`);
+}
+
+function inWords(numbers: readonly number[]): string {
+  return new Intl.ListFormat('en').format(numbers.map(String));
 }
 
 async function printMembers(at: Invocation, { members }: MembersAnswer): Promise<void> {

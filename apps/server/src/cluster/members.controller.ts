@@ -3,6 +3,9 @@ import {
   type ClusterAddMemberRequest,
   ClusterAddMemberRequestSchema,
   ClusterAddMemberResponseSchema,
+  type ClusterChangeMembersRequest,
+  ClusterChangeMembersRequestSchema,
+  ClusterChangeMembersResponseSchema,
   type ClusterMembersRequest,
   ClusterMembersResponseSchema,
   type ClusterPromoteMemberRequest,
@@ -29,7 +32,7 @@ import type { CallContext, GrpcCall } from '../rpc/call-context.ts';
 import { type ForwardedCall, forwarded } from '../rpc/leader-calls.ts';
 import type { Encoded } from '../rpc/service-definition.ts';
 import { API, type ApiServices } from '../services.ts';
-import { Membership } from './membership.ts';
+import { Membership, type MembersChange, type NewMember } from './membership.ts';
 import { roleOf } from './roles.ts';
 
 const service = 'envcli.v1.Cluster';
@@ -39,7 +42,8 @@ type MembersAnswer =
   | typeof ClusterAddMemberResponseSchema
   | typeof ClusterPromoteMemberResponseSchema
   | typeof ClusterReplaceMemberResponseSchema
-  | typeof ClusterRemoveMemberResponseSchema;
+  | typeof ClusterRemoveMemberResponseSchema
+  | typeof ClusterChangeMembersResponseSchema;
 
 /** Who the members of `envcli.v1.Cluster` are, and their changes, which the leader makes. */
 @Controller()
@@ -59,23 +63,18 @@ export class MembersController {
 
   @GrpcMethod(service, 'AddMember')
   addMember(request: ClusterAddMemberRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
-    const context = this.#api.contexts.of(call);
-    const memberId = memberNumberOf(request.memberId);
-    return this.#atLeader(context, passedOn('AddMember', ClusterAddMemberRequestSchema, request), async () => {
-      await this.#membership.add(context, { memberId, address: request.peerAddress, learner: request.learner, replaces: null });
-      return this.#answer(context, ClusterAddMemberResponseSchema);
-    });
+    const onward = passedOn('AddMember', ClusterAddMemberRequestSchema, request);
+    const change = { add: [newMemberOf(request)], remove: [], force: '' };
+    return this.#changed(this.#api.contexts.of(call), onward, change, ClusterAddMemberResponseSchema);
   }
 
   @GrpcMethod(service, 'ReplaceMember')
   replaceMember(request: ClusterReplaceMemberRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
-    const context = this.#api.contexts.of(call);
+    const onward = passedOn('ReplaceMember', ClusterReplaceMemberRequestSchema, request);
     const replaces = memberNumberOf(request.memberId, 'member_id');
     const memberId = memberNumberOf(request.newMemberId, 'new_member_id');
-    return this.#atLeader(context, passedOn('ReplaceMember', ClusterReplaceMemberRequestSchema, request), async () => {
-      await this.#membership.add(context, { memberId, address: request.peerAddress, learner: false, replaces });
-      return this.#answer(context, ClusterReplaceMemberResponseSchema);
-    });
+    const change = { add: [{ memberId, address: request.peerAddress, learner: false, replaces }], remove: [], force: '' };
+    return this.#changed(this.#api.contexts.of(call), onward, change, ClusterReplaceMemberResponseSchema);
   }
 
   @GrpcMethod(service, 'PromoteMember')
@@ -90,15 +89,16 @@ export class MembersController {
 
   @GrpcMethod(service, 'RemoveMember')
   removeMember(request: ClusterRemoveMemberRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
-    const context = this.#api.contexts.of(call);
-    const memberId = memberNumberOf(request.memberId);
     const onward = passedOn('RemoveMember', ClusterRemoveMemberRequestSchema, request);
-    return this.#atLeader(context, onward, async () => {
-      const leader = await this.#membership.remove(context, memberId, request.force);
-      // This member is the one that goes, and has handed the lead over for it.
-      if (leader !== null) return this.#api.leader.forward(leader, onward, context);
-      return this.#answer(context, ClusterRemoveMemberResponseSchema);
-    });
+    const change = { add: [], remove: [memberNumberOf(request.memberId)], force: request.force };
+    return this.#changed(this.#api.contexts.of(call), onward, change, ClusterRemoveMemberResponseSchema);
+  }
+
+  @GrpcMethod(service, 'ChangeMembers')
+  changeMembers(request: ClusterChangeMembersRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
+    const onward = passedOn('ChangeMembers', ClusterChangeMembersRequestSchema, request);
+    const change = { add: request.add.map(newMemberOf), remove: request.remove.map(memberNumberOf), force: request.force };
+    return this.#changed(this.#api.contexts.of(call), onward, change, ClusterChangeMembersResponseSchema);
   }
 
   @GrpcMethod(service, 'TransferLeader')
@@ -109,6 +109,14 @@ export class MembersController {
       const leaderId = await this.#membership.transfer(context, to);
       const { header } = await this.#header(context);
       return answerOf(ClusterTransferLeaderResponseSchema, header, { leaderId: BigInt(leaderId) });
+    });
+  }
+
+  /** Makes a change at the leader. One that goes itself has handed the lead over, and the next leader makes it. */
+  #changed(context: CallContext, call: ForwardedCall, change: MembersChange, schema: MembersAnswer): Promise<Encoded> {
+    return this.#atLeader(context, call, async () => {
+      const leader = await this.#membership.change(context, change);
+      return leader === null ? this.#answer(context, schema) : this.#api.leader.forward(leader, call, context);
     });
   }
 
@@ -147,6 +155,10 @@ export function membersOf(view: MemberView) {
       featureLevelMax: peer.featureLevelMax ?? 0,
     }))
     .toSorted((a, b) => Number(a.memberId - b.memberId));
+}
+
+function newMemberOf(asked: { readonly memberId: bigint; readonly peerAddress: string; readonly learner: boolean }): NewMember {
+  return { memberId: memberNumberOf(asked.memberId), address: asked.peerAddress, learner: asked.learner, replaces: null };
 }
 
 function memberNumberOf(asked: bigint, field = 'member_id'): number {

@@ -68,6 +68,13 @@ const add = (memberId: number, learner = false) =>
 const remove = (at: number, memberId: number, force = '') =>
   api(at).call(Cluster, 'removeMember', { memberId: BigInt(memberId), force }, { deadlineMs: 20_000 });
 
+const change = (at: number, add: readonly number[], removed: readonly number[], force = '') =>
+  api(at).call(Cluster, 'changeMembers', {
+    add: add.map((memberId) => ({ memberId: BigInt(memberId), peerAddress: peerOf(memberId) })),
+    remove: removed.map(BigInt),
+    force,
+  });
+
 async function valueAt(memberId: number, token: string): Promise<string | undefined> {
   const options = { consistency: Consistency.READ_YOUR_WRITES, token };
   return (await api(memberId).call(Environments, 'get', { name: 'a', options })).environment?.variables[0]?.value;
@@ -104,9 +111,22 @@ describe('a member', () => {
     expect(await membersAt(1)).toHaveLength(3);
   });
 
+  test('that is one of several, of which one cannot come or go, neither comes nor goes, and nothing changes', async () => {
+    const waiting = await starting(4);
+    expect(await reasonOf(change(2, [4, 5], []))).toBe('MEMBER_UNREACHED');
+    expect(await reasonOf(change(2, [4], [4]))).toBe('INVALID_FIELD');
+    expect(await reasonOf(change(2, [4, 4], []))).toBe('INVALID_FIELD');
+    expect(await reasonOf(change(2, [], []))).toBe('INVALID_FIELD');
+    expect(await reasonOf(change(2, [4], [1, 9]))).toBe('MEMBER_NOT_FOUND');
+    expect(await reasonOf(change(2, [4], [1, 2, 3]))).toBe('MEMBER_ROLE');
+    expect(await membersAt(1)).toHaveLength(3);
+    // None of it has taken its number.
+    expect(waiting.child.exitCode).toBeNull();
+  }, 60_000);
+
   test('that joins is sent everything, votes by itself once it has caught up, and answers what was written before', async () => {
     const token = await written(1, 'before');
-    const program = await starting(4);
+    const program = programs.get(4)!;
     await add(4);
     // The first answer may have been lost.
     await add(4);
@@ -153,8 +173,11 @@ describe('a member', () => {
     expect(await programs.get(before)!.exited).toBe(4);
     expect(programs.get(before)!.said).toContain(`member ${before} was removed from the cluster`);
     const again = start(before);
-    expect(await again.exited).toBe(4);
-    expect(again.said).toMatch(/was removed from the cluster.*with the number 6/s);
+    const code = await again.exited;
+    expect({ code, said: again.said }).toEqual({
+      code: 4,
+      said: expect.stringMatching(/was removed from the cluster.*with the number 6/s),
+    });
     const other = before === 1 ? 2 : 1;
     expect(await membersAt(other)).toHaveLength(4);
     const token = await written(other, 'after');
@@ -200,6 +223,8 @@ describe('a member', () => {
     await expect(notConnected(at, third!)).resolves.toBeUndefined();
     expect(await reasonOf(remove(at, second!))).toBe('QUORUM_NEEDED');
     expect(await reasonOf(remove(at, second!, 'yes'))).toBe('QUORUM_NEEDED');
+    // With the one that is away as well, and with one more besides: what counts is who answers of those that are left.
+    expect(await reasonOf(change(at, [], [first!, second!]))).toBe('QUORUM_NEEDED');
     // The one that is away is no loss.
     await remove(at, third!);
     await written(at, 'two');

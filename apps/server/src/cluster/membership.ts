@@ -1,5 +1,5 @@
-import type { CommandBody } from '@env-cli/environments';
-import { readRoster, type Roster } from '@env-cli/keyspace';
+import { type CommandBody, membersMax } from '@env-cli/environments';
+import { type MemberIdentity, readRoster, type Roster } from '@env-cli/keyspace';
 import type { MemberId, MembershipChange } from '@env-cli/raft';
 import { unreachable } from '@env-cli/support';
 
@@ -13,22 +13,31 @@ import type { ApiServices } from '../services.ts';
 /** What says that a removal may take the quorum away. */
 const loseQuorumWords = 'lose the quorum';
 
-/** The longest that a member that is to be added may take to answer, in milliseconds. */
-const greetMs = 3_000;
-
-/** Milliseconds between two looks for who leads now. */
-const lookMs = 20;
-
-/** A member that is to be added. */
+/** A member that waits to be added. */
 export interface NewMember {
+  /** Above every number that a member ever had. */
   readonly memberId: number;
-  /** host:port, where it waits. */
+  /** Where the others find it, host:port. */
   readonly address: string;
   /** It stays a learner until it is promoted. */
   readonly learner: boolean;
   /** The voter that goes when it becomes one; null: nobody. */
   readonly replaces: number | null;
 }
+
+/** Who comes and who goes in one change of who takes part. */
+export interface MembersChange {
+  readonly add: readonly NewMember[];
+  readonly remove: readonly number[];
+  /** `lose the quorum`: also where too few of those that are left answer. */
+  readonly force: string;
+}
+
+/** The longest that a member that is to be added may take to answer, in milliseconds. */
+const greetMs = 3_000;
+
+/** Milliseconds between two looks for who leads now. */
+const lookMs = 20;
 
 /**
  * Changes who the members are, at the leader. Each change is two: of the members that the state knows, with their disks and addresses, and of raft's
@@ -42,27 +51,36 @@ export class Membership {
     this.#api = api;
   }
 
-  /** Adds a member that waits for it. Throws {@link Refused}, `MemberUnavailable`. */
-  async add(context: CallContext, { memberId, address, learner, replaces }: NewMember): Promise<void> {
-    const { members, memberIdLast, replacements } = await this.#roster(context);
-    const known = members.find((member) => member.memberId === memberId && member.address === address);
-    if (known === undefined && memberId <= memberIdLast)
-      throw new Refused({ code: 'member-number-used', memberId, next: memberIdLast + 1 });
-    if (known !== undefined) refuseReplaced(memberId, replacements);
-    if (replaces !== null) refuseReplacing({ memberId, replaces }, replacements, this.#api.member.view());
-    // One that takes part already does not wait any more.
-    const diskId = known?.diskId ?? (await this.#diskOf(context, memberId, address));
-    const member = { memberId, diskId, address };
-    await this.#propose(
-      context,
-      replaces === null ? { kind: 'add-member', member } : { kind: 'replace-member', member, replaces },
-    );
-    const refusal = await this.#change(context, {
-      kind: 'add',
-      member: memberId as MemberId,
-      as: learner ? 'learner' : 'joining',
-    });
-    if (refusal !== null && refusal.code !== 'already-member') throw new Refused(explained(refusal));
+  /**
+   * Adds and removes members, all at once. Answers the leader's address when this member handed the lead over because it is one of those that go, for
+   * whoever leads now has to do it. Throws {@link Refused}, `MemberUnavailable`.
+   */
+  async change(context: CallContext, { add, remove, force }: MembersChange): Promise<string | null> {
+    const view = this.#api.member.view();
+    const roster = await this.#roster(context);
+    refuseImpossible(roster, add, remove);
+    for (const { memberId, replaces } of add) {
+      if (roster.members.some((known) => known.memberId === memberId)) refuseReplaced(memberId, roster.replacements);
+      if (replaces !== null) refuseReplacing({ memberId, replaces }, roster.replacements, view);
+    }
+    const staying = view.members.filter(({ voter, memberId }) => voter && !remove.includes(memberId));
+    if (staying.length === 0) throw new Refused(explained({ code: 'no-voter-left' }));
+    if (remove.length > 0 && force !== loseQuorumWords) refuseLosingQuorum(staying, remove);
+    if (remove.includes(view.memberId)) return await this.#handOver(context, remove, staying);
+    // All are asked before any is let in: where one is not there, nothing happens.
+    const identities = await Promise.all(add.map((member) => this.#identityOf(context, roster, member)));
+    for (const { replaces, ...member } of identities.toSorted((a, b) => a.memberId - b.memberId)) {
+      const body: CommandBody = replaces === null ? { kind: 'add-member', member } : { kind: 'replace-member', member, replaces };
+      await this.#propose(context, body);
+    }
+    await this.#takePart(context, [
+      ...add.map(({ memberId, learner }) => {
+        return { kind: 'add', member: memberId as MemberId, as: learner ? 'learner' : 'joining' } as const;
+      }),
+      ...remove.map((memberId) => ({ kind: 'remove', member: memberId as MemberId }) as const),
+    ]);
+    for (const memberId of remove) await this.#propose(context, { kind: 'remove-member', memberId });
+    return null;
   }
 
   /** Makes a learner a voter; who it replaces goes with the same change. */
@@ -70,29 +88,11 @@ export class Membership {
     const view = this.#api.member.view();
     const goes = (await this.#roster(context)).replacements.get(memberId);
     const isThere = view.members.some((member) => member.memberId === goes && member.takesPart);
-    const refusal = await this.#change(
-      context,
+    const refusal = await this.#change(context, [
       { kind: 'promote', member: memberId as MemberId },
       ...(goes !== undefined && isThere ? [{ kind: 'remove', member: goes as MemberId } as const] : []),
-    );
+    ]);
     if (refusal !== null) throw new Refused(explained(refusal));
-  }
-
-  /** Removes a member; `force`: {@link loseQuorumWords}. Answers the leader's address when this member handed the lead over, for whoever leads now has to do it. */
-  async remove(context: CallContext, memberId: number, force: string): Promise<string | null> {
-    const view = this.#api.member.view();
-    if (!(await this.#roster(context)).members.some((member) => member.memberId === memberId)) {
-      throw new Refused({ code: 'member-not-found', memberId });
-    }
-    if (force !== loseQuorumWords) refuseLosingQuorum(view, memberId);
-    if (memberId === view.memberId && view.members.filter(({ voter }) => voter).length > 1) {
-      await this.transfer(context, null);
-      return (await this.#nextLeader(context)).apiAddress;
-    }
-    const refusal = await this.#change(context, { kind: 'remove', member: memberId as MemberId });
-    if (refusal !== null && refusal.code !== 'unknown-member') throw new Refused(explained(refusal));
-    await this.#propose(context, { kind: 'remove-member', memberId });
-    return null;
   }
 
   /** Hands the lead over. Answers who leads then. Throws {@link Refused} when the member does not take it. */
@@ -103,6 +103,23 @@ export class Membership {
     if (answer.kind === 'kept') throw new Refused({ code: 'lead-kept' });
     settled(answer);
     return (await this.#nextLeader(context)).memberId;
+  }
+
+  /** Hands the lead over to one that stays, and answers the API address of who leads then. */
+  async #handOver(context: CallContext, leaving: readonly number[], staying: MemberView['members']): Promise<string> {
+    // Where this one alone goes, the core takes the voter that has most of the log; else that one might go as well.
+    const heirs = leaving.length === 1 ? [null] : staying.filter(({ connected }) => connected).map(({ memberId }) => memberId);
+    let kept: Refused = new Refused({ code: 'lead-kept' });
+    for (const heir of heirs) {
+      try {
+        await this.transfer(context, heir);
+        return (await this.#nextLeader(context)).apiAddress;
+      } catch (error) {
+        if (!(error instanceof Refused) || error.refusal.code !== 'lead-kept') throw error;
+        kept = error;
+      }
+    }
+    throw kept;
   }
 
   /** Who leads after this member. */
@@ -118,6 +135,16 @@ export class Membership {
     }
   }
 
+  async #identityOf(
+    context: CallContext,
+    { members }: Roster,
+    { memberId, address, replaces }: NewMember,
+  ): Promise<MemberIdentity & Pick<NewMember, 'replaces'>> {
+    // One that takes part already does not wait any more.
+    const known = members.find((member) => member.memberId === memberId);
+    return { replaces, memberId, address, diskId: known?.diskId ?? (await this.#diskOf(context, memberId, address)) };
+  }
+
   async #diskOf(context: CallContext, memberId: number, address: string): Promise<Uint8Array> {
     const withinMs = Math.max(1, Math.min(greetMs, context.deadline - performance.now()));
     const answer = await this.#api.member.order({ kind: 'greet', memberId, address, withinMs }, context.deadline);
@@ -129,7 +156,18 @@ export class Membership {
     throw new Refused({ code: 'member-unreached', memberId, address, problem });
   }
 
-  async #change(context: CallContext, ...changes: readonly MembershipChange[]): Promise<OrderRefusal | null> {
+  /** Changes who takes part, but for what an earlier call has done already. */
+  async #takePart(context: CallContext, changes: readonly MembershipChange[]): Promise<void> {
+    let left = changes;
+    while (left.length > 0) {
+      const refusal = await this.#change(context, left);
+      if (refusal === null) return;
+      if (refusal.code !== 'already-member' && refusal.code !== 'unknown-member') throw new Refused(explained(refusal));
+      left = left.filter(({ member }) => member !== refusal.member);
+    }
+  }
+
+  async #change(context: CallContext, changes: readonly MembershipChange[]): Promise<OrderRefusal | null> {
     const answer = await this.#api.member.order({ kind: 'change', changes }, context.deadline);
     if (answer.kind === 'refused') return answer.refusal;
     settled(answer);
@@ -170,13 +208,41 @@ function refuseReplacing(
   }
 }
 
-/** After the removal the voters that answer have to be a majority of those that are left. */
-function refuseLosingQuorum({ members }: MemberView, memberId: number): void {
-  const left = members.filter((member) => member.voter && member.memberId !== memberId);
+/** What cannot be done whoever answers: found before anything is. */
+function refuseImpossible({ members, memberIdLast }: Roster, add: readonly NewMember[], remove: readonly number[]): void {
+  const named = [...add.map(({ memberId }) => memberId), ...remove];
+  const problem = problemOf(named, add);
+  if (problem !== null) throw new Refused({ code: 'invalid', field: 'member_id', problem });
+  const isKnown = (memberId: number): boolean => members.some((member) => member.memberId === memberId);
+  const others = add.filter(
+    (one) => !members.some(({ memberId, address }) => memberId === one.memberId && address === one.address),
+  );
+  for (const { memberId, address, replaces } of others) {
+    if (memberId <= memberIdLast) throw new Refused({ code: 'member-number-used', memberId, next: memberIdLast + 1 });
+    const at = members.find((member) => member.address === address && member.memberId !== replaces);
+    if (at !== undefined) throw new Refused({ code: 'member-address-used', address, memberId: at.memberId });
+  }
+  if (members.length + others.length > membersMax) throw new Refused({ code: 'too-many-members', max: membersMax });
+  // Of several that are to go, an earlier call that was cut off may have removed some: their numbers were given.
+  const unknown = remove.find((memberId) => !isKnown(memberId) && (memberId > memberIdLast || !remove.some(isKnown)));
+  if (unknown !== undefined) throw new Refused({ code: 'member-not-found', memberId: unknown });
+}
+
+function problemOf(named: readonly number[], add: readonly NewMember[]): string | null {
+  if (named.length === 0) return 'names nobody; name who comes or who goes';
+  if (named.length > 2 * membersMax) return `names ${named.length} members; at most ${2 * membersMax} come and go at once`;
+  const twice = named.find((memberId, at) => named.indexOf(memberId) !== at);
+  if (twice !== undefined) return `names member ${twice} twice; name each once`;
+  const addresses = add.map(({ address }) => address);
+  const shared = addresses.find((address, at) => addresses.indexOf(address) !== at);
+  return shared === undefined ? null : `names the address ${shared} twice; each member has one of its own`;
+}
+
+/** After the change the voters that answer have to be a majority of those that are left. */
+function refuseLosingQuorum(left: MemberView['members'], memberIds: readonly number[]): void {
   const answering = left.filter(({ connected }) => connected).length;
   const needed = Math.floor(left.length / 2) + 1;
-  // Of the last voter the core itself says that it cannot go.
-  if (left.length > 0 && answering < needed) throw new Refused({ code: 'quorum-needed', memberId, answering, needed });
+  if (answering < needed) throw new Refused({ code: 'quorum-needed', memberIds, answering, needed });
 }
 
 function settled(answer: OrderAnswer): void {
@@ -209,7 +275,10 @@ function explained(refusal: OrderRefusal): ApiRefusal {
     case 'not-a-voter':
       return { code: 'member-role', problem: `member ${refusal.member} does not vote; promote it first` };
     case 'no-voter-left':
-      return { code: 'member-role', problem: 'it is the last member that votes; add another before it is removed' };
+      return {
+        code: 'member-role',
+        problem: 'nobody that votes would be left; add another member, which votes once it has caught up, before the last goes',
+      };
     case 'no-other-voter':
       return { code: 'member-role', problem: 'there is no other member that votes; add one first' };
     case 'already-leader':

@@ -54,8 +54,8 @@ export type EdgeRefusal =
   | { readonly code: 'master-key-unusable'; readonly problem: string }
   | { readonly code: 'member-unreached'; readonly memberId: number; readonly address: string; readonly problem: string }
   | { readonly code: 'member-not-found'; readonly memberId: number }
-  /** Without it too few voters answer. */
-  | { readonly code: 'quorum-needed'; readonly memberId: number; readonly answering: number; readonly needed: number }
+  /** Without them too few voters answer. */
+  | { readonly code: 'quorum-needed'; readonly memberIds: readonly number[]; readonly answering: number; readonly needed: number }
   /** A change of the members or a transfer of the lead is under way. */
   | { readonly code: 'members-changing'; readonly problem: string }
   /** It is no learner, or no voter. */

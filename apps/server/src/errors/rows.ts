@@ -272,9 +272,9 @@ export const refusalRows: Rows = {
     status: status.FAILED_PRECONDITION,
     meaning:
       'After the change too few of the voters that are left would answer for a quorum. Bring members back, or add one, first.',
-    message: ({ memberId, answering, needed }) =>
-      `without member ${memberId} only ${answering} voters answer, and ${needed} are needed for a quorum; bring others back, or add a member, before it is removed`,
-    facts: ({ memberId, answering, needed }) => ({ member_id: memberId, answering, needed }),
+    message: ({ memberIds, answering, needed }) =>
+      `without ${memberIds.length === 1 ? 'member' : 'members'} ${memberIds.join(', ')} only ${answering} voters answer, and ${needed} are needed for a quorum; bring others back, or add a member, before the removal`,
+    facts: ({ memberIds, answering, needed }) => ({ member_id: memberIds.join(','), answering, needed }),
   },
   'members-changing': {
     reason: 'MEMBERS_CHANGING',
