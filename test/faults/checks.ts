@@ -1,10 +1,11 @@
 import { type Change, type Client, EnvCliError } from '@env-cli/client';
 
 import type { WriteOperation } from './history.ts';
+import { checkLinearizable, linearizabilityFlaws } from './porcupine.ts';
 import { loadPrefix, type Workload } from './workload.ts';
 
 /** One change as a history or a watch tells it. */
-interface Told {
+export interface Told {
   readonly revision: number;
   readonly environment: string;
   readonly value: string;
@@ -32,7 +33,7 @@ export async function changesOf(client: Client, workload: Workload): Promise<Tol
 }
 
 /** Revisions of writes that do not follow the clock, or come twice: one line each. */
-export function revisionFlaws(workload: Workload): string[] {
+function revisionFlaws(workload: Workload): string[] {
   const done = workload.operations.filter((one): one is WriteOperation => one.kind === 'write' && one.outcome === 'done');
   const byStart = done.toSorted((a, b) => a.startMicros - b.startMicros);
   const byEnd = done.toSorted((a, b) => a.endMicros! - b.endMicros!);
@@ -50,7 +51,7 @@ export function revisionFlaws(workload: Workload): string[] {
 }
 
 /** How what is kept differs from what clients were told, one line each: lost, doubled, done although it was told not to be, invented. */
-export function keptFlaws(workload: Workload, changes: readonly Told[]): string[] {
+function keptFlaws(workload: Workload, changes: readonly Told[]): string[] {
   const flaws: string[] = [];
   const kept = new Map<string, Told>();
   for (const told of changes) {
@@ -71,6 +72,24 @@ export function keptFlaws(workload: Workload, changes: readonly Told[]): string[
     for (const [environment, value] of Object.entries(write.sets)) kept.delete(`${environment} = ${value}`);
   }
   for (const told of kept.values()) if (!workload.notDone.has(told.value)) flaws.push(`nobody wrote ${textOf(told)}`);
+  return flaws;
+}
+
+/**
+ * What of its promises about writes and strong reads was not kept, one line each. `porcupine`: the checker of histories;
+ * `directory`: where it leaves its picture.
+ */
+export async function historyFlaws(
+  workload: Workload,
+  changes: readonly Told[],
+  { porcupine, directory }: { readonly porcupine: string; readonly directory: string },
+): Promise<string[]> {
+  const flaws = [...workload.flaws, ...revisionFlaws(workload), ...keptFlaws(workload, changes)];
+  const kept = new Map(changes.map(({ environment, value, revision }) => [`${environment} = ${value}`, revision]));
+  for (const { history } of workload.chapters) {
+    const resolved = history.resolved((environment, value) => kept.get(`${environment} = ${value}`) ?? null);
+    flaws.push(...linearizabilityFlaws(await checkLinearizable(porcupine, resolved, directory)));
+  }
   return flaws;
 }
 

@@ -14,10 +14,15 @@ import { type FaultsOptions, helpText, readFaultsOptions } from './options.ts';
 import { buildPorcupine } from './porcupine.ts';
 import { Proxies, proxiesMissing } from './proxies.ts';
 import { passFailpoints, passSnapshot, takeBack, wipe } from './stories.ts';
-import { Trial } from './trial.ts';
+import { longestFailure, longestGap, type Stretch } from './strong-reads.ts';
+import { exitOfRemoved, Swap } from './swap.ts';
+import { electionMs, Trial } from './trial.ts';
 
 /** How long the faults of one trial last: histories, logs and watches start anew with each. */
 const trialMs = 60_000;
+
+/** How long a client of a swap waits between two operations, in milliseconds. */
+const swapPaceMs = 40;
 
 /** The trial that is under way. */
 let running: Trial | null = null;
@@ -72,9 +77,49 @@ function networkOf(kind: 'namespaces' | 'proxies', seed: number, members: number
   return new Namespaces(Array.from({ length: members }, (_, i) => i + 1));
 }
 
-async function runTrials(options: FaultsOptions): Promise<void> {
+/** Of all members, one by one and two at a time. Strong reads may fail for one election timeout, and everything else as in a trial not at all. */
+async function runSwaps({ swaps, seed }: FaultsOptions): Promise<void> {
+  const porcupine = await builtPorcupine();
+  for (let trial = 0; trial < swaps; trial++) {
+    const swap = await Swap.start({ seed: seed + trial, paceMs: swapPaceMs, say: (line) => say(`  ${line}`) });
+    try {
+      for (const atOnce of [1, 2]) {
+        const before = swap.reads.made.length;
+        const gone = await swap.swapAll(atOnce);
+        const reads = swap.reads.made.slice(before);
+        const failure = longestFailure(reads);
+        say(`${atOnce} at a time: ${reads.length} strong reads, ${reads.filter(({ failed }) => failed).length} failed`);
+        say(`  the longest that a reader's strong reads failed: ${inElections(failure)}`);
+        say(`  the longest that a reader was without an answer: ${inElections(longestGap(reads))}`);
+        if ((failure?.lengthMs ?? 0) > electionMs) notKept('strong reads failed for longer than one election');
+        for (const { memberId, code } of gone)
+          if (code !== exitOfRemoved) notKept(`member ${memberId} was removed and ended with ${code}`);
+      }
+      for (const flaw of await swap.flaws(porcupine)) notKept(flaw);
+    } finally {
+      await swap.close();
+    }
+  }
+}
+
+function notKept(flaw: string): void {
+  say(`  NOT KEPT: ${flaw}`);
+  process.exitCode = 1;
+}
+
+function inElections(stretch: Stretch | null): string {
+  if (stretch === null) return 'not at all';
+  return `${stretch.lengthMs.toFixed(0)} ms, ${(stretch.lengthMs / electionMs).toFixed(2)} elections, ${stretch.reader}`;
+}
+
+async function builtPorcupine(): Promise<string> {
   const porcupine = await buildPorcupine();
   if (typeof porcupine !== 'string') throw new Error(`histories cannot be checked: ${porcupine.missing}`);
+  return porcupine;
+}
+
+async function runTrials(options: FaultsOptions): Promise<void> {
+  const porcupine = await builtPorcupine();
   const missing = { namespaces: namespacesMissing(), proxies: proxiesMissing() };
   const networks = (['namespaces', 'proxies'] as const).filter(
     (kind) => missing[kind] === null && (options.network ?? kind) === kind,
@@ -101,6 +146,7 @@ async function runTrials(options: FaultsOptions): Promise<void> {
 async function main(): Promise<void> {
   const options = readFaultsOptions(process.argv.slice(2), Math.floor(Math.random() * 2 ** 32));
   if (options.help) return say(helpText);
+  if (options.swaps > 0) return await runSwaps(options);
   if (options.leaderKills === 0) return await runTrials(options);
   const gaps = await leaderKillGaps(options.leaderKills, say);
   say(`nothing was acknowledged for ${medianOf(gaps).toFixed(0)} ms (median), ${Math.max(...gaps).toFixed(0)} ms (worst)`);

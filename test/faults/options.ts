@@ -8,6 +8,8 @@ export interface FaultsOptions {
   readonly members: number;
   /** Measures what a killed leader costs, so many times, instead. 0: not. */
   readonly leaderKills: number;
+  /** Measures what a swap of all members costs strong reads, so many times, instead. 0: not. */
+  readonly swaps: number;
   readonly help: boolean;
 }
 
@@ -20,6 +22,8 @@ Real members under load, with faults of processes, disks and the network, drawn 
   --network proxies     the network: namespaces or proxies, in turn unless it is given
   --members 3           members of a cluster: 3 or 5
   --leader-kills 20     instead: kills the leader so many times, and says for how long nothing was acknowledged
+  --swaps 3             instead: swaps all of five members one by one, and two at a time, so many times, and says for how long strong reads
+                        failed; longer than one election is a failure
 `;
 
 /** Reads the arguments of a run. Throws a TypeError that names what it does not know. */
@@ -32,6 +36,7 @@ export function readFaultsOptions(args: readonly string[], anySeed: number): Fau
       network: { type: 'string' },
       members: { type: 'string', default: '3' },
       'leader-kills': { type: 'string', default: '0' },
+      swaps: { type: 'string', default: '0' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -46,6 +51,7 @@ export function readFaultsOptions(args: readonly string[], anySeed: number): Fau
     network: network ?? null,
     members,
     leaderKills: within('--leader-kills', values['leader-kills'], 0, 1000),
+    swaps: within('--swaps', values.swaps, 0, 1000),
     help: values.help,
   };
 }

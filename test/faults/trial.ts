@@ -6,11 +6,10 @@ import { type Client, type ClusterStatus, connect } from '@env-cli/client';
 import { LocalCluster } from '../support/cluster.ts';
 import { fileDifferences, hashDifferences, settled } from '../support/equality.ts';
 import { Random } from '../support/random.ts';
-import { changesOf, Follower, keptFlaws, revisionFlaws } from './checks.ts';
+import { changesOf, Follower, historyFlaws } from './checks.ts';
 import { FaultyDisk } from './faulty.ts';
 import { blockThread, inspectorAddress, type ThreadName } from './inspector.ts';
 import type { FaultyNetwork } from './network.ts';
-import { checkLinearizable, linearizabilityFlaws } from './porcupine.ts';
 import { loadPrefix, Workload } from './workload.ts';
 
 /** The members' election timeout, in milliseconds: each waits for one to two of it. */
@@ -173,12 +172,8 @@ export class Trial {
     await this.workload.stop();
     const { workload, admin } = this;
     const changes = await changesOf(admin, workload);
-    const flaws = [...workload.flaws, ...revisionFlaws(workload), ...keptFlaws(workload, changes)];
-    const kept = new Map(changes.map(({ environment, value, revision }) => [`${environment} = ${value}`, revision]));
-    for (const { history } of workload.chapters) {
-      const resolved = history.resolved((environment, value) => kept.get(`${environment} = ${value}`) ?? null);
-      flaws.push(...linearizabilityFlaws(await checkLinearizable(this.#porcupine, resolved, this.cluster.directory)));
-    }
+    const checked = { porcupine: this.#porcupine, directory: this.cluster.directory };
+    const flaws = await historyFlaws(workload, changes, checked);
     const newest = changes.at(-1)?.revision ?? 0;
     for (const follower of this.#followers) {
       await follower.reached(newest, healMsMax);

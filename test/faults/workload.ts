@@ -57,8 +57,8 @@ export class Workload {
     this.#turn();
   }
 
-  /** Begins, with clients of all members and some that stay with one. */
-  async start(addresses: readonly string[]): Promise<void> {
+  /** Begins, with clients of all addresses and some for each of `homes`, which stay there. */
+  async start(addresses: readonly string[], homes: readonly string[] = addresses): Promise<void> {
     const open = async (at: string | readonly string[], timeoutMs: number, followLeader: boolean): Promise<Client> => {
       const client = await connect(at, { timeoutMs, followLeader, connectTimeoutMs: patientMs });
       this.#clients.push(client);
@@ -66,10 +66,10 @@ export class Workload {
     };
     const writers = await Promise.all(Array.from({ length: writersCount }, () => open(addresses, patientMs, true)));
     const impatient = await Promise.all(Array.from({ length: impatientCount }, () => open(addresses, impatientMs, true)));
-    const staying = await Promise.all(addresses.map((address) => open(address, impatientMs * 2, false)));
+    const staying = await Promise.all(homes.map((address) => open(address, impatientMs * 2, false)));
     const lanes = [
       ...[...writers, ...impatient].map((client) => (id: number) => this.#writeOnce(client, id)),
-      ...staying.map((client) => (id: number) => this.#readOnce(client, id)),
+      ...staying.map((client) => (id: number) => this.readOnce(client, id)),
       ...staying.map((client) => (_id: number) => this.#readByToken(client)),
       ...staying.map((client) => (_id: number) => this.#readBounded(client)),
     ];
@@ -98,7 +98,7 @@ export class Workload {
     this.chapters.push({ names, history: new History() });
   }
 
-  async #repeat(once: () => Promise<void>): Promise<void> {
+  async #repeat(once: () => Promise<unknown>): Promise<void> {
     while (!this.#over.signal.aborted) {
       await once();
       await pause(this.#paceMs);
@@ -168,10 +168,13 @@ export class Workload {
     this.#newest.push({ revision, endMicros });
   }
 
-  async #readOnce(client: Client, id: number): Promise<void> {
+  /** One strong read of what is written now. Answers whether it was answered. */
+  async readOnce(client: Client, id: number): Promise<boolean> {
     const { names, history } = this.#chapter;
     const asked = this.#random.fraction() < 0.3 ? names : [this.#random.pick(names)];
-    if ((await this.#look(client, id, asked, history)) !== null) this.counts.strongReads++;
+    if ((await this.#look(client, id, asked, history)) === null) return false;
+    this.counts.strongReads++;
+    return true;
   }
 
   /** A strong read, noted. Null when it was not answered. */

@@ -8,10 +8,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { freePorts } from './free-ports.ts';
 
-/** One member of a {@link LocalCluster}: a process of its own. */
+/** A place of a {@link LocalCluster} and its member: a process of its own. */
 export interface MemberProcess {
+  /** Its place, from 1: what it is called by here. It is its number as well, until a new member takes the place. */
   readonly id: number;
-  readonly dataDir: string;
+  /** Its number in the cluster; 0: the place is free. */
+  memberId: number;
+  dataDir: string;
   /** Where clients and other members reach its API. */
   readonly apiAddress: string;
   /** Where other members reach it. */
@@ -27,7 +30,7 @@ export interface MemberProcess {
   log: string;
 }
 
-/** Where members live, and by which addresses they and clients reach one another. */
+/** Where members live, and by which addresses they and clients reach one another. Members are called by their places. */
 export interface MemberNetwork {
   /** The address that a member listens on. */
   hostOf(memberId: number): string;
@@ -42,6 +45,8 @@ export interface MemberNetwork {
 export interface ClusterOptions {
   /** Defaults to 3. */
   readonly memberCount?: number;
+  /** Free places, for members that join. Defaults to 0. */
+  readonly spareCount?: number;
   /** Flags that every member gets besides its own. */
   readonly flags?: readonly string[];
   /** Flags of one member besides its own. Asked at each start. */
@@ -81,10 +86,13 @@ export class LocalCluster {
   readonly members: readonly MemberProcess[];
   readonly directory: string;
   readonly #options: ClusterOptions;
+  /** The flags by which each place's member came to the cluster. It is given them each time, as an operator's unit file would. */
+  readonly #formation = new Map<number, readonly string[]>();
 
   /** Makes the folders and picks the ports; nothing runs yet. */
   static async create(options: ClusterOptions = {}): Promise<LocalCluster> {
-    const count = options.memberCount ?? 3;
+    const founders = options.memberCount ?? 3;
+    const count = founders + (options.spareCount ?? 0);
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'env-cli-'));
     const ports = await freePorts(count * 3);
     const network = options.network ?? loopback;
@@ -95,6 +103,7 @@ export class LocalCluster {
       const listens = { api: `${host}:${ports[i * 3]}`, peer: `${host}:${ports[i * 3 + 1]}` };
       members.push({
         id,
+        memberId: id <= founders ? id : 0,
         dataDir: join(directory, `member-${id}`),
         apiAddress: await network.reachedBy(id, listens.api),
         peerAddress: await network.reachedBy(id, listens.peer),
@@ -124,6 +133,12 @@ export class LocalCluster {
     this.members = members;
     this.directory = directory;
     this.#options = options;
+    const list = this.#listOf(members.filter(({ memberId }) => memberId > 0));
+    for (const { id, memberId } of members) if (memberId > 0) this.#formation.set(id, ['--bootstrap', list]);
+  }
+
+  #listOf(members: readonly MemberProcess[]): string {
+    return `--members=${members.map(({ memberId, peerAddress }) => `${memberId}=${peerAddress}`).join(',')}`;
   }
 
   /** The members' master key. */
@@ -131,7 +146,7 @@ export class LocalCluster {
     return join(this.directory, 'master.key');
   }
 
-  /** API addresses of all members, as the client takes them. */
+  /** API addresses of all places, as the client takes them. */
   get addresses(): string {
     return this.members.map((member) => member.apiAddress).join(',');
   }
@@ -142,10 +157,30 @@ export class LocalCluster {
     return member;
   }
 
-  /** Starts a member's process. It is given the bootstrap flag each time, as an operator's unit file would. */
+  /** Starts a new member with an empty directory at a place whose member has ended. It waits until the cluster adds it. */
+  joinMember(id: number, memberId: number): MemberProcess {
+    const member = this.member(id);
+    if (member.process !== null) throw new Error(`member ${id} still runs`);
+    member.memberId = memberId;
+    member.dataDir = join(this.directory, `member-${memberId}`);
+    member.log = '';
+    this.#formation.set(id, ['--join', this.#listOf(this.members.filter((other) => other.memberId > 0))]);
+    return this.startMember(id);
+  }
+
+  /** Makes the place of a member that was removed and has ended free for another. */
+  vacate(id: number): void {
+    const member = this.member(id);
+    if (member.process !== null) throw new Error(`member ${id} still runs`);
+    member.memberId = 0;
+  }
+
+  /** Starts the process of a place's member. */
   startMember(id: number): MemberProcess {
     const member = this.member(id);
     if (member.process !== null) throw new Error(`member ${id} runs already`);
+    const formation = this.#formation.get(id);
+    if (member.memberId === 0 || formation === undefined) throw new Error(`place ${id} is free`);
     const launcher = (this.#options.network ?? loopback).launcherOf(id);
     const [program, ...before] = launcher.length === 0 ? [process.execPath] : [...launcher, process.execPath];
     const child = spawn(
@@ -154,15 +189,14 @@ export class LocalCluster {
         ...before,
         ...(this.#options.nodeFlags?.(id) ?? []),
         this.#options.program?.(id) ?? 'apps/server/dist/main.js',
-        `--member-id=${id}`,
+        `--member-id=${member.memberId}`,
         `--data-dir=${member.dataDir}`,
         `--listen=${member.listens.api}`,
         `--peer-listen=${member.listens.peer}`,
         `--metrics-port=${member.metricsPort}`,
         ...(member.apiAddress === member.listens.api ? [] : [`--advertise=${member.apiAddress}`]),
         ...(member.metricsHost === loopbackHost ? [] : [`--metrics-host=${member.metricsHost}`, '--insecure']),
-        '--bootstrap',
-        `--members=${this.members.map((other) => `${other.id}=${other.peerAddress}`).join(',')}`,
+        ...formation,
         this.#options.plainSecrets === true ? '--plain-secrets' : `--master-key-file=${this.masterKeyFile}`,
         '--log-format=json',
         ...(this.#options.flags ?? []),

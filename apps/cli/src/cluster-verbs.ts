@@ -205,12 +205,11 @@ export function addMemberVerbs(program: Command, frame: Frame): void {
     'env-cli member add 4 10.0.0.4:7381 5 10.0.0.5:7381',
   ]);
   does<{ learner?: boolean }>(add, frame, async (at, { one, many }, { learner = false }) => {
-    const members = [{ memberId: Number(one(0)), peerAddress: one(1) }, ...membersOf(many(2))];
-    await (
-      await import('./verbs/member.ts')
-    ).add(
+    const { add: adds } = await import('./verbs/member.ts');
+    const first = { memberId: Number(one(0)), peerAddress: one(1) };
+    await adds(
       at,
-      members.map((member) => ({ ...member, learner })),
+      [first, ...membersOf(many(2))].map((each) => ({ ...each, learner })),
     );
   });
 

@@ -68,11 +68,10 @@ const add = (memberId: number, learner = false) =>
 const remove = (at: number, memberId: number, force = '') =>
   api(at).call(Cluster, 'removeMember', { memberId: BigInt(memberId), force }, { deadlineMs: 20_000 });
 
-const change = (at: number, add: readonly number[], removed: readonly number[], force = '') =>
+const change = (at: number, coming: readonly number[], going: readonly number[]) =>
   api(at).call(Cluster, 'changeMembers', {
-    add: add.map((memberId) => ({ memberId: BigInt(memberId), peerAddress: peerOf(memberId) })),
-    remove: removed.map(BigInt),
-    force,
+    add: coming.map((memberId) => ({ memberId: BigInt(memberId), peerAddress: peerOf(memberId) })),
+    remove: going.map(BigInt),
   });
 
 async function valueAt(memberId: number, token: string): Promise<string | undefined> {
