@@ -88,7 +88,7 @@ async function runSwaps({ swaps, seed }: FaultsOptions): Promise<void> {
         const gone = await swap.swapAll(atOnce);
         const reads = swap.reads.made.slice(before);
         const failure = longestFailure(reads);
-        say(`${atOnce} at a time: ${reads.length} strong reads, ${reads.filter(({ failed }) => failed).length} failed`);
+        say(`${atOnce} at a time: ${reads.length} strong reads, ${reads.filter((read) => read.failure !== null).length} failed`);
         say(`  the longest that a reader's strong reads failed: ${inElections(failure)}`);
         say(`  the longest that a reader was without an answer: ${inElections(longestGap(reads))}`);
         if ((failure?.lengthMs ?? 0) > electionMs) notKept('strong reads failed for longer than one election');
@@ -109,7 +109,8 @@ function notKept(flaw: string): void {
 
 function inElections(stretch: Stretch | null): string {
   if (stretch === null) return 'not at all';
-  return `${stretch.lengthMs.toFixed(0)} ms, ${(stretch.lengthMs / electionMs).toFixed(2)} elections, ${stretch.reader}`;
+  const { lengthMs, reader, failure } = stretch;
+  return `${lengthMs.toFixed(0)} ms, ${(lengthMs / electionMs).toFixed(2)} elections, ${reader}${failure === null ? '' : ` (${failure})`}`;
 }
 
 async function builtPorcupine(): Promise<string> {

@@ -15,7 +15,8 @@ export interface StrongRead {
   readonly reader: string;
   readonly startMs: number;
   readonly endMs: number;
-  readonly failed: boolean;
+  /** Why it failed; null: it did not. */
+  readonly failure: string | null;
 }
 
 /** Readers that do nothing but strong reads, one at a time each, and note of every one when it began, when it ended, and whether it failed. */
@@ -34,7 +35,7 @@ export class StrongReads {
     // A read that takes longer than an election has failed, whatever becomes of it.
     const client = await connect(addresses, { ...options, timeoutMs: electionMs, connectTimeoutMs: electionMs });
     const over = new AbortController();
-    const running = this.#read(reader, client, over.signal).finally(async () => await client.close());
+    const running = this.#read(reader, client, over.signal);
     running.catch(() => undefined);
     this.#readers.set(reader, { over, running });
   }
@@ -53,11 +54,16 @@ export class StrongReads {
 
   async #read(reader: string, client: Client, over: AbortSignal): Promise<void> {
     const number = this.#number++;
-    while (!over.aborted) {
-      const startMs = performance.now();
-      const failed = !(await this.#workload.readOnce(client, number));
-      this.made.push({ reader, startMs, endMs: performance.now(), failed });
-      await pause(paceMs);
+    try {
+      while (!over.aborted) {
+        const startMs = performance.now();
+        const failed = await this.#workload.readOnce(client, number);
+        const failure = failed === null ? null : `${failed.reason}: ${failed.message}`;
+        this.made.push({ reader, startMs, endMs: performance.now(), failure });
+        await pause(paceMs);
+      }
+    } finally {
+      await client.close();
     }
   }
 }
@@ -67,6 +73,8 @@ export interface Stretch {
   readonly reader: string;
   readonly startMs: number;
   readonly lengthMs: number;
+  /** Why the first of the reads that failed in it did; null: none did. */
+  readonly failure: string | null;
 }
 
 /**
@@ -78,9 +86,9 @@ export function longestFailure(reads: readonly StrongRead[]): Stretch | null {
     const stretches: Stretch[] = [];
     let first: StrongRead | null = null;
     for (const read of own) {
-      if (read.failed) first ??= read;
-      if (first !== null) stretches.push(stretchOf(first.reader, first.startMs, read.endMs));
-      if (!read.failed) first = null;
+      if (read.failure !== null) first ??= read;
+      if (first !== null) stretches.push(stretchOf(first, first.startMs, read.endMs));
+      if (read.failure === null) first = null;
     }
     return stretches;
   });
@@ -89,13 +97,13 @@ export function longestFailure(reads: readonly StrongRead[]): Stretch | null {
 /** The longest time that a reader was without an answer: from the end of one strong read that did not fail to that of the next. */
 export function longestGap(reads: readonly StrongRead[]): Stretch | null {
   return longest(reads, (own) => {
-    const answered = own.filter(({ failed }) => !failed);
-    return answered.slice(1).map((read, at) => stretchOf(read.reader, answered[at]!.endMs, read.endMs));
+    const answered = own.filter(({ failure }) => failure === null);
+    return answered.slice(1).map((read, at) => stretchOf(read, answered[at]!.endMs, read.endMs));
   });
 }
 
-function stretchOf(reader: string, startMs: number, endMs: number): Stretch {
-  return { reader, startMs, lengthMs: endMs - startMs };
+function stretchOf({ reader, failure }: StrongRead, startMs: number, endMs: number): Stretch {
+  return { reader, startMs, lengthMs: endMs - startMs, failure };
 }
 
 function longest(reads: readonly StrongRead[], stretchesOf: (own: readonly StrongRead[]) => readonly Stretch[]): Stretch | null {

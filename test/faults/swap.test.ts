@@ -15,7 +15,7 @@ const read = (reader: string, startMs: number, endMs: number, how: 'ok' | 'faile
   reader,
   startMs,
   endMs,
-  failed: how === 'failed',
+  failure: how === 'failed' ? 'because' : null,
 });
 
 test('a stretch of failures is from the beginning of the first that failed to the end of the next that did not, for each reader by itself', () => {
@@ -27,10 +27,15 @@ test('a stretch of failures is from the beginning of the first that failed to th
     read('a', 100, 110, 'ok'),
     read('b', 120, 150, 'failed'),
   ];
-  expect(longestFailure(reads)).toEqual({ reader: 'a', startMs: 20, lengthMs: 90 });
-  expect(longestGap(reads)).toEqual({ reader: 'a', startMs: 10, lengthMs: 100 });
-  expect(longestFailure(reads.filter(({ reader }) => reader === 'b'))).toEqual({ reader: 'b', startMs: 120, lengthMs: 30 });
-  expect(longestFailure(reads.filter(({ failed }) => !failed))).toBeNull();
+  expect(longestFailure(reads)).toEqual({ reader: 'a', startMs: 20, lengthMs: 90, failure: 'because' });
+  expect(longestGap(reads)).toEqual({ reader: 'a', startMs: 10, lengthMs: 100, failure: null });
+  expect(longestFailure(reads.filter(({ reader }) => reader === 'b'))).toEqual({
+    reader: 'b',
+    startMs: 120,
+    lengthMs: 30,
+    failure: 'because',
+  });
+  expect(longestFailure(reads.filter(({ failure }) => failure === null))).toBeNull();
 });
 
 describeWhere(
@@ -57,7 +62,7 @@ describeWhere(
     test('no write that was acknowledged is lost or done twice, and every answer of a member old or new has its place in one order', async () => {
       expect(await swap.flaws(checker)).toEqual([]);
       expect(swap.workload.counts.written).toBeGreaterThan(100);
-      const answered = swap.reads.made.filter(({ failed }) => !failed);
+      const answered = swap.reads.made.filter(({ failure }) => failure === null);
       const readers = [
         'the SDK at the leader',
         'the SDK where it is',

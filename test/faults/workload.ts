@@ -115,7 +115,7 @@ export class Workload {
     const at: Record<string, number> = {};
     if (kind > 0.6) {
       const known = await this.#look(client, id, [one], history);
-      if (known === null) return;
+      if (known instanceof EnvCliError) return;
       at[one] = known[one]?.revision ?? 0;
     }
     const conditions: Condition[] = Object.entries(at).map(([environment, revision]) =>
@@ -168,17 +168,23 @@ export class Workload {
     this.#newest.push({ revision, endMicros });
   }
 
-  /** One strong read of what is written now. Answers whether it was answered. */
-  async readOnce(client: Client, id: number): Promise<boolean> {
+  /** One strong read of what is written now. Answers why it failed, or null. */
+  async readOnce(client: Client, id: number): Promise<EnvCliError | null> {
     const { names, history } = this.#chapter;
     const asked = this.#random.fraction() < 0.3 ? names : [this.#random.pick(names)];
-    if ((await this.#look(client, id, asked, history)) === null) return false;
+    const found = await this.#look(client, id, asked, history);
+    if (found instanceof EnvCliError) return found;
     this.counts.strongReads++;
-    return true;
+    return null;
   }
 
-  /** A strong read, noted. Null when it was not answered. */
-  async #look(client: Client, id: number, names: readonly string[], history: History): Promise<Record<string, Seen> | null> {
+  /** A strong read, noted; or why it was not answered. */
+  async #look(
+    client: Client,
+    id: number,
+    names: readonly string[],
+    history: History,
+  ): Promise<Record<string, Seen> | EnvCliError> {
     const startMicros = startMicrosNow();
     try {
       const { environments } = await client.environments.batchGet(names, { consistency: 'strong' });
@@ -188,8 +194,7 @@ export class Workload {
       history.add({ kind: 'read', client: id, startMicros, endMicros, found });
       return found;
     } catch (error) {
-      this.#failed(error);
-      return null;
+      return this.#failed(error);
     }
   }
 

@@ -97,7 +97,11 @@ export class MembersController {
   @GrpcMethod(service, 'ChangeMembers')
   changeMembers(request: ClusterChangeMembersRequest, _metadata: Metadata, call: GrpcCall): Promise<Encoded> {
     const onward = passedOn('ChangeMembers', ClusterChangeMembersRequestSchema, request);
-    const change = { add: request.add.map(newMemberOf), remove: request.remove.map(memberNumberOf), force: request.force };
+    const change = {
+      add: request.add.map(newMemberOf),
+      remove: request.remove.map((asked) => memberNumberOf(asked, 'remove')),
+      force: request.force,
+    };
     return this.#changed(this.#api.contexts.of(call), onward, change, ClusterChangeMembersResponseSchema);
   }
 

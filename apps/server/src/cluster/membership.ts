@@ -58,11 +58,11 @@ export class Membership {
   async change(context: CallContext, { add, remove, force }: MembersChange): Promise<string | null> {
     const view = this.#api.member.view();
     const roster = await this.#roster(context);
-    refuseImpossible(roster, add, remove);
     for (const { memberId, replaces } of add) {
       if (roster.members.some((known) => known.memberId === memberId)) refuseReplaced(memberId, roster.replacements);
       if (replaces !== null) refuseReplacing({ memberId, replaces }, roster.replacements, view);
     }
+    refuseImpossible(roster, add, remove);
     const staying = view.members.filter(({ voter, memberId }) => voter && !remove.includes(memberId));
     if (staying.length === 0) throw new Refused(explained({ code: 'no-voter-left' }));
     if (remove.length > 0 && force !== loseQuorumWords) refuseLosingQuorum(staying, remove);
