@@ -88,7 +88,7 @@ describeWhere(`three members under load, and all that can happen to them (seed $
   );
 
   test('a data directory that was wiped is refused, and the old one is taken when it is back', async () => {
-    await wipe(trial);
+    await wipe(trial, 'put back');
     expect(trial.running).toEqual(trial.ids);
   }, 120_000);
 

@@ -9,7 +9,15 @@ import { allWays, between, type Trouble, type Way, way } from './network.ts';
 import { electionMs, type Trial } from './trial.ts';
 
 /** What can be done to a cluster. Those of a process, of its disk and of the network. */
-export const processFaults = ['kill one', 'kill the leader', 'kill all', 'restart one', 'stop one', 'block a thread'] as const;
+export const processFaults = [
+  'kill one',
+  'kill the leader',
+  'kill all',
+  'restart one',
+  'replace one',
+  'stop one',
+  'block a thread',
+] as const;
 export const diskFaults = ['failpoint', 'sync fails', 'write fails', 'slow disk'] as const;
 export const networkFaults = [
   'isolate the leader',
@@ -65,6 +73,11 @@ export async function makeFault(trial: Trial, kind: FaultKind): Promise<string> 
     case 'restart one':
       await cluster.end(one, 'SIGTERM');
       return `member ${one}`;
+    case 'replace one': {
+      const { memberId } = cluster.member(one);
+      await cluster.end(one, 'SIGKILL');
+      return `member ${memberId} by member ${await trial.replace(one)}`;
+    }
     case 'stop one': {
       // Short ones are as likely as long ones.
       const stopMs = electionMs * 10 ** random.span(-1, 1);

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { killOwnChildren } from '../support/own-children.ts';
 import { Random } from '../support/random.ts';
@@ -13,13 +14,16 @@ import type { FaultyNetwork } from './network.ts';
 import { type FaultsOptions, helpText, readFaultsOptions } from './options.ts';
 import { buildPorcupine } from './porcupine.ts';
 import { Proxies, proxiesMissing } from './proxies.ts';
-import { passFailpoints, passSnapshot, takeBack, wipe } from './stories.ts';
-import { longestFailure, longestGap, type Stretch } from './strong-reads.ts';
+import { mendings, passFailpoints, passSnapshot, takeBack, wipe } from './stories.ts';
+import { longestFailure, longestGap, type Stretch, type StrongRead } from './strong-reads.ts';
 import { exitOfRemoved, Swap } from './swap.ts';
 import { electionMs, Trial } from './trial.ts';
 
 /** How long the faults of one trial last: histories, logs and watches start anew with each. */
 const trialMs = 60_000;
+
+/** How long nobody is swapped at first: what the machine alone does to strong reads, in milliseconds. */
+const calmMs = 10_000;
 
 /** How long a client of a swap waits between two operations, in milliseconds. */
 const swapPaceMs = 40;
@@ -54,9 +58,10 @@ async function runTrial(seed: number, options: FaultsOptions, network: FaultyNet
         (line) => say(`  ${line}`),
       );
     if (seed % 2 === 1) {
-      await wipe(trial);
-      await takeBack(trial);
-      say('  a wiped and an older data directory were refused');
+      const [ofWiped, ofOlder] = [trial.random.pick(mendings), trial.random.pick(mendings)];
+      await wipe(trial, ofWiped);
+      await takeBack(trial, ofOlder);
+      say(`  a wiped and an older data directory were refused, and ${ofWiped} and ${ofOlder}`);
     }
     await nemesis.until(() => performance.now() - beganMs > trialMs);
     flaws = await trial.flaws();
@@ -83,14 +88,12 @@ async function runSwaps({ swaps, seed }: FaultsOptions): Promise<void> {
   for (let trial = 0; trial < swaps; trial++) {
     const swap = await Swap.start({ seed: seed + trial, paceMs: swapPaceMs, say: (line) => say(`  ${line}`) });
     try {
+      await pause(calmMs);
+      sayReads('nobody', swap.reads.made);
       for (const atOnce of [1, 2]) {
         const before = swap.reads.made.length;
         const gone = await swap.swapAll(atOnce);
-        const reads = swap.reads.made.slice(before);
-        const failure = longestFailure(reads);
-        say(`${atOnce} at a time: ${reads.length} strong reads, ${reads.filter((read) => read.failure !== null).length} failed`);
-        say(`  the longest that a reader's strong reads failed: ${inElections(failure)}`);
-        say(`  the longest that a reader was without an answer: ${inElections(longestGap(reads))}`);
+        const failure = sayReads(`${atOnce} at a time`, swap.reads.made.slice(before));
         if ((failure?.lengthMs ?? 0) > electionMs) notKept('strong reads failed for longer than one election');
         for (const { memberId, code } of gone)
           if (code !== exitOfRemoved) notKept(`member ${memberId} was removed and ended with ${code}`);
@@ -102,6 +105,14 @@ async function runSwaps({ swaps, seed }: FaultsOptions): Promise<void> {
   }
 }
 
+function sayReads(who: string, reads: readonly StrongRead[]): Stretch | null {
+  const failure = longestFailure(reads);
+  say(`${who} swapped: ${reads.length} strong reads, ${reads.filter((read) => read.failure !== null).length} failed`);
+  say(`  the longest that a reader's strong reads failed: ${inElections(failure)}`);
+  say(`  the longest that a reader was without an answer: ${inElections(longestGap(reads))}`);
+  return failure;
+}
+
 function notKept(flaw: string): void {
   say(`  NOT KEPT: ${flaw}`);
   process.exitCode = 1;
@@ -109,8 +120,9 @@ function notKept(flaw: string): void {
 
 function inElections(stretch: Stretch | null): string {
   if (stretch === null) return 'not at all';
-  const { lengthMs, reader, failure } = stretch;
-  return `${lengthMs.toFixed(0)} ms, ${(lengthMs / electionMs).toFixed(2)} elections, ${reader}${failure === null ? '' : ` (${failure})`}`;
+  const { startMs, lengthMs, reader, failure } = stretch;
+  const length = `${lengthMs.toFixed(0)} ms (${(lengthMs / electionMs).toFixed(2)} elections)`;
+  return `${length} from ${startMs.toFixed(0)} ms, ${reader}${failure === null ? '' : ` (${failure})`}`;
 }
 
 async function builtPorcupine(): Promise<string> {

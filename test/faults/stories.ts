@@ -70,21 +70,23 @@ export async function fillDisk(trial: Trial, id: number, disk: SmallDisk, largeM
   await trial.mend();
 }
 
+/** What follows on a directory that was refused: the one that is right is put back, or another member takes the place of this one. */
+export const mendings = ['put back', 'replaced'] as const;
+
 /** A data directory that was wiped is refused, and the old one is taken when it is back. */
-export async function wipe(trial: Trial): Promise<void> {
+export async function wipe(trial: Trial, mending: (typeof mendings)[number]): Promise<void> {
   const id = await trial.followerId();
   const { dataDir } = trial.cluster.member(id);
   await trial.cluster.end(id, 'SIGKILL');
   move(dataDir, `${dataDir}-kept`);
   await refused(trial, id, /If the old directory still exists|Start it with the old directory/);
-  move(`${dataDir}-kept`, dataDir);
-  await trial.mend();
+  await mended(trial, id, mending);
 }
 
 /** An older copy of a data directory is refused once the others have written down that it held more, and the newer one is taken. */
-export async function takeBack(trial: Trial): Promise<void> {
+export async function takeBack(trial: Trial, mending: (typeof mendings)[number]): Promise<void> {
   const id = await trial.followerId();
-  const { dataDir } = trial.cluster.member(id);
+  const { dataDir, memberId } = trial.cluster.member(id);
   await trial.cluster.end(id, 'SIGTERM');
   cpSync(dataDir, `${dataDir}-copy`, { recursive: true });
   await trial.mend();
@@ -93,8 +95,15 @@ export async function takeBack(trial: Trial): Promise<void> {
   await trial.cluster.end(id, 'SIGTERM');
   move(dataDir, `${dataDir}-kept`);
   move(`${dataDir}-copy`, dataDir);
-  await refused(trial, id, new RegExp(`member ${id} comes with an older copy of its own disk`));
-  move(`${dataDir}-kept`, dataDir);
+  await refused(trial, id, new RegExp(`member ${memberId} comes with an older copy of its own disk`));
+  await mended(trial, id, mending);
+}
+
+/** `put back`: what was moved away to `…-kept`. */
+async function mended(trial: Trial, id: number, mending: (typeof mendings)[number]): Promise<void> {
+  const { dataDir } = trial.cluster.member(id);
+  if (mending === 'replaced') await trial.replace(id);
+  else move(`${dataDir}-kept`, dataDir);
   await trial.mend();
 }
 

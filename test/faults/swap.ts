@@ -94,7 +94,7 @@ export class Swap {
       const leavingIds = leaving.map(({ memberId }) => memberId);
       const coming = await this.#come(leaving.length);
       gone.push(...(await this.#go(leaving)));
-      this.#say(`members ${leavingIds.join(', ')} went, and ${coming.join(', ')} are there`);
+      this.#say(`${performance.now().toFixed(0)} ms: members ${leavingIds.join(', ')} went, and ${coming.join(', ')} are there`);
     }
     return gone;
   }
@@ -158,6 +158,7 @@ export class Swap {
     // Whoever takes a member away sends it nobody any more; the SDK's clients find out by themselves.
     await Promise.all(leaving.map(({ memberId }) => reads.end(`member ${memberId}`)));
     const ended = leaving.map(({ id }) => cluster.exited(id, healMsMax));
+    this.#say(`${performance.now().toFixed(0)} ms: ${leaving.map(({ memberId }) => memberId).join(', ')} are to go`);
     const removed = this.#cli('remove', ...leaving.map(({ memberId }) => String(memberId)));
     const [codes] = await Promise.all([Promise.all(ended), removed]);
     const gone = leaving.map(({ memberId, log }, at) => ({ memberId, code: codes[at]!, said: log.slice(-2000) }));

@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
-import { type Client, type ClusterStatus, connect } from '@env-cli/client';
+import { type Client, type ClusterStatus, connect, EnvCliError } from '@env-cli/client';
 
 import { LocalCluster } from '../support/cluster.ts';
 import { fileDifferences, hashDifferences, settled } from '../support/equality.ts';
@@ -51,6 +52,7 @@ export class Trial {
   readonly #clients: Client[] = [];
   readonly #followers: Follower[] = [];
   #admin: Client | null = null;
+  #memberIdLast: number;
 
   /** A trial whose members are ready and whose load runs. The caller closes it. */
   static async start(options: TrialOptions): Promise<Trial> {
@@ -97,9 +99,11 @@ export class Trial {
     this.workload = new Workload(new Random(options.seed ^ 0x5bd1e995), options.paceMs ?? 10);
     this.mirrorDir = join(cluster.directory, 'mirrored');
     this.#porcupine = options.porcupine;
+    this.#memberIdLast = cluster.members.length;
     this.#disks = disks;
   }
 
+  /** The members, by the places that they are in. */
   get ids(): number[] {
     return this.cluster.members.map(({ id }) => id);
   }
@@ -122,13 +126,43 @@ export class Trial {
 
   /** Who leads, or the first member when nobody is known to. */
   async leaderId(): Promise<number> {
-    return (await this.admin.cluster.status()).leaderId || 1;
+    const { leaderId } = await this.admin.cluster.status();
+    return this.cluster.members.find(({ memberId }) => memberId === leaderId)?.id ?? this.ids[0]!;
+  }
+
+  /**
+   * Puts a new member with a new number and an empty directory in the place of one that does not run, and waits until it votes. Answers its number.
+   */
+  async replace(id: number): Promise<number> {
+    const { memberId } = this.cluster.member(id);
+    const newMemberId = ++this.#memberIdLast;
+    const joining = this.cluster.joinMember(id, newMemberId);
+    await this.cluster.until(() => joining.log.includes('Add it: '), healMsMax);
+    await this.#untilReached(() => this.admin.cluster.replaceMember({ memberId, newMemberId, peerAddress: joining.peerAddress }));
+    const votes = new RegExp(`members that vote: [^;]*\\b${newMemberId}\\b`);
+    await this.cluster.until(() => votes.test(joining.log), healMsMax);
+    return newMemberId;
   }
 
   /** A member that does not lead. */
   async followerId(): Promise<number> {
     const leader = await this.leaderId();
     return this.random.pick(this.ids.filter((id) => id !== leader));
+  }
+
+  /** Makes a change of the members again while a trouble of the network keeps the leader from the new one, or from being sure of it. */
+  async #untilReached(change: () => Promise<unknown>): Promise<void> {
+    const deadline = performance.now() + healMsMax;
+    for (;;) {
+      try {
+        await change();
+        return;
+      } catch (error) {
+        const isTransient = error instanceof EnvCliError && ['MEMBER_UNREACHED', 'OUTCOME_UNKNOWN'].includes(error.reason);
+        if (!isTransient || performance.now() > deadline) throw error;
+        await pause(electionMs / 10);
+      }
+    }
   }
 
   /** The members that run. */
