@@ -48,7 +48,7 @@ describeWhere(
     }, 120_000);
     afterAll(() => swap?.close(), 60_000);
 
-    test('two at a time, by one command each: all five are new, and the old ones were told that they are removed', async () => {
+    test('two at a time, in one change each: all five are new, and the old ones were told that they are removed', async () => {
       const gone = await swap.swapAll(2);
       expect(await swap.memberIds()).toEqual([6, 7, 8, 9, 10]);
       expect(gone.map(({ memberId }) => memberId).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5]);

@@ -1,6 +1,3 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-
 import { type Client, connect } from '@env-cli/client';
 
 import { LocalCluster, type MemberProcess } from '../support/cluster.ts';
@@ -10,8 +7,6 @@ import { changesOf, historyFlaws } from './checks.ts';
 import { StrongReads } from './strong-reads.ts';
 import { electionMs, healMsMax } from './trial.ts';
 import { Workload } from './workload.ts';
-
-const run = promisify(execFile);
 
 /** The exit code of a member that was removed; docs/configuration.md, "Exit codes". */
 export const exitOfRemoved = 4;
@@ -30,7 +25,7 @@ export interface SwapOptions {
   readonly say?: (line: string) => void;
 }
 
-/** Five members under load, whose strong reads are noted, and who are swapped by the command line: new ones come, and then the old ones go. */
+/** Five members under load, whose strong reads are noted, and who are swapped: new ones come, and then the old ones go. */
 export class Swap {
   readonly cluster: LocalCluster;
   readonly workload: Workload;
@@ -54,7 +49,7 @@ export class Swap {
     try {
       for (const { id, memberId } of cluster.members) if (memberId > 0) cluster.startMember(id);
       await cluster.ready(healMsMax);
-      swap = new Swap(cluster, await connect(cluster.addresses, { timeoutMs: healMsMax }), options);
+      swap = new Swap(cluster, await connect(cluster.addresses, { timeoutMs: healMsMax, connectTimeoutMs: healMsMax }), options);
       await swap.#begin();
       return swap;
     } catch (error) {
@@ -134,14 +129,14 @@ export class Swap {
     return this.reads.begin(`member ${memberId}`, apiAddress, { followLeader: false });
   }
 
-  /** Starts so many new members, adds them by one command, and waits until they vote. Answers their numbers. */
+  /** Starts so many new members, adds them in one change, and waits until they vote. Answers their numbers. */
   async #come(count: number): Promise<number[]> {
     const { cluster } = this;
     const free = cluster.members.filter(({ memberId }) => memberId === 0).slice(0, count);
     for (const { id } of free) cluster.joinMember(id, ++this.#memberIdLast);
     const ids = free.map(({ memberId }) => memberId);
     await cluster.until(() => free.every(({ log }) => log.includes('Add it: ')), healMsMax);
-    await this.#cli('add', ...free.flatMap(({ memberId, peerAddress }) => [String(memberId), peerAddress]));
+    await this.#admin.cluster.changeMembers({ add: free });
     await cluster.ready(healMsMax);
     for (const { log, votes } of free.map((member) => ({
       log: () => member.log,
@@ -152,22 +147,17 @@ export class Swap {
     return ids;
   }
 
-  /** Removes members by one command, and waits until they have ended. */
+  /** Removes members in one change, and waits until they have ended. */
   async #go(leaving: readonly MemberProcess[]): Promise<{ memberId: number; code: number | null; said: string }[]> {
     const { cluster, reads } = this;
     // Whoever takes a member away sends it nobody any more; the SDK's clients find out by themselves.
     await Promise.all(leaving.map(({ memberId }) => reads.end(`member ${memberId}`)));
     const ended = leaving.map(({ id }) => cluster.exited(id, healMsMax));
     this.#say(`${performance.now().toFixed(0)} ms: ${leaving.map(({ memberId }) => memberId).join(', ')} are to go`);
-    const removed = this.#cli('remove', ...leaving.map(({ memberId }) => String(memberId)));
+    const removed = this.#admin.cluster.changeMembers({ remove: leaving.map(({ memberId }) => memberId) });
     const [codes] = await Promise.all([Promise.all(ended), removed]);
     const gone = leaving.map(({ memberId, log }, at) => ({ memberId, code: codes[at]!, said: log.slice(-2000) }));
     for (const { id } of leaving) cluster.vacate(id);
     return gone;
-  }
-
-  async #cli(verb: 'add' | 'remove', ...words: string[]): Promise<void> {
-    const args = ['apps/cli/dist/main.js', 'member', verb, ...words, '--timeout', `${healMsMax / 1000}s`];
-    await run(process.execPath, args, { env: { ...process.env, ENV_CLI_ENDPOINT: this.cluster.addresses } });
   }
 }
