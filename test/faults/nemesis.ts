@@ -30,7 +30,9 @@ export class Nemesis {
       const { random } = this.#trial;
       const one = random.pick(kinds);
       const other = random.pick(kinds);
-      const both = random.fraction() < 0.4 && isNetworkFault(one) !== isNetworkFault(other);
+      // Where all members are dead nobody tells who leads, and there is nobody to part.
+      const canPair = one !== 'kill all' && other !== 'kill all' && isNetworkFault(one) !== isNetworkFault(other);
+      const both = random.fraction() < 0.4 && canPair;
       await this.#make(both ? [one, other] : [one]);
     }
   }
