@@ -1,15 +1,17 @@
-import type { ChannelCredentials, Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
+import { type ChannelCredentials, type Client, type ClientDuplexStream, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { Hello, HelloRefusal } from '@env-cli/replica';
 import { MalformedBytes } from '@env-cli/support';
 
 import { decodeHelloAnswer, encodeHello } from './hello-bytes.ts';
-import { dialClient, type peersService } from './service.ts';
+import { addressKey, dialClient, type peersService } from './service.ts';
 
 export interface DialedStreamOptions {
   readonly method: (typeof peersService)['Messages'];
   readonly address: string;
   readonly credentials: ChannelCredentials;
   readonly hello: Hello;
+  /** Where the others find this member, for one that has not heard of it yet. Null, as by default: it is not said. */
+  readonly ownAddress?: string | null;
   /** Looks at who answered. */
   readonly refuse: (hello: Hello) => HelloRefusal | null;
   readonly onOpen: (hello: Hello) => void;
@@ -34,7 +36,14 @@ export class DialedStream {
     this.#options = options;
     this.#client = dialClient(options.address, options.credentials);
     const { path, requestSerialize, responseDeserialize } = options.method;
-    this.#call = this.#client.makeBidiStreamRequest<Uint8Array, Uint8Array>(path, requestSerialize, responseDeserialize);
+    const metadata = new Metadata();
+    if (options.ownAddress != null) metadata.set(addressKey, options.ownAddress);
+    this.#call = this.#client.makeBidiStreamRequest<Uint8Array, Uint8Array>(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      metadata,
+    );
     this.#timer = setTimeout(() => this.close(`no answer within ${helloMsMax} ms`), helloMsMax);
     this.#call.on('data', (bytes: Uint8Array) => this.#take(bytes));
     this.#call.on('error', (error: ServiceError) => this.close(error.details || error.message));

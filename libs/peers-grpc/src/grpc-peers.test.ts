@@ -42,6 +42,7 @@ class Host implements PeersHost {
   lent: LentSnapshot | null = null;
   ownStanding = noStanding;
   readonly begunBy: number[] = [];
+  readonly addresses: (string | null)[] = [];
   readonly standings: [number, Standing][] = [];
   clusterId = id(7);
   protocolMax: number = protocolRange.max;
@@ -91,8 +92,13 @@ class Host implements PeersHost {
     return refusal === null ? { welcome: { hello: this.hello(hello.memberId), founding: id(5) } } : { refusal };
   }
 
-  begun({ startNonce }: Hello): void {
+  ownAddress(): string {
+    return `127.0.0.1:${7000 + this.memberId}`;
+  }
+
+  begun({ startNonce }: Hello, address: string | null): void {
     this.begunBy.push(startNonce);
+    this.addresses.push(address);
   }
 
   standing(): Standing {
@@ -283,6 +289,8 @@ describe('two members', () => {
     await eventually(() => hosts[0].standings.length > 0 && hosts[0].begunBy.length > 0);
     expect(hosts[0].standings[0]).toEqual([2, hosts[1].ownStanding]);
     expect(hosts[0].begunBy).toEqual([2]);
+    // So that it can be answered by a member that has not heard of it yet.
+    expect(hosts[0].addresses).toEqual(['127.0.0.1:7002']);
     const later = { ...hosts[1].ownStanding, term: 4 };
     hosts[1].ownStanding = later;
     await eventually(() => hosts[0].standings.at(-1)![1].term === 4);

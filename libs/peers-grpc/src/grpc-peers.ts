@@ -21,7 +21,7 @@ import { readPeerMessage } from './peer-message.ts';
 import { RateLimit } from './rate-limit.ts';
 import { RoundTrips } from './round-trips.ts';
 import { noSecurity, type PeerSecurity, type SecuredCall } from './security.ts';
-import { dialClient, peersService, transportOptions } from './service.ts';
+import { addressKey, dialClient, peersService, transportOptions } from './service.ts';
 import type { SnapshotOffer } from './snapshot-bytes.ts';
 import { type SnapshotHost, SnapshotReceiving } from './snapshot-receiving.ts';
 import type { SnapshotSource } from './snapshot-pump.ts';
@@ -36,8 +36,13 @@ export interface PeersHost extends SnapshotHost, FetchHost {
   refuse(hello: Hello): HelloRefusal | null;
   /** The answer to a hello alone, by which clusters form. */
   greet(hello: Hello): HelloAnswer;
-  /** A member that was let in begins to send messages: those that are received from it are this one's, until the next begins. */
-  begun(hello: Hello): void;
+  /** Where the others find this member; null when it does not know yet. */
+  ownAddress(): string | null;
+  /**
+   * A member that was let in begins to send messages: those that are received from it are this one's, until the next begins. `address`: where it is
+   * found, as it says; null when it does not say.
+   */
+  begun(hello: Hello, address: string | null): void;
   received(from: MemberId, message: PeerMessage): void;
   /** How this member's disk stands, for the others. Asked for a few times a second. */
   standing(): Standing;
@@ -277,6 +282,7 @@ export class GrpcPeers implements Peers {
       address,
       random: this.#options.random,
       hello: () => host.hello(memberId),
+      ownAddress: () => host.ownAddress(),
       credentials: () => this.#security.dial(memberId),
       doubt: (dialed: ChannelCredentials) => this.#security.doubt(dialed),
       refuse: (hello: Hello) => host.refuse(hello),
@@ -312,7 +318,7 @@ export class GrpcPeers implements Peers {
       greet: (hello) => this.#greet(hello, call),
       onOpen: (stream, hello) => {
         this.#takePlace(this.#incoming, stream);
-        this.#host.begun(hello);
+        this.#host.begun(hello, addressOf(call));
         this.#consumptions.set(stream, new Consumption(stream, this.#host.standing()));
       },
       onFrame: (stream, bytes) => {
@@ -443,4 +449,13 @@ export class GrpcPeers implements Peers {
 function closeLinks(links: PeerLinks): void {
   links.messages.close();
   links.forwards.close();
+}
+
+/** Bytes of an address that is looked at. */
+const addressBytesMax = 300;
+
+/** Where whoever dialed is found, as it says; null when it does not say, or says what is no address. */
+function addressOf({ metadata }: Pick<ServerDuplexStream<Uint8Array, Uint8Array>, 'metadata'>): string | null {
+  const [said] = metadata.get(addressKey);
+  return typeof said === 'string' && said.length <= addressBytesMax && /^[^\s]+:\d{1,5}$/.test(said) ? said : null;
 }

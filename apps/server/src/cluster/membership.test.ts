@@ -135,6 +135,8 @@ describe('a member', () => {
   }, 60_000);
 
   test('that is to stay a learner does not vote until it is promoted, and finds its cluster again without being told', async () => {
+    // It hears of nothing of this.
+    await programs.get(3)!.stop('SIGKILL');
     const program = await starting(5);
     await add(5, true);
     await program.ready();
@@ -142,7 +144,7 @@ describe('a member', () => {
     expect(await reasonOf(api(1).call(Cluster, 'transferLeader', { memberId: 5n }))).toBe('MEMBER_ROLE');
     expect(await program.stop()).toBe(0);
     await start(5).ready();
-    await api(3).call(Cluster, 'promoteMember', { memberId: 5n });
+    await api(1).call(Cluster, 'promoteMember', { memberId: 5n });
     await rolesBecome(5, [1, 2, 3, 4, 5]);
   }, 60_000);
 
@@ -152,6 +154,14 @@ describe('a member', () => {
     expect(await leaderAt(5)).toBe(5);
     await written(2, 'under another leader');
   });
+
+  test('that was away while the one was added that leads by now is brought up to date by it', async () => {
+    const token = await written(2, 'while it was away');
+    expect(await leaderAt(5)).toBe(5);
+    await start(3).ready();
+    expect(await valueAt(3, token)).toBe('while it was away');
+    expect(await leaderAt(3)).toBe(5);
+  }, 60_000);
 
   test('that is told to stop hands the lead over first', async () => {
     const leader = await leaderAt(1);

@@ -14,7 +14,7 @@ import { ScheduledBackups } from '../backup/scheduled-backups.ts';
 import { refuseAccusedMember } from '../integrity/accused-member.ts';
 import { IntegrityWatch } from '../integrity/integrity-watch.ts';
 import { LevelWatch } from '../levels/level-watch.ts';
-import type { Member } from '../member/member.ts';
+import { type Member, MemberUnavailable } from '../member/member.ts';
 import { MemberRefused } from '../member/member-refused.ts';
 import { startMember } from '../member/start-member.ts';
 import type { AwsDefaults } from '../mirrors/aws-definition.ts';
@@ -43,6 +43,9 @@ const ownReadMs = 5_000;
 
 /** How often it is looked whether calls may be sent here. */
 const readinessMs = 100;
+
+/** The longest that a strong read may take by which a member finds out whether it has caught up; then another one is made. */
+const catchUpReadMs = 10_000;
 
 /** A worker that does nothing: mirrors are turned off on this member. */
 const noWorker: MirrorWorker & FigureSource & { stop(): Promise<void> } = {
@@ -73,6 +76,8 @@ export class MemberServer {
   #api: Api | null = null;
   #listening: ListeningApi | null = null;
   #readinessTimer: NodeJS.Timeout | undefined;
+  /** Whether a strong read was answered here: a member that starts may have much to take in first. */
+  #caughtUp: 'no' | 'asking' | 'yes' = 'no';
   #stopping = false;
 
   constructor(options: OptionValues, log: Log) {
@@ -369,10 +374,28 @@ export class MemberServer {
     if (this.#listening === null || this.#member === null) return { ok: false, why: 'starting' };
     const { leaderId, appliedIndex } = this.#member.view();
     if (leaderId === null) return { ok: false, why: 'no leader is known' };
-    return appliedIndex === 0 ? { ok: false, why: 'the cluster is being founded' } : { ok: true, why: 'ready' };
+    if (appliedIndex === 0) return { ok: false, why: 'the cluster is being founded' };
+    return this.#caughtUp === 'yes' ? { ok: true, why: 'ready' } : { ok: false, why: 'what the others have is being taken in' };
+  }
+
+  /** Finds out whether this member has caught up with what was committed when it was asked. */
+  async #catchUp(member: Member): Promise<void> {
+    this.#caughtUp = 'asking';
+    const need = { freshness: { kind: 'strong' }, appliedIndex: 0, deadline: performance.now() + catchUpReadMs } as const;
+    try {
+      await member.read(need, () => undefined);
+      this.#caughtUp = 'yes';
+    } catch (error) {
+      this.#caughtUp = 'no';
+      // Nobody leads, or it takes longer: it is asked again.
+      if (!(error instanceof MemberUnavailable)) throw error;
+    }
   }
 
   #lookWhetherReady(): void {
+    const member = this.#member;
+    if (member !== null && this.#caughtUp === 'no' && member.view().leaderId !== null && !this.#stopping)
+      void this.#catchUp(member);
     const { ok } = this.#readiness();
     this.#health.set(ok);
     if (ok) this.#ready.resolve();

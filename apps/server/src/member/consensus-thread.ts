@@ -160,8 +160,9 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       snapshots: thread.#snapshots,
       memory: seen.memory,
       connectionsChanged: () => thread.#connectionsChanged(),
+      guestCame: () => peers.setMembers(neighbours.reachable),
     });
-    peers.setMembers(isNew ? joinedBy(start.joinMembers, neighbours.others, memberId) : neighbours.others);
+    peers.setMembers(isNew ? joinedBy(start.joinMembers, neighbours.others, memberId) : neighbours.reachable);
     return thread;
   }
 
@@ -255,7 +256,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     this.#neighbours.know(cluster);
     if (before > 0 && cluster.featureLevel > before)
       this.#host.log('info', `the feature level was raised from ${before} to ${cluster.featureLevel}`);
-    this.#peers.setMembers(this.#neighbours.others);
+    this.#peers.setMembers(this.#neighbours.reachable);
     this.#replica.replacements(cluster.replacements);
     this.#connectionsChanged();
   }

@@ -31,6 +31,9 @@ export interface KnownCluster {
   readonly replacements: ReadonlyMap<number, number>;
 }
 
+/** Members that were added while this one was away, and that it hears of from themselves. */
+const guestsMax = 32;
+
 /** The members of a cluster that is formed, as this one knows them. */
 export class Neighbours {
   readonly #options: NeighboursOptions;
@@ -42,6 +45,8 @@ export class Neighbours {
   #featureLevel = 0;
   #replacements: ReadonlyMap<number, number> = new Map();
   #isNew = false;
+  /** Who was added while this member was away, as they introduced themselves: with numbers above all that its state knows. */
+  readonly #guests = new Map<number, MemberIdentity>();
 
   constructor(options: NeighboursOptions) {
     this.#options = options;
@@ -57,6 +62,25 @@ export class Neighbours {
     return this.#members.filter((member) => member.memberId !== this.#options.memberId);
   }
 
+  /** Whom this member exchanges messages with: {@link others}, and those who were added while it was away. */
+  get reachable(): readonly MemberIdentity[] {
+    return [...this.others, ...this.#guests.values()];
+  }
+
+  /** Where the others find this member; null before its state says so. */
+  get ownAddress(): string | null {
+    return this.#members.find(({ memberId }) => memberId === this.#options.memberId)?.address ?? null;
+  }
+
+  /** A member was let in that the state does not know yet. Whether it has to be dialed from now on. */
+  admit({ memberId, diskId }: Hello, address: string | null): boolean {
+    if (this.#isNew || address === null || memberId <= this.#memberIdLast) return false;
+    const known = this.#guests.get(memberId);
+    if (known?.address === address || (known === undefined && this.#guests.size >= guestsMax)) return false;
+    this.#guests.set(memberId, { memberId, diskId, address });
+    return true;
+  }
+
   /** The feature level that the cluster has, as far as this member has applied. */
   get featureLevel(): number {
     return this.#featureLevel;
@@ -68,6 +92,7 @@ export class Neighbours {
     this.#featureLevel = featureLevel;
     this.#replacements = replacements;
     this.#isNew = false;
+    for (const memberId of this.#guests.keys()) if (memberId <= memberIdLast) this.#guests.delete(memberId);
   }
 
   /** This member has joined a cluster and has none of its state yet: it takes everybody of that cluster at their word. */

@@ -26,6 +26,8 @@ export interface Founded {
   readonly snapshots: SnapshotTraffic;
   readonly memory: DiskMemory;
   readonly connectionsChanged: () => void;
+  /** Somebody came who was added while this member was away. */
+  readonly guestCame: () => void;
 }
 
 /** Who stands at this member's door: it lets in members of the cluster with disks that lack nothing, and leads them to the replica. */
@@ -63,8 +65,13 @@ export class PeerDoor implements PeersHost {
     return { welcome: { hello: this.hello(hello.memberId), founding: this.#founded.founding } };
   }
 
-  begun(hello: Hello): void {
+  ownAddress(): string | null {
+    return this.#neighbours.ownAddress;
+  }
+
+  begun(hello: Hello, address: string | null): void {
     this.#speakers.set(hello.memberId, new Speaker(hello));
+    if (this.#neighbours.admit(hello, address)) this.#founded?.guestCame();
   }
 
   received(from: MemberId, message: PeerMessage): void {
