@@ -1,6 +1,7 @@
 import {
   type Command,
   type CommandBody,
+  commandLevel,
   type CommandResult,
   encodeCommand,
   type SessionUse,
@@ -130,9 +131,15 @@ export class Clients {
   }
 
   /** Somebody new, whom clients ask as well from now on. The state is told who it is, until it says that it knows. */
-  admit(member: SimulatedMember, known: () => void): void {
+  admit(member: SimulatedMember, replaces: SimulatedMember | null, known: () => void): void {
     this.#fresh.set(member.id, new FreshReads());
-    this.#tellState({ kind: 'add-member', member: identityOf(member.id) }, known);
+    const added = identityOf(member.id);
+    this.#tellState(
+      replaces === null
+        ? { kind: 'add-member', member: added }
+        : { kind: 'replace-member', member: added, replaces: replaces.id },
+      known,
+    );
   }
 
   /** Somebody who takes part no more, and never will again. */
@@ -234,12 +241,20 @@ export class Clients {
     attempt();
   }
 
-  #tellState(body: Extract<CommandBody, { readonly kind: 'add-member' | 'remove-member' }>, done: () => void): void {
+  #tellState(
+    body: Extract<CommandBody, { readonly kind: 'add-member' | 'replace-member' | 'remove-member' }>,
+    done: () => void,
+  ): void {
     this.#open++;
     const attempt = (): void =>
       this.#propose(body, null, (result) => {
         if (result === 'failed' || (result.kind === 'refused' && result.refusal.code === 'entry-full'))
           return this.#later(attempt);
+        // Whom it replaces came in the place of another one itself, and was lost before that was over: then it comes for nobody.
+        if (result.kind === 'refused' && body.kind === 'replace-member' && result.refusal.code === 'invalid') {
+          this.#open--;
+          return this.#tellState({ kind: 'add-member', member: body.member }, done);
+        }
         // Its number was never used, nor its disk or its address.
         if (result.kind === 'refused')
           throw new Violation('a new member has a number that was never used', `${body.kind}: ${JSON.stringify(result.refusal)}`);
@@ -367,7 +382,7 @@ export class Clients {
     const patience = this.#timeline.after(this.#settings.patienceMs, 'client', () => this.#answered(counter, 'failed'));
     this.#waiting.set(counter, { member, answer, patience });
     const command: Command = {
-      level: 1,
+      level: commandLevel(body),
       group: 1,
       namespace: 'default',
       principal: 'simulated',

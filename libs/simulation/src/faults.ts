@@ -294,7 +294,8 @@ const faults = {
   'replace a lost member': {
     weight: 4,
     happen: ({ newcomers }, random) =>
-      newcomers.open.length > 0 && newcomers.bring({ instead: random.pick(newcomers.open), atOnce: random.chance(0.5) }),
+      newcomers.open.length > 0 &&
+      newcomers.bring({ instead: random.pick(newcomers.open), atOnce: random.chance(0.3), paired: random.chance(0.5) }),
   },
   'hand the lead over': {
     weight: 3,

@@ -1,4 +1,4 @@
-import { defaultLimits, encodeCommand, encodeEntryData, StateMachine } from '@env-cli/environments';
+import { defaultLimits, encodeCommand, encodeEntryData, featureLevelMax, StateMachine } from '@env-cli/environments';
 import { type MemberIdentity, MemoryTables } from '@env-cli/keyspace';
 import type { MemberId } from '@env-cli/raft';
 
@@ -29,7 +29,7 @@ export function foundingTables(members: readonly MemberId[]): MemoryTables {
       clusterId: new Uint8Array(16).fill(7),
       members: members.map(identityOf),
       hashKey: new Uint8Array(32).fill(9),
-      featureLevel: 1,
+      featureLevel: featureLevelMax,
       limits: defaultLimits,
     },
   });

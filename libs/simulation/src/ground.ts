@@ -71,10 +71,14 @@ export class Ground {
     // A change that somebody was asked for may still wait in a process that is stopped.
     if (this.timeline.nowMs - this.#changedMs < changeMsMax * this.electionMs) return [];
     const lost = this.losing.map(({ id }) => id);
+    // Nobody knows of their damage yet, and whoever joins becomes a voter by itself.
+    const damaged = this.members.filter((member) => !member.isLost && member.isDamaged).map(({ id }) => id);
     const configurations = this.members.flatMap((member) => member.configurations);
     return this.living.filter(
       (member) =>
-        !member.isDamaged && !member.onOlderDisk && configurations.every((one) => isMinority([...lost, member.id], one)),
+        !member.isDamaged &&
+        !member.onOlderDisk &&
+        configurations.every((one) => isMinority([...lost, member.id], [...damaged, member.id], one)),
     );
   }
 

@@ -2,6 +2,7 @@ import { featureLevelMax, StateMachine } from '@env-cli/environments';
 import {
   HashScrub,
   type MemoryTables,
+  metaKeys,
   readClusterIdentity,
   readMembers,
   readMembership,
@@ -160,6 +161,8 @@ export class SimulatedMember implements Watched, Listener {
   #isFormed = false;
   /** Who was let in, by member. */
   readonly #admitted = new Map<MemberId, Speaker>();
+  /** The row `members` of the state, as the core was told of it last. */
+  #rosterRow: Uint8Array | undefined;
   readonly #spools = new Map<MemberId, Spool>();
   #waitingInstall: { readonly spool: Spool; readonly index: Index } | null = null;
   /** Multiplies how long a sync takes. */
@@ -320,6 +323,7 @@ export class SimulatedMember implements Watched, Listener {
           observer: {
             applied: (batch) => {
               this.#answers.applied(batch);
+              this.#knowReplacements(replica, state.tables);
               this.#later(hopMs, 'turn', () => this.#running.replica.applied(batch.index));
             },
             checkpointed: (index) => this.#running.replica.checkpointed(index),
@@ -381,6 +385,8 @@ export class SimulatedMember implements Watched, Listener {
       const hello = { memberId: this.id, diskId: diskIdOf(this.id), startNonce: life, found: replica.found };
       this.#life = { raft, replica, applyLoop, log, state, memory: new DiskMemory(this.#disks.seen.durable), hello };
       this.#admitted.clear();
+      this.#rosterRow = undefined;
+      this.#knowReplacements(replica, state.tables);
       this.#tickFrom(life);
     };
     if (plan.kind === 'start') this.#guarded(begin);
@@ -759,10 +765,19 @@ export class SimulatedMember implements Watched, Listener {
     state.replace(spool.rows);
     applyLoop.replaced(spool.index);
     this.#answers.stateReplaced();
+    this.#knowReplacements(replica, state.tables);
     trace(`member ${this.id} installs a snapshot at ${spool.index}`);
     this.#world.installed();
     replica.snapshotInstalled({ index: spool.index, term: spool.indexTerm, configuration, configurationIndex: 0 as Index });
     this.#tellSender(spool, true);
+  }
+
+  /** Tells the core who comes in the place of whom, when that may have changed. */
+  #knowReplacements(replica: Replica, tables: MemoryTables): void {
+    const row = tables.get('meta', metaKeys.members);
+    if (row === this.#rosterRow) return;
+    this.#rosterRow = row;
+    replica.replacements(readRoster(tables).replacements);
   }
 
   /** What a state says; before the first change of it, what the cluster was founded with. */

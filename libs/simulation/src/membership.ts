@@ -15,9 +15,14 @@ export function isWhole(configuration: Configuration, members: readonly Identifi
   );
 }
 
-/** Whether a minority at most of each half of a configuration is among these. */
-export function isMinority(lost: readonly MemberId[], { voters, votersOutgoing }: Configuration): boolean {
-  return [voters, votersOutgoing].every((half) => 2 * half.filter((id) => lost.includes(id)).length < Math.max(half.length, 1));
+/** Whether a minority at most of each half of a configuration is among these, also when those who still run (`running`) have become voters. */
+export function isMinority(
+  lost: readonly MemberId[],
+  running: readonly MemberId[],
+  { voters, votersOutgoing }: Configuration,
+): boolean {
+  const halves = [[...new Set([...voters, ...running])], votersOutgoing];
+  return halves.every((half) => 2 * half.filter((id) => lost.includes(id)).length < Math.max(half.length, 1));
 }
 
 /** Some changes at once, each of which makes sense in a configuration. All of them together may not. */

@@ -18,14 +18,16 @@ interface Arrival {
   /** Who was lost. */
   readonly instead?: SimulatedMember | null;
   readonly atOnce?: boolean;
+  /** The state is told for whom it comes, so that whoever leads lets that one go with the change in which the new one becomes a voter. */
+  readonly paired?: boolean;
   /** Multiplies how long a sync of it takes. */
   readonly diskSlowness?: number;
 }
 
 /** Whoever tells the state of members. */
 export interface Registrar {
-  /** Names a new member; `known` is called when that is applied. */
-  admit(member: SimulatedMember, known: () => void): void;
+  /** Names a new member, and who goes for it; `known` is called when that is applied. */
+  admit(member: SimulatedMember, replaces: SimulatedMember | null, known: () => void): void;
   dismiss(member: SimulatedMember): void;
 }
 
@@ -76,13 +78,14 @@ export class Newcomers {
    * cluster is large enough, while the last one is not known, or while somebody runs on an older copy of its disk: whoever is new has never heard of
    * the newer one, and would let it in.
    */
-  bring({ instead = null, atOnce = false, diskSlowness = 1 }: Arrival): boolean {
+  bring({ instead = null, atOnce = false, paired = false, diskSlowness = 1 }: Arrival): boolean {
     if (!this.#hasRoom || this.#unknown !== null || this.#place.members.some((member) => member.onOlderDisk)) return false;
     const newcomer = this.#enlist();
     newcomer.diskSlowness = diskSlowness;
     if (instead !== null) this.#replaced.add(instead);
     this.#unknown = newcomer;
-    this.#registrar.admit(newcomer, () => {
+    const isNamed = instead !== null && !this.#dismissed.has(instead);
+    this.#registrar.admit(newcomer, paired && isNamed ? instead : null, () => {
       this.#unknown = null;
       this.#take(newcomer, atOnce ? instead : null);
     });
