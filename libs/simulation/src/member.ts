@@ -291,6 +291,12 @@ export class SimulatedMember implements Watched, Listener {
     assert(this.#log === null, 'a member that runs is not started');
     const { random, settings, trace } = this.#world;
     const { problem } = this.#disks.log;
+    // Its log let go of what is damaged there since: the newest disk is as good as before.
+    if (problem !== null && this.onOlderDisk) {
+      trace(`member ${this.id} is refused a start on its older disk: ${problem}`);
+      this.putRight();
+      return this.start();
+    }
     if (problem !== null) return this.#lose(`it is refused a start: ${problem}`);
     const life = ++this.#lives;
     const host: DiskHost = {
