@@ -22,7 +22,7 @@ async function plant(...args: readonly string[]): Promise<string> {
 }
 
 test('a run that broke a rule is made smaller, and breaks the same rule still', async () => {
-  const stdout = await plant('--name', 'a heartbeat commits what', '--shrink');
+  const stdout = await plant('--name', 'a follower takes the answer', '--shrink');
   const [, before, after, faults] = /from (\d+) events to (\d+): --seed \d+ .*--faults (\S+)/.exec(stdout) ?? [];
   expect(Number(after)).toBeGreaterThan(0);
   expect(Number(after)).toBeLessThanOrEqual(Number(before));
