@@ -5,7 +5,7 @@
  * own: those are taken from the `node_modules` of the clone that runs it. test/compat/README.md says when a build is packed.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
@@ -41,6 +41,18 @@ function git(...args) {
   return status === 0 ? stdout.trim() : null;
 }
 
+/** The licences of all packages that a bundle holds something of, the text of each as its package brings it. */
+function licencesOf(inputs) {
+  const folders = new Set(inputs.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter(Boolean));
+  const texts = [...folders].toSorted().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const file = readdirSync(folder).find((one) => /^(licen[cs]e|copying)/i.test(one));
+    const text = file === undefined ? 'It brings no text of it.' : readFileSync(join(folder, file), 'utf8').trim();
+    return `${name} ${version} (${license})\n\n${text}\n`;
+  });
+  return texts.join(`\n${'-'.repeat(80)}\n\n`);
+}
+
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const name = process.argv[2];
 if (name === undefined || !/^[a-z0-9][a-z0-9.-]*$/.test(name)) {
@@ -48,7 +60,7 @@ if (name === undefined || !/^[a-z0-9][a-z0-9.-]*$/.test(name)) {
 }
 const { version } = JSON.parse(readFileSync('apps/server/package.json', 'utf8'));
 const commit = git('rev-parse', 'HEAD');
-const { outputFiles } = await build({
+const { outputFiles, metafile } = await build({
   entryPoints: {
     main: 'apps/server/dist/main.js',
     'consensus-worker': 'apps/server/dist/member/consensus.worker.js',
@@ -67,10 +79,13 @@ const { outputFiles } = await build({
   external: [...outside, ...absent],
   // What is written for CommonJS asks for parts of Node by `require`, which a module does not have.
   banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+  // Whole licences go beside it instead.
   legalComments: 'none',
+  metafile: true,
   logLevel: 'warning',
 });
 const files = Object.fromEntries(outputFiles.map(({ path, text }) => [`dist/${path.split(/[\\/]/).at(-1)}`, text]));
+files['THIRD-PARTY-LICENSES.txt'] = licencesOf(Object.keys(metafile.inputs));
 const workers = ['consensus-worker', 'apply-worker', 'backup-worker'];
 files['package.json'] = JSON.stringify({
   // Under its own name it finds the programs of its threads, as in the clone.

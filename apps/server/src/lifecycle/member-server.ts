@@ -98,6 +98,16 @@ export class MemberServer {
 
   /** Starts everything, what others depend on first. Rejects with {@link StartRefused} when it is not to be. */
   async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      // The member has ended by itself, and whatever was asked of it meanwhile hears of that first: why is said by the member, once its threads are gone.
+      if (error instanceof MemberUnavailable && error.code === 'stopping' && !this.#stopping) await this.#failed.promise;
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
     const options = this.#options;
     this.#tls = this.#openTls();
     if (options['observability.enabled']) await this.#listenHttp();
