@@ -74,8 +74,11 @@ describe('the members of a cluster', () => {
       [4, 2],
       [5, 3],
     ]);
+    expect(member.apply(add(5)).kind).toBe('unchanged');
     member.apply({ kind: 'remove-member', memberId: 2 });
     expect(pairs()).toEqual([[5, 3]]);
+    // An answer was lost, and all of it is done.
+    expect(member.apply(replace(4, 2, { address: 'm2:7381' })).kind).toBe('unchanged');
     member.apply({ kind: 'remove-member', memberId: 5 });
     expect(pairs()).toEqual([]);
     expect(numbersOf(member)).toEqual([1, 3, 4]);

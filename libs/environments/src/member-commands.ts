@@ -37,9 +37,10 @@ export class MemberCommands {
     const { revision } = this.#transaction.progress;
     const { members, memberIdLast, replacements } = readRoster(this.#transaction.tables);
     const known = members.find((member) => member.memberId === memberId);
-    // Asked for again: the first answer may have been lost.
-    if (known !== undefined && equalBytes(known.diskId, diskId) && known.address === address)
-      if ((replacements.get(memberId) ?? null) === replaces) return { kind: 'unchanged', revision };
+    // Asked for again: the first answer may have been lost, and whoever goes may be gone and forgotten since.
+    const isOver = replaces === null || replacements.get(memberId) === replaces || wasForgotten(replaces, members, memberIdLast);
+    if (known !== undefined && equalBytes(known.diskId, diskId) && known.address === address && isOver)
+      return { kind: 'unchanged', revision };
     if (memberId <= memberIdLast) return refused({ code: 'member-number-used', memberId, next: memberIdLast + 1 });
     const idMax = memberIdLast + memberIdStepMax;
     if (memberId > idMax) return refused({ code: 'invalid', field: 'member_id', problem: `must be at most ${idMax}` });
@@ -76,6 +77,11 @@ export class MemberCommands {
     this.#transaction.putMeta('members', encodeRoster({ members: left, memberIdLast, replacements: pairs }));
     return { kind: 'applied', revision };
   }
+}
+
+/** Whether a number was a member's, and is not any more. */
+function wasForgotten(memberId: number, members: readonly MemberIdentity[], memberIdLast: number): boolean {
+  return memberId <= memberIdLast && !members.some((member) => member.memberId === memberId);
 }
 
 /** Why nobody can come in the place of a member; null when somebody can. */

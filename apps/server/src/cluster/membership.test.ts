@@ -222,6 +222,8 @@ describe('a member', () => {
     const left = [at, ...others.filter((memberId) => memberId !== lost), 6].toSorted((a, b) => a - b);
     await program.says(`members that vote: ${left.join(', ')}; that learn: none`);
     await forgotten(at, lost);
+    // It is done, and nobody has to be told that it cannot be done again.
+    await replace(lost, 6);
     const token = await written(at, 'replaced');
     expect(await valueAt(6, token)).toBe('replaced');
   }, 60_000);

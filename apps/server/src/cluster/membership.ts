@@ -60,7 +60,7 @@ export class Membership {
     const roster = await this.#roster(context);
     for (const { memberId, replaces } of add) {
       if (roster.members.some((known) => known.memberId === memberId)) refuseReplaced(memberId, roster.replacements);
-      if (replaces !== null) refuseReplacing({ memberId, replaces }, roster.replacements, view);
+      if (replaces !== null && !wasReplaced({ memberId, replaces }, roster)) refuseReplacing(replaces, roster.replacements, view);
     }
     refuseImpossible(roster, add, remove);
     const staying = view.members.filter(({ voter, memberId }) => voter && !remove.includes(memberId));
@@ -191,14 +191,18 @@ function refuseReplaced(memberId: number, replacements: ReadonlyMap<number, numb
   throw new Refused({ code: 'member-role', problem });
 }
 
-/** Only a voter that is there is replaced, and by one member. */
-function refuseReplacing(
+/** Whether it is asked for again, for the first answer may have been lost: the pair stands, or the one came and the other is forgotten already. */
+function wasReplaced(
   { memberId, replaces }: { readonly memberId: number; readonly replaces: number },
-  replacements: ReadonlyMap<number, number>,
-  { members }: MemberView,
-): void {
-  // Asked for again: the first answer may have been lost.
-  if (replacements.get(memberId) === replaces) return;
+  { members, memberIdLast, replacements }: Roster,
+): boolean {
+  if (replacements.get(memberId) === replaces) return true;
+  const isThere = (id: number): boolean => members.some((member) => member.memberId === id);
+  return isThere(memberId) && !isThere(replaces) && replaces <= memberIdLast;
+}
+
+/** Only a voter that is there is replaced, and by one member. */
+function refuseReplacing(replaces: number, replacements: ReadonlyMap<number, number>, { members }: MemberView): void {
   const replaced = members.find((member) => member.memberId === replaces);
   if (replaced === undefined) throw new Refused({ code: 'member-not-found', memberId: replaces });
   refuseReplaced(replaces, replacements);
