@@ -143,7 +143,7 @@ export type CommandBody =
   | { readonly kind: 'mark-resealed'; readonly id: number }
   /** Lets commands of a new feature level in. Proposed once every member has it. */
   | { readonly kind: 'raise-level'; readonly featureLevel: number }
-  /** Whether the leader leaves the level as it is until somebody asks for another. */
+  /** Whether the leader leaves the level as it is, now and after it was raised by hand, until this is said again. */
   | { readonly kind: 'hold-level'; readonly held: boolean }
   | { readonly kind: 'set-limits'; readonly limits: Limits }
   /** Sets the quota alone (`Limits.quotaBytes`). */

@@ -116,6 +116,10 @@ describe('a member', () => {
     expect(await reasonOf(change(2, [4], [4]))).toBe('INVALID_FIELD');
     expect(await reasonOf(change(2, [4, 4], []))).toBe('INVALID_FIELD');
     expect(await reasonOf(change(2, [], []))).toBe('INVALID_FIELD');
+    const [next, far] = [4n, 4_000n].map((memberId) => ({ memberId, peerAddress: `127.0.0.1:${memberId}` }));
+    expect(await reasonOf(api(2).call(Cluster, 'changeMembers', { add: [far!, { ...next!, peerAddress: peerOf(4) }] }))).toBe(
+      'INVALID_FIELD',
+    );
     expect(await reasonOf(change(2, [4], [1, 9]))).toBe('MEMBER_NOT_FOUND');
     expect(await reasonOf(change(2, [4], [1, 2, 3]))).toBe('MEMBER_ROLE');
     expect(await membersAt(1)).toHaveLength(3);

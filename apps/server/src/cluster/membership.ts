@@ -1,7 +1,7 @@
-import { type CommandBody, membersMax } from '@env-cli/environments';
+import { type CommandBody, memberIdStepMax, membersMax } from '@env-cli/environments';
 import { type MemberIdentity, readRoster, type Roster } from '@env-cli/keyspace';
 import type { MemberId, MembershipChange } from '@env-cli/raft';
-import { unreachable } from '@env-cli/support';
+import { equalBytes, unreachable } from '@env-cli/support';
 
 import { type ApiRefusal, Refused } from '../errors/refused.ts';
 import { type MemberView, MemberUnavailable } from '../member/member.ts';
@@ -66,9 +66,10 @@ export class Membership {
     const staying = view.members.filter(({ voter, memberId }) => voter && !remove.includes(memberId));
     if (staying.length === 0) throw new Refused(explained({ code: 'no-voter-left' }));
     if (remove.length > 0 && force !== loseQuorumWords) refuseLosingQuorum(staying, remove);
-    if (remove.includes(view.memberId)) return await this.#handOver(context, remove, staying);
     // All are asked before any is let in: where one is not there, nothing happens.
     const identities = await Promise.all(add.map((member) => this.#identityOf(context, roster, member)));
+    refuseCopies(identities);
+    if (remove.includes(view.memberId)) return await this.#handOver(context, remove, staying);
     for (const { replaces, ...member } of identities.toSorted((a, b) => a.memberId - b.memberId)) {
       const body: CommandBody = replaces === null ? { kind: 'add-member', member } : { kind: 'replace-member', member, replaces };
       await this.#propose(context, body);
@@ -212,6 +213,16 @@ function refuseReplacing(replaces: number, replacements: ReadonlyMap<number, num
   }
 }
 
+/** Two that come with one disk are one directory and its copy. */
+function refuseCopies(identities: readonly MemberIdentity[]): void {
+  for (const [at, { memberId, diskId }] of identities.entries()) {
+    const other = identities.slice(0, at).find((one) => equalBytes(one.diskId, diskId));
+    if (other === undefined) continue;
+    const problem = `is that of member ${other.memberId} and of member ${memberId}: a data directory is not copied for another member`;
+    throw new Refused({ code: 'invalid', field: 'disk_id', problem });
+  }
+}
+
 /** What cannot be done whoever answers: found before anything is. */
 function refuseImpossible({ members, memberIdLast }: Roster, add: readonly NewMember[], remove: readonly number[]): void {
   const named = [...add.map(({ memberId }) => memberId), ...remove];
@@ -225,6 +236,12 @@ function refuseImpossible({ members, memberIdLast }: Roster, add: readonly NewMe
     if (memberId <= memberIdLast) throw new Refused({ code: 'member-number-used', memberId, next: memberIdLast + 1 });
     const at = members.find((member) => member.address === address && member.memberId !== replaces);
     if (at !== undefined) throw new Refused({ code: 'member-address-used', address, memberId: at.memberId });
+  }
+  let last = memberIdLast;
+  for (const { memberId } of others.toSorted((a, b) => a.memberId - b.memberId)) {
+    const idMax = last + memberIdStepMax;
+    if (memberId > idMax) throw new Refused({ code: 'invalid', field: 'member_id', problem: `must be at most ${idMax}` });
+    last = memberId;
   }
   if (members.length + others.length > membersMax) throw new Refused({ code: 'too-many-members', max: membersMax });
   // Of several that are to go, an earlier call that was cut off may have removed some: their numbers were given.

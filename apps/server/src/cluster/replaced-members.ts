@@ -85,7 +85,7 @@ export class ReplacedMembers {
       reason: new Uint8Array(),
       body,
     };
-    await this.#member.propose(proposal, deadline);
-    this.#log.info({ member: memberId }, 'a member was replaced and is forgotten');
+    const { result } = await this.#member.propose(proposal, deadline);
+    if (result.kind === 'applied') this.#log.info({ member: memberId }, 'a member was replaced and is forgotten');
   }
 }

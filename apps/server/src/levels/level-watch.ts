@@ -94,7 +94,7 @@ export class LevelWatch implements FigureSource {
   async #raise(featureLevel: number): Promise<void> {
     const deadline = performance.now() + proposalTimeoutMs;
     try {
-      const need = { freshness: { kind: 'any' }, appliedIndex: 0, deadline } as const;
+      const need = { freshness: { kind: 'strong' }, appliedIndex: 0, deadline } as const;
       if (await this.#member.read(need, readLevelHold)) return;
       const body = { kind: 'raise-level', featureLevel } as const;
       await this.#member.propose(

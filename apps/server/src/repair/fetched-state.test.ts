@@ -58,7 +58,7 @@ describe('a state that was fetched', () => {
     [
       'that is older than what the log begins with',
       { indexMin: 1_000 },
-      /ends at log index \d+, and this member's log begins behind 1000/,
+      /ends at log index \d+, and this member needs one that reaches 1000/,
     ],
     ['in which the member is none any more', { memberId: 9 }, /member 9 is no member of the cluster in it/],
     ['that knows the member with another disk', { diskId: new Uint8Array(16).fill(9) }, /with another disk/],

@@ -11,7 +11,7 @@ export interface StateWanted {
   readonly diskId: Uint8Array;
   /** Whose state was fetched. */
   readonly from: number;
-  /** The lowest index that will do: below, the log holds nothing to go on with. */
+  /** The lowest index that will do: below, the log holds nothing to go on with, or this member has applied more. */
   readonly indexMin: number;
   /** See `alarmToStopFor`. */
   readonly repairedIndex: number;
@@ -76,7 +76,7 @@ function refuseForeign({ identity, broken }: WholeStateFound, { clusterId, epoch
 function fit({ progress }: WholeStateFound, meta: ReadTables, wanted: StateWanted): FetchedState {
   const { memberId, diskId, from, indexMin, repairedIndex } = wanted;
   const { appliedIndex: index, appliedTerm: term, revision } = progress;
-  if (index < indexMin) throw new StateUnfit(`it ends at log index ${index}, and this member's log begins behind ${indexMin}`);
+  if (index < indexMin) throw new StateUnfit(`it ends at log index ${index}, and this member needs one that reaches ${indexMin}`);
   const own = readMembers(meta).find((member) => member.memberId === memberId);
   if (own === undefined) throw new StateUnfit(`member ${memberId} is no member of the cluster in it`);
   if (!equalBytes(own.diskId, diskId)) throw new StateUnfit(`it knows member ${memberId} with another disk`);

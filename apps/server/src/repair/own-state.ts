@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { NotUnderstood } from '@env-cli/environments';
 import { HashScrub, type ScrubStep } from '@env-cli/keyspace';
 import { openState, type StoreOptions } from '@env-cli/store-lmdb';
 import { BrokenInvariant } from '@env-cli/support';
@@ -29,7 +30,15 @@ export async function problemOfOwnState(dataDir: string, previousIndex: number, 
       await store.abandon();
     }
   } catch (error) {
-    if (error instanceof BrokenInvariant) throw error;
+    if (error instanceof BrokenInvariant || error instanceof NotUnderstood || isOfTheMachine(error)) throw error;
     return `its state cannot be read (${(error as Error).message})`;
   }
+}
+
+/** What says nothing about the state: a disk that fails or is full, a file that may not be opened, too many open files. */
+const machineCodes: ReadonlySet<unknown> = new Set(['EIO', 'ENOSPC', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE']);
+
+function isOfTheMachine(error: unknown): boolean {
+  const { code, cause } = error as { readonly code?: unknown; readonly cause?: unknown };
+  return machineCodes.has(code) || (cause instanceof Error && isOfTheMachine(cause));
 }

@@ -137,7 +137,9 @@ async function repair(dataDir: string, identity: FoundedIdentity, options: Repai
       const what = `its state is of term ${checkpointed.appliedTerm}, and its log has only heard of term ${hardState.term}: the log is an older one`;
       throw new RepairRefused(`${dataDir}: ${what}. ${lostVotes(memberId)}`);
     }
-    fetched = await fetchFromAny(dataDir, identity, log.contents, options);
+    // One that is behind what was applied here may not know of the alarm yet, or of what happened to this member since.
+    const indexMin = Math.max(previous.index, checkpointed?.appliedIndex ?? 0);
+    fetched = await fetchFromAny(dataDir, identity, { contents: log.contents, indexMin }, options);
     const { state, from, path } = fetched;
     const problem = state.alarm === null ? await problemOfOwnState(dataDir, previous.index, build) : explained(state.alarm);
     if (problem === null && !options.force) {
@@ -179,7 +181,7 @@ interface Fetched {
 async function fetchFromAny(
   dataDir: string,
   identity: FoundedIdentity,
-  contents: LogContents,
+  { contents, indexMin }: { readonly contents: LogContents; readonly indexMin: number },
   options: RepairOptions,
 ): Promise<Fetched> {
   const { clusterId, memberId, diskId, formingId } = identity;
@@ -198,7 +200,7 @@ async function fetchFromAny(
   self.beNew();
   const security =
     options.tls === null ? null : new TlsIdentity(options.tls, { memberId, log: (_level, message) => options.say(message) });
-  const wanted = { clusterId, epoch, memberId, diskId, indexMin: contents.previous.index, repairedIndex: readRepaired(dataDir) };
+  const wanted = { clusterId, epoch, memberId, diskId, indexMin, repairedIndex: readRepaired(dataDir) };
   const found = foundIn(contents);
   try {
     const reasons: string[] = [];
