@@ -14,7 +14,15 @@ export {
   getEnvironment,
 } from './get.ts';
 export { history, type HistoryAnswer, type HistoryRequest } from './history.ts';
-export { defaultLimits, entryLimits, type LimitName, type Limits, memberIdStepMax, membersMax, spaceLowPercent } from './limits.ts';
+export {
+  defaultLimits,
+  entryLimits,
+  type LimitName,
+  type Limits,
+  memberIdStepMax,
+  membersMax,
+  spaceLowPercent,
+} from './limits.ts';
 export { alarmToStopFor, isInAgreement, readIntegrity } from './integrity.ts';
 export { type Alarm, type AlarmKind, alarmKinds, type HashMark, type Integrity } from './integrity-row.ts';
 export { readKeyring } from './keyring.ts';
