@@ -1,17 +1,18 @@
-import { type ChannelCredentials, type Client, type ClientDuplexStream, Metadata, type ServiceError } from '@grpc/grpc-js';
-import type { Hello, HelloRefusal } from '@env-cli/replica';
+import type { ChannelCredentials, Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
+import type { Hello, HelloRefusal, Introduction } from '@env-cli/replica';
 import { MalformedBytes } from '@env-cli/support';
 
 import { decodeHelloAnswer, encodeHello } from './hello-bytes.ts';
-import { addressKey, dialClient, type peersService } from './service.ts';
+import { metadataOf } from './introduction-metadata.ts';
+import { dialClient, type peersService } from './service.ts';
 
 export interface DialedStreamOptions {
   readonly method: (typeof peersService)['Messages'];
   readonly address: string;
   readonly credentials: ChannelCredentials;
   readonly hello: Hello;
-  /** Where the others find this member, for one that has not heard of it yet. Null, as by default: it is not said. */
-  readonly ownAddress?: string | null;
+  /** For a member that may not have heard of this one yet. Null, as by default: there is none. */
+  readonly introduction?: Introduction | null;
   /** Looks at who answered. */
   readonly refuse: (hello: Hello) => HelloRefusal | null;
   readonly onOpen: (hello: Hello) => void;
@@ -36,13 +37,11 @@ export class DialedStream {
     this.#options = options;
     this.#client = dialClient(options.address, options.credentials);
     const { path, requestSerialize, responseDeserialize } = options.method;
-    const metadata = new Metadata();
-    if (options.ownAddress != null) metadata.set(addressKey, options.ownAddress);
     this.#call = this.#client.makeBidiStreamRequest<Uint8Array, Uint8Array>(
       path,
       requestSerialize,
       responseDeserialize,
-      metadata,
+      metadataOf(options.introduction ?? null),
     );
     this.#timer = setTimeout(() => this.close(`no answer within ${helloMsMax} ms`), helloMsMax);
     this.#call.on('data', (bytes: Uint8Array) => this.#take(bytes));

@@ -9,12 +9,14 @@ import {
   type ForwardAnswer,
   type Hello,
   type HelloRefusal,
+  type Introduction,
   noStanding,
   protocolRange,
   refuseHello,
   type Standing,
 } from '@env-cli/replica';
 
+import { DialedStream } from './dialed-stream.ts';
 import { GrpcPeers, type PeersHost } from './grpc-peers.ts';
 import { noSecurity, type PeerSecurity } from './security.ts';
 import { dialClient, frameBytesMax, peersService } from './service.ts';
@@ -42,7 +44,10 @@ class Host implements PeersHost {
   lent: LentSnapshot | null = null;
   ownStanding = noStanding;
   readonly begunBy: number[] = [];
-  readonly addresses: (string | null)[] = [];
+  readonly introductions: Introduction[] = [];
+  known = [1, 2];
+  /** Whether whoever introduces itself is let in. */
+  admits = false;
   readonly standings: [number, Standing][] = [];
   clusterId = id(7);
   protocolMax: number = protocolRange.max;
@@ -70,8 +75,10 @@ class Host implements PeersHost {
     };
   }
 
-  refuse(hello: Hello): HelloRefusal | null {
-    const diskIds = new Map([1, 2].map((memberId) => [memberId, id(memberId)]));
+  refuse(hello: Hello, introduction: Introduction | null = null): HelloRefusal | null {
+    if (introduction !== null) this.introductions.push(introduction);
+    const known = introduction === null || !this.admits ? this.known : [...this.known, hello.memberId];
+    const diskIds = new Map(known.map((memberId) => [memberId, id(memberId)]));
     return refuseHello(
       {
         formingId: id(6),
@@ -92,13 +99,12 @@ class Host implements PeersHost {
     return refusal === null ? { welcome: { hello: this.hello(hello.memberId), founding: id(5) } } : { refusal };
   }
 
-  ownAddress(): string {
-    return `127.0.0.1:${7000 + this.memberId}`;
+  introduction(): Introduction {
+    return { address: `127.0.0.1:${7000 + this.memberId}`, proof: new Uint8Array(32).fill(this.memberId) };
   }
 
-  begun({ startNonce }: Hello, address: string | null): void {
+  begun({ startNonce }: Hello): void {
     this.begunBy.push(startNonce);
-    this.addresses.push(address);
   }
 
   standing(): Standing {
@@ -289,8 +295,6 @@ describe('two members', () => {
     await eventually(() => hosts[0].standings.length > 0 && hosts[0].begunBy.length > 0);
     expect(hosts[0].standings[0]).toEqual([2, hosts[1].ownStanding]);
     expect(hosts[0].begunBy).toEqual([2]);
-    // So that it can be answered by a member that has not heard of it yet.
-    expect(hosts[0].addresses).toEqual(['127.0.0.1:7002']);
     const later = { ...hosts[1].ownStanding, term: 4 };
     hosts[1].ownStanding = later;
     await eventually(() => hosts[0].standings.at(-1)![1].term === 4);
@@ -517,6 +521,54 @@ describe('a snapshot is given up, so that its sender need not keep its log for e
     hosts[1].snapshotOffered = () => Promise.resolve({ receivedBytes: 0, append: () => new Promise<void>(() => undefined) });
     expect(await sentBy(peers[0])).toMatch(/done nothing with it for 300 ms/);
   });
+});
+
+describe('a member that was added while the other one was away', () => {
+  beforeEach(() => {
+    hosts[0].known = [1];
+    hosts[0].admits = true;
+    peers[1].setMembers([{ memberId: 1, address: `127.0.0.1:${peers[0].port}` }]);
+  });
+
+  test('introduces itself where it brings messages, and is let in', async () => {
+    await eventually(() => peers[1].connected.length === 1);
+    peers[1].send(1 as MemberId, heartbeat(3));
+    peers[1].flush();
+    await eventually(() => hosts[0].messages.length === 1);
+    expect(hosts[0].introductions[0]).toEqual({ address: '127.0.0.1:7002', proof: new Uint8Array(32).fill(2) });
+  });
+
+  test('introduces itself where it brings a snapshot, and is let in', async () => {
+    hosts[0].introductions.length = 0;
+    const bytes = new Uint8Array(10).fill(7);
+    const header = { kind: 'snapshot', term: 1 as Term, index: 1 as Index, indexTerm: 1 as Term } as const;
+    const source = { size: bytes.length, readAt: (offset: number) => Promise.resolve(bytes.slice(offset)) };
+    const problem = await new Promise((done) =>
+      peers[1].sendSnapshot(1 as MemberId, { header, id: id(1), sizeBytes: bytes.length }, source, done),
+    );
+    expect(problem).toBeNull();
+    expect(hosts[0].chunks).toEqual([bytes]);
+  });
+
+  test.each(['Forward', 'Fetch'] as const)(
+    'is refused whatever it says where it opens %s: that is for whom the state names',
+    async (name) => {
+      const refusal = await new Promise((done) => {
+        void new DialedStream({
+          method: peersService[name],
+          address: `127.0.0.1:${peers[0].port}`,
+          hello: hosts[1].hello(1),
+          introduction: hosts[1].introduction(),
+          credentials: credentials.createInsecure(),
+          refuse: () => null,
+          onOpen: () => done('it was let in'),
+          onFrame: () => undefined,
+          onClosed: (_reason, refused) => done(refused),
+        });
+      });
+      expect(refusal).toMatchObject({ code: 'unknown-member' });
+    },
+  );
 });
 
 describe('whoever does not belong is refused and told of, and nobody stops', () => {

@@ -8,20 +8,21 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { MemberId, PeerMessage } from '@env-cli/raft';
-import type { Forward, ForwardAnswer, Hello, HelloAnswer, HelloRefusal, Peers, Standing } from '@env-cli/replica';
+import type { Forward, ForwardAnswer, Hello, HelloAnswer, HelloRefusal, Introduction, Peers, Standing } from '@env-cli/replica';
 import { ByteReader, MalformedBytes } from '@env-cli/support';
 
 import { AcceptedStream } from './accepted-stream.ts';
 import { Consumption } from './consumption.ts';
 import { decodeForward, decodeForwardAnswer, encodeForward, encodeForwardAnswer } from './forward-bytes.ts';
 import { decodeHello, decodeHelloAnswer, encodeHello, encodeHelloAnswer } from './hello-bytes.ts';
+import { introductionIn } from './introduction-metadata.ts';
 import { Link } from './link.ts';
 import { MessageLink } from './message-link.ts';
 import { readPeerMessage } from './peer-message.ts';
 import { RateLimit } from './rate-limit.ts';
 import { RoundTrips } from './round-trips.ts';
 import { noSecurity, type PeerSecurity, type SecuredCall } from './security.ts';
-import { addressKey, dialClient, peersService, transportOptions } from './service.ts';
+import { dialClient, peersService, transportOptions } from './service.ts';
 import type { SnapshotOffer } from './snapshot-bytes.ts';
 import { type SnapshotHost, SnapshotReceiving } from './snapshot-receiving.ts';
 import type { SnapshotSource } from './snapshot-pump.ts';
@@ -32,17 +33,17 @@ import { type FetchHost, SnapshotServing } from './snapshot-serving.ts';
 export interface PeersHost extends SnapshotHost, FetchHost {
   /** What this member says of itself. */
   hello(toMemberId: number): Hello;
-  /** Whether whoever introduced itself may exchange messages; null lets it. */
-  refuse(hello: Hello): HelloRefusal | null;
+  /**
+   * Whether whoever said hello may exchange messages; null lets it. `introduction`: what whoever dials adds for a member that has not heard of it yet. It is
+   * there only where such a one may come in: with messages, and with a snapshot.
+   */
+  refuse(hello: Hello, introduction?: Introduction | null): HelloRefusal | null;
   /** The answer to a hello alone, by which clusters form. */
   greet(hello: Hello): HelloAnswer;
-  /** Where the others find this member; null when it does not know yet. */
-  ownAddress(): string | null;
-  /**
-   * A member that was let in begins to send messages: those that are received from it are this one's, until the next begins. `address`: where it is
-   * found, as it says; null when it does not say.
-   */
-  begun(hello: Hello, address: string | null): void;
+  /** What this member adds for one that may not have heard of it; null while it does not know where it is found itself. */
+  introduction(toMemberId: number): Introduction | null;
+  /** A member that was let in begins to send messages: those that are received from it are this one's, until the next begins. */
+  begun(hello: Hello): void;
   received(from: MemberId, message: PeerMessage): void;
   /** How this member's disk stands, for the others. Asked for a few times a second. */
   standing(): Standing;
@@ -234,6 +235,7 @@ export class GrpcPeers implements Peers {
       rate: this.#snapshotRate,
       silenceMsMax: snapshotSilenceMsMax,
       hello: () => this.#host.hello(to),
+      introduction: () => this.#host.introduction(to),
       credentials: () => this.#security.dial(to),
       refuse: (hello) => this.#host.refuse(hello),
     });
@@ -282,7 +284,6 @@ export class GrpcPeers implements Peers {
       address,
       random: this.#options.random,
       hello: () => host.hello(memberId),
-      ownAddress: () => host.ownAddress(),
       credentials: () => this.#security.dial(memberId),
       doubt: (dialed: ChannelCredentials) => this.#security.doubt(dialed),
       refuse: (hello: Hello) => host.refuse(hello),
@@ -291,6 +292,7 @@ export class GrpcPeers implements Peers {
       messages: new MessageLink({
         ...common,
         memberId,
+        introduction: () => host.introduction(memberId),
         onOpen: (hello) => host.met(hello),
         onUnreachable: (to) => host.unreachable(to),
         onStanding: (hello, standing) => host.stands(hello, standing),
@@ -315,10 +317,10 @@ export class GrpcPeers implements Peers {
   #acceptMessages(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
     AcceptedStream.accept({
       call,
-      greet: (hello) => this.#greet(hello, call),
+      greet: (hello) => this.#greet(hello, call, introductionIn(call)),
       onOpen: (stream, hello) => {
         this.#takePlace(this.#incoming, stream);
-        this.#host.begun(hello, addressOf(call));
+        this.#host.begun(hello);
         this.#consumptions.set(stream, new Consumption(stream, this.#host.standing()));
       },
       onFrame: (stream, bytes) => {
@@ -356,7 +358,7 @@ export class GrpcPeers implements Peers {
     let receiving: SnapshotReceiving | null = null;
     AcceptedStream.accept({
       call,
-      greet: (hello) => this.#greet(hello, call),
+      greet: (hello) => this.#greet(hello, call, introductionIn(call)),
       onOpen: (stream) => {
         this.#takePlace(this.#snapshots, stream);
         receiving = new SnapshotReceiving(stream, this.#host);
@@ -404,8 +406,13 @@ export class GrpcPeers implements Peers {
     return { code: 'other-certificate', message };
   }
 
-  #greet(hello: Hello, call: SecuredCall): { readonly hello: Hello } | { readonly refusal: HelloRefusal } {
-    const refusal = this.#refuseCaller(hello, call) ?? this.#host.refuse(hello);
+  /** `introduction`: null where nobody comes in whom the state does not name: whoever forwards commands or fetches the state. */
+  #greet(
+    hello: Hello,
+    call: SecuredCall,
+    introduction: Introduction | null = null,
+  ): { readonly hello: Hello } | { readonly refusal: HelloRefusal } {
+    const refusal = this.#refuseCaller(hello, call) ?? this.#host.refuse(hello, introduction);
     return refusal === null ? { hello: this.#host.hello(hello.memberId) } : { refusal };
   }
 
@@ -449,13 +456,4 @@ export class GrpcPeers implements Peers {
 function closeLinks(links: PeerLinks): void {
   links.messages.close();
   links.forwards.close();
-}
-
-/** Bytes of an address that is looked at. */
-const addressBytesMax = 300;
-
-/** Where whoever dialed is found, as it says; null when it does not say, or says what is no address. */
-function addressOf({ metadata }: Pick<ServerDuplexStream<Uint8Array, Uint8Array>, 'metadata'>): string | null {
-  const [said] = metadata.get(addressKey);
-  return typeof said === 'string' && said.length <= addressBytesMax && /^[^\s]+:\d{1,5}$/.test(said) ? said : null;
 }

@@ -1,12 +1,12 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
-import type { Hello, HelloRefusal } from '@env-cli/replica';
+import type { Hello, HelloRefusal, Introduction } from '@env-cli/replica';
 
 import { DialedStream, type DialedStreamOptions } from './dialed-stream.ts';
 
 export interface LinkOptions extends Pick<DialedStreamOptions, 'method' | 'address' | 'refuse' | 'onOpen' | 'onFrame'> {
   /** Made anew for each try: what a member says of itself changes. */
   readonly hello: () => Hello;
-  readonly ownAddress: () => string | null;
+  readonly introduction?: () => Introduction | null;
   /** Made anew for each try as well: certificates change. */
   readonly credentials: () => ChannelCredentials;
   /** Why the member that was dialed with these is believed no more; null: it is. */
@@ -74,13 +74,13 @@ export class Link {
 
   #dial(): void {
     let opened = false;
-    const { method, address, hello, ownAddress, credentials, refuse, onOpen, onFrame, onBroken, onFailed } = this.#options;
+    const { method, address, hello, introduction, credentials, refuse, onOpen, onFrame, onBroken, onFailed } = this.#options;
     this.#credentials = credentials();
     this.#stream = new DialedStream({
       method,
       address,
       hello: hello(),
-      ownAddress: ownAddress(),
+      introduction: introduction?.() ?? null,
       credentials: this.#credentials,
       refuse,
       onOpen: (answered) => {

@@ -31,9 +31,6 @@ export const peersService = {
   Fetch: method('Fetch', true),
 };
 
-/** The metadata in which whoever dials says where it is found itself. A program that does not know of it passes it over. */
-export const addressKey = 'envcli-peer-address';
-
 /** No frame between members is larger: the largest entry (4 MiB), and what goes around it. Larger ones end their stream. */
 export const frameBytesMax = 6 * 1024 * 1024;
 

@@ -1,5 +1,5 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
-import type { Hello, HelloRefusal } from '@env-cli/replica';
+import type { Hello, HelloRefusal, Introduction } from '@env-cli/replica';
 import { MalformedBytes } from '@env-cli/support';
 
 import { DialedStream } from './dialed-stream.ts';
@@ -11,6 +11,7 @@ import { SnapshotPump, type SnapshotSource } from './snapshot-pump.ts';
 export interface SnapshotSendingOptions {
   readonly address: string;
   readonly hello: () => Hello;
+  readonly introduction: () => Introduction | null;
   readonly credentials: () => ChannelCredentials;
   readonly refuse: (hello: Hello) => HelloRefusal | null;
   readonly offer: SnapshotOffer;
@@ -65,11 +66,12 @@ export class SnapshotSending {
 
   #dial(): void {
     this.#tries++;
-    const { address, hello, credentials, refuse, offer, source, rate } = this.#options;
+    const { address, hello, introduction, credentials, refuse, offer, source, rate } = this.#options;
     const stream = new DialedStream({
       method: peersService.Snapshot,
       address,
       hello: hello(),
+      introduction: introduction(),
       credentials: credentials(),
       refuse,
       onOpen: () => stream.write(encodePart({ kind: 'offer', offer })),

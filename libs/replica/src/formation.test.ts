@@ -205,7 +205,7 @@ describe('a hello is refused, with what to do next,', () => {
     ['while it forms with another list', { clusterId: null, formingId: disk(8) }, 'other-cluster'],
     ['when it looks for somebody else', { toMemberId: 5 }, 'not-me'],
     ['from a member of the same number', { memberId: 1 }, 'same-member'],
-    ['never from a member with a number that was given while this one was away', { memberId: 4, diskId: disk(4) }, null],
+    ['from a member that is not in the configuration', { memberId: 4 }, 'unknown-member'],
     ['from a member that was removed', { memberId: 3, diskId: disk(3) }, 'removed-member'],
     ['never from one that joins and was added', { clusterId: null, epoch: 0, formingId: joiningId }, null],
     [

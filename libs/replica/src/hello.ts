@@ -101,7 +101,7 @@ export function refuseHello(own: HelloExpectation, hello: Hello): HelloRefusal |
       `data directory as a member with the number ${own.memberIdLast + 1}, with --join.`;
     return { code: 'removed-member', message };
   }
-  if (!members.includes(hello.memberId) && !isNewerThanKnown(own, hello)) {
+  if (!members.includes(hello.memberId)) {
     const message = `member ${hello.memberId} is not in the configuration (members ${members.join(', ')}). Add it to the cluster first.`;
     return { code: 'unknown-member', message };
   }
@@ -120,17 +120,6 @@ export function refuseHello(own: HelloExpectation, hello: Hello): HelloRefusal |
     return { code: 'protocol', message };
   }
   return refuseFeatureLevel(own.featureLevel, hello);
-}
-
-/**
- * Whether a member may have been added while this one was away: it has the cluster's first entry, which members give to those alone that they know, and
- * a number above all that are known here. It is believed, for it may be the leader that this member needs to hear of it (raft.pdf §6).
- */
-export function isNewerThanKnown(
-  { clusterId, diskIds, memberIdLast }: Pick<HelloExpectation, 'clusterId' | 'diskIds' | 'memberIdLast'>,
-  hello: Pick<Hello, 'clusterId' | 'memberId'>,
-): boolean {
-  return clusterId !== null && diskIds !== null && hello.clusterId !== null && hello.memberId > memberIdLast;
 }
 
 /** Says whether a member's program understands the commands of a cluster of that feature level; null when it does. */

@@ -21,6 +21,7 @@ export {
   refuseFeatureLevel,
   refuseHello,
 } from './hello.ts';
+export { type Introduction, introductionOf, isProven } from './introduction.ts';
 export { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
 export type {
   AppliedBatch,

@@ -41,7 +41,7 @@ export abstract class ClosedDoor implements PeersHost {
   }
 
   // Only on streams that were let in, and none is.
-  ownAddress(): null {
+  introduction(): null {
     return null;
   }
 

@@ -120,7 +120,17 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     });
     const founded = readFounding(founding);
     const { epoch } = founded;
-    const neighbours = new Neighbours({ formingId, clusterId, epoch, memberId, diskId, apiAddress, featureLevelMax, startNonce });
+    const neighbours = new Neighbours({
+      formingId,
+      clusterId,
+      epoch,
+      memberId,
+      diskId,
+      apiAddress,
+      featureLevelMax,
+      startNonce,
+      founding,
+    });
     const door = new PeerDoor(memberId, neighbours, host);
     const security =
       start.tls === null ? null : new TlsIdentity(start.tls, { memberId, log: (level, text) => host.log(level, text) });

@@ -61,6 +61,7 @@ describe('two restores of one backup that are founded in the same moment', () =>
       apiAddress: '',
       featureLevelMax: 1,
       startNonce: 1,
+      founding: new Uint8Array(),
     });
     const [one, other] = [founded(), founded()];
     const asked = new Neighbours(hello(one, 2));

@@ -3,6 +3,9 @@ import {
   type Hello,
   type HelloExpectation,
   type HelloRefusal,
+  type Introduction,
+  introductionOf,
+  isProven,
   protocolRange,
   refuseHello,
   type Standing,
@@ -19,6 +22,8 @@ export interface NeighboursOptions {
   /** The highest feature level that this program understands. */
   readonly featureLevelMax: number;
   readonly startNonce: number;
+  /** The data of the cluster's first entry: who has it was added. */
+  readonly founding: Uint8Array;
 }
 
 /** What a state tells of the cluster that it is of. */
@@ -67,17 +72,23 @@ export class Neighbours {
     return [...this.others, ...this.#guests.values()];
   }
 
-  /** Where the others find this member; null before its state says so. */
-  get ownAddress(): string | null {
-    return this.#members.find(({ memberId }) => memberId === this.#options.memberId)?.address ?? null;
+  /** How this member introduces itself to one that may not have heard of it yet; null before its state names it. */
+  introduction(toMemberId: number): Introduction | null {
+    const { memberId, diskId, startNonce, founding } = this.#options;
+    const own = this.#members.find((member) => member.memberId === memberId);
+    return own === undefined ? null : introductionOf(founding, { memberId, diskId, toMemberId, startNonce }, own.address);
   }
 
-  /** A member was let in that the state does not know yet. Whether it has to be dialed from now on. */
-  admit({ memberId, diskId }: Hello, address: string | null): boolean {
-    if (this.#isNew || address === null || memberId <= this.#memberIdLast) return false;
-    const known = this.#guests.get(memberId);
-    if (known?.address === address || (known === undefined && this.#guests.size >= guestsMax)) return false;
-    this.#guests.set(memberId, { memberId, diskId, address });
+  /**
+   * Whether somebody comes whom the state does not name yet, because this member was away when it was added: with a number above all that are known, and the proof that
+   * it was. It may be the leader that this member needs to hear of it (raft.pdf §6), so it is let in, and dialed.
+   */
+  admit(hello: Hello, introduction: Introduction): boolean {
+    const { memberId, diskId } = hello;
+    if (this.refuseIdentity(hello)?.code !== 'unknown-member' || memberId <= this.#memberIdLast) return false;
+    if (hello.clusterId === null || this.#guests.size >= guestsMax) return false;
+    if (!isProven(this.#options.founding, hello, introduction)) return false;
+    this.#guests.set(memberId, { memberId, diskId, address: introduction.address });
     return true;
   }
 
@@ -93,6 +104,8 @@ export class Neighbours {
     this.#replacements = replacements;
     this.#isNew = false;
     for (const memberId of this.#guests.keys()) if (memberId <= memberIdLast) this.#guests.delete(memberId);
+    for (const heard of [this.#apiAddresses, this.#featureLevelsMax])
+      for (const memberId of heard.keys()) if (!this.#isReachable(memberId)) heard.delete(memberId);
   }
 
   /** This member has joined a cluster and has none of its state yet: it takes everybody of that cluster at their word. */
@@ -149,7 +162,8 @@ export class Neighbours {
 
   refuseIdentity(hello: Hello): HelloRefusal | null {
     const { formingId, clusterId, epoch, memberId } = this.#options;
-    const diskIds = this.#isNew ? null : new Map(this.#members.map((member) => [member.memberId, member.diskId]));
+    const known = [...this.#members, ...this.#guests.values()];
+    const diskIds = this.#isNew ? null : new Map(known.map((member) => [member.memberId, member.diskId]));
     const own: HelloExpectation = {
       formingId,
       clusterId,
@@ -161,5 +175,10 @@ export class Neighbours {
       featureLevel: this.#featureLevel,
     };
     return refuseHello(own, hello);
+  }
+
+  /** Whether it is this member, or one that it exchanges messages with. */
+  #isReachable(memberId: number): boolean {
+    return memberId === this.#options.memberId || this.reachable.some((member) => member.memberId === memberId);
   }
 }

@@ -7,6 +7,7 @@ import {
   type Hello,
   type HelloAnswer,
   type HelloRefusal,
+  type Introduction,
   type Replica,
   Speaker,
   type Standing,
@@ -53,8 +54,9 @@ export class PeerDoor implements PeersHost {
     return this.#neighbours.hello(toMemberId, this.#open().replica.found);
   }
 
-  refuse(hello: Hello): HelloRefusal | null {
+  refuse(hello: Hello, introduction: Introduction | null = null): HelloRefusal | null {
     if (this.#founded === null) return notFormed;
+    if (introduction !== null && this.#neighbours.admit(hello, introduction)) this.#founded.guestCame();
     return this.#neighbours.refuse(hello) ?? this.#refuseOlderDisk(hello);
   }
 
@@ -65,13 +67,12 @@ export class PeerDoor implements PeersHost {
     return { welcome: { hello: this.hello(hello.memberId), founding: this.#founded.founding } };
   }
 
-  ownAddress(): string | null {
-    return this.#neighbours.ownAddress;
+  introduction(toMemberId: number): Introduction | null {
+    return this.#neighbours.introduction(toMemberId);
   }
 
-  begun(hello: Hello, address: string | null): void {
+  begun(hello: Hello): void {
     this.#speakers.set(hello.memberId, new Speaker(hello));
-    if (this.#neighbours.admit(hello, address)) this.#founded?.guestCame();
   }
 
   received(from: MemberId, message: PeerMessage): void {

@@ -185,7 +185,8 @@ async function fetchFromAny(
   options: RepairOptions,
 ): Promise<Fetched> {
   const { clusterId, memberId, diskId, formingId } = identity;
-  const { epoch, members } = readFounding(new FoundingFiles(dataDir).founding!);
+  const founding = new FoundingFiles(dataDir).founding!;
+  const { epoch, members } = readFounding(founding);
   const others = [...new Map([...members, ...options.members].map((member) => [member.memberId, member.address]))]
     .map(([otherId, address]) => ({ memberId: otherId, address }))
     .filter((other) => other.memberId !== memberId);
@@ -195,7 +196,17 @@ async function fetchFromAny(
   }
   const { apiAddress } = options;
   const startNonce = randomInt(0x1_0000_0000);
-  const self = new Neighbours({ formingId, clusterId, epoch, memberId, diskId, apiAddress, featureLevelMax, startNonce });
+  const self = new Neighbours({
+    formingId,
+    clusterId,
+    epoch,
+    memberId,
+    diskId,
+    apiAddress,
+    featureLevelMax,
+    startNonce,
+    founding,
+  });
   // What its own state says of the members is not to be trusted.
   self.beNew();
   const security =
