@@ -3,6 +3,7 @@ import { decodeEntryData } from '@env-cli/environments';
 import type { Entry, Index } from '@env-cli/raft';
 
 import { tickMs, VirtualCluster, type VirtualMember } from './testing/virtual-cluster.ts';
+import type { TransferAnswer } from './wishes.ts';
 
 let cluster: VirtualCluster;
 let leader: VirtualMember;
@@ -277,6 +278,21 @@ describe('after a pause', () => {
     await cluster.pass(45);
     expect(leader.heard.results.size + leader.heard.refused.size).toBe(2);
     expect([...leader.heard.refused.values()]).not.toContain('outcome-unknown');
+  });
+
+  test('and does so behind a handover that somebody had asked for, if nothing comes of that', async () => {
+    loseOrdersToStand();
+    const answers: TransferAnswer[] = [];
+    leader.replica.transferLead(follower().id, (answer) => answers.push(answer));
+    await cluster.pass(3);
+    cluster.nowMs += 11 * tickMs;
+    leader.replica.turn();
+    await cluster.pass(8);
+    expect(answers).toEqual([{ kind: 'ended', outcome: 'timed-out' }]);
+    expect(leader.heard.view?.role).toBe('leader');
+    await cluster.pass(12);
+    expect(leader.heard.view?.role).toBe('follower');
+    expect(leader.replica.metrics()).toMatchObject({ raft_handovers_total: 1 });
   });
 
   test('what was received is heard before time passes, and time passes once however many ticks were missed', async () => {

@@ -17,14 +17,15 @@ import { assert } from '@env-cli/support';
 
 import { EntryClock } from './entry-clock.ts';
 import type { Forward, ForwardAnswer, ForwardRefusedCode } from './forward.ts';
+import { Handover } from './handover.ts';
 import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
 import { LogTail } from './log-tail.ts';
 import { Outbound } from './outbound.ts';
+import { OwnSlowness } from './own-slowness.ts';
 import type { Applier, Clock, InstalledSnapshot, LogStore, Origin, Peers, Snapshots } from './ports.ts';
 import { assertBatch, type ProposalBatch, sizeOf } from './proposal-batch.ts';
 import { type BatchPart, type PackedEntry, ProposalQueue, type WaitingBatch } from './proposal-queue.ts';
 import { ReadQueue } from './read-queue.ts';
-import { Slowness } from './slowness.ts';
 import { noStanding, type Standing } from './standing.ts';
 import type { ReplicaView } from './view.ts';
 import { type ChangeAnswer, type TransferAnswer, Wishes } from './wishes.ts';
@@ -65,16 +66,10 @@ export interface ReplicaOptions {
 }
 
 /**
- * Election timeouts for which a leader bears with its own slowness, unless it is told otherwise. Its heartbeats wait for no disk, so nobody else would find
- * out; and long enough that nothing which is merely busy ends a reign.
+ * Election timeouts for which a leader bears with its own slowness, unless it is told otherwise: long enough that nothing which is merely busy
+ * ends a reign.
  */
 const slowLeaderElections = 8;
-
-/** The part of an election timeout beyond which a write of the log, or the time between two ticks, is slow. */
-const slowPart = 0.5;
-
-/** Election timeouts without anything slow after which a leader has recovered. */
-const calmElections = 2;
 
 /** A core message, or a write of the log that became durable. */
 type Input = Message | { readonly kind: 'durable'; readonly effect: StoreEffect | ResetEffect };
@@ -97,8 +92,6 @@ export class Replica {
   readonly #memberId: MemberId;
   readonly #tickMs: number;
   readonly #pauseMs: number;
-  readonly #slowMs: number;
-  readonly #slowLeaderMs: number;
   readonly #leaderWaitMs: number;
   readonly #limits: ReplicaLimits;
 
@@ -126,14 +119,9 @@ export class Replica {
   #proposed: Proposed[] = [];
   /** Writes of entries that are not durable. While there is one, commands gather for the next. */
   #writesOpen = 0;
-  /** All writes that are not durable, and when the log last was idle, or ended one. */
-  #logWritesOpen = 0;
-  #logMovedMs = 0;
-  /** How long this thread's ticks come late, and writes of the log take long. */
-  readonly #slowLoop: Slowness;
-  readonly #slowDisk: Slowness;
-  #handingOver = false;
-  /** Set when a handover came to nothing: the reign ends all the same, within this turn. */
+  readonly #slowness: OwnSlowness;
+  readonly #handover: Handover;
+  /** Set when nobody took the lead over: the reign ends all the same, within this turn. */
   #mustStepDown = false;
   /** The core holds as many uncommitted bytes as it may, or hands its reign over: nothing is proposed before something moved. */
   #saturated = false;
@@ -159,10 +147,15 @@ export class Replica {
     this.#memberId = options.memberId;
     this.#tickMs = options.tickMs ?? 100;
     this.#pauseMs = this.#tickMs * (options.electionTicks ?? 10);
-    this.#slowMs = slowPart * this.#pauseMs;
-    this.#slowLeaderMs = options.slowLeaderMs ?? slowLeaderElections * this.#pauseMs;
-    this.#slowLoop = new Slowness(calmElections * this.#pauseMs);
-    this.#slowDisk = new Slowness(calmElections * this.#pauseMs);
+    const bearMs = options.slowLeaderMs ?? slowLeaderElections * this.#pauseMs;
+    this.#slowness = new OwnSlowness({ electionMs: this.#pauseMs, bearMs });
+    this.#handover = new Handover({
+      transfer: (done) => this.transferLead(null, done),
+      onNobody: () => {
+        ports.report(`nobody took the lead over from member ${this.#memberId} in time: it no longer leads`);
+        this.#mustStepDown = true;
+      },
+    });
     // Long enough for an election that needs a second try.
     this.#leaderWaitMs = 4 * this.#pauseMs;
     this.#limits = { ...defaultReplicaLimits, ...options.limits };
@@ -190,7 +183,7 @@ export class Replica {
     const nowMs = this.#ports.clock.monotonicMs();
     // Late: what peers sent meanwhile may still stand in the sockets, and it must be heard before time passes.
     if (this.#tickDue === 'no') this.#tickDue = nowMs - this.#tickedMs > 2 * this.#tickMs ? 'next-turn' : 'now';
-    if (nowMs - this.#tickedMs > this.#slowMs) this.#slowLoop.note(this.#tickedMs, nowMs);
+    this.#slowness.ticked(this.#tickedMs, nowMs);
     this.#tickedMs = nowMs;
     this.#wake();
   }
@@ -344,6 +337,7 @@ export class Replica {
       raft_proposals_uncommitted: this.#proposed.length,
       raft_reads_waiting: this.#reads.size,
       raft_inbox_dropped_total: this.#dropped,
+      raft_handovers_total: this.#handover.begun,
     };
   }
 
@@ -398,19 +392,9 @@ export class Replica {
     this.#handOver(`was paused for ${Math.round(pauseMs)} ms, which is longer than an election takes`);
   }
 
-  /** Leaves the reign to a voter that has the whole log, without an election that somebody has to wait for; and leaves it even if nobody takes it. */
   #handOver(why: string): void {
     const { voters } = this.#ports.raft.status().configuration;
-    if (this.#handingOver || !voters.some((voter) => voter !== this.#memberId)) return;
-    this.#handingOver = true;
-    const term = this.#term;
-    this.transferLead(null, (answer) => {
-      this.#handingOver = false;
-      if (answer.kind === 'ended' && answer.outcome !== 'reign-ended' && this.#term === term) {
-        this.#ports.report(`nobody took the lead over from member ${this.#memberId} in time: it no longer leads`);
-        this.#mustStepDown = true;
-      }
-    });
+    if (!voters.some((voter) => voter !== this.#memberId) || !this.#handover.begin()) return;
     this.#ports.report(`member ${this.#memberId} ${why}: it hands the lead over`);
   }
 
@@ -422,9 +406,7 @@ export class Replica {
       return;
     }
     const { effect } = input;
-    this.#logWritesOpen--;
-    if (this.#turnMs - this.#logMovedMs > this.#slowMs) this.#slowDisk.note(this.#logMovedMs, this.#turnMs);
-    this.#logMovedMs = this.#turnMs;
+    this.#slowness.writeEnded(this.#turnMs);
     if (effect.kind === 'store' && effect.hardState !== null) this.#hardState = effect.hardState;
     if (effect.kind === 'store' && effect.entries.length > 0) this.#writesOpen--;
     for (const { to, message } of effect.messages) this.#ports.peers.send(to, message);
@@ -444,7 +426,7 @@ export class Replica {
       case 'store':
         return this.#store(effect);
       case 'reset':
-        this.#logWriteBegins();
+        this.#slowness.writeBegun(this.#turnMs);
         return log.reset(effect.index, effect.term, () => this.#note({ kind: 'durable', effect }));
       case 'load': {
         const { id, from, to, bytesMax } = effect;
@@ -484,7 +466,7 @@ export class Replica {
   }
 
   #store(effect: StoreEffect): void {
-    this.#logWriteBegins();
+    this.#slowness.writeBegun(this.#turnMs);
     if (effect.entries.length > 0) {
       this.#writesOpen++;
       for (const entry of effect.entries) this.#tail.appended(entry.index, entry.data.length);
@@ -494,25 +476,11 @@ export class Replica {
     );
   }
 
-  #logWriteBegins(): void {
-    if (this.#logWritesOpen++ === 0) this.#logMovedMs = this.#turnMs;
-  }
-
-  /** A leader whose disk is slow goes on beating, and whose thread is slow beats just often enough: nobody else finds out. */
   #leaveIfSlow(nowMs: number): void {
-    // A write that has not ended is as slow as it is by now.
-    if (this.#logWritesOpen > 0 && nowMs - this.#logMovedMs > this.#slowMs) this.#slowDisk.note(this.#logMovedMs, nowMs);
-    if (this.#role !== 'leader' || this.#mustStepDown) return;
-    const loopMs = this.#slowLoop.lastsMs(nowMs);
-    const diskMs = this.#slowDisk.lastsMs(nowMs);
-    if (Math.max(loopMs, diskMs) <= this.#slowLeaderMs) return;
-    this.#slowLoop.forget();
-    this.#slowDisk.forget();
-    this.#handOver(
-      loopMs > diskMs
-        ? `has had a thread that is late for ${Math.round(loopMs)} ms, by half an election timeout again and again. Check its processor`
-        : `has waited for its disk for ${Math.round(diskMs)} ms, half an election timeout for a write of the log again and again. Check that disk`,
-    );
+    const complaint = this.#slowness.complaint(nowMs);
+    if (this.#role !== 'leader' || this.#mustStepDown || complaint === null) return;
+    this.#slowness.forget();
+    this.#handOver(complaint);
   }
 
   #roleChanged(role: Role, term: Term, leader: MemberId | null): void {
@@ -520,9 +488,9 @@ export class Replica {
     this.#term = term;
     this.#leader = leader;
     this.#saturated = false;
-    // A new leader has its time, whatever it was as a follower.
-    this.#slowLoop.forget();
-    this.#slowDisk.forget();
+    this.#mustStepDown = false;
+    this.#slowness.forget();
+    this.#handover.reignEnded();
     // They came for another reign than the one that is now: see `Forward`.
     const stale = (forwardedBy: NonNullable<WaitingBatch['forwardedBy']>): boolean =>
       role !== 'leader' || forwardedBy.term !== term;
@@ -655,6 +623,7 @@ export class Replica {
   #swept(nowMs: number): void {
     this.#saturated = false;
     this.#leaveIfSlow(nowMs);
+    this.#handover.ticked();
     const sinceBeforeMs = nowMs - this.#leaderWaitMs;
     this.#expire(nowMs);
     const leaderless = this.#leader === null;

@@ -46,6 +46,7 @@ export const metricCatalogue: Readonly<Record<string, MetricEntry>> = {
   raft_proposals_uncommitted: gauge('Entries that this member proposed and that are not applied.'),
   raft_reads_waiting: gauge('Reads that wait for a read index.'),
   raft_inbox_dropped_total: counter('Messages of peers that were dropped because too many waited.'),
+  raft_handovers_total: counter('Times that this member began to hand the lead over, since it was paused or slow.'),
 
   peers_connected: gauge('Members to which this one has a connection.'),
   peers_dropped_messages_total: counter('Messages to peers that were dropped for want of a connection or of room.'),
