@@ -150,7 +150,7 @@ const healthy: Record<string, (request: any) => Answer> = {
       ],
     },
   }),
-  'Cluster.RaiseLevel': () => ({ featureLevel: { level: 2, readyLevel: 2, levelMax: 2 } }),
+  'Cluster.RaiseLevel': () => ({ featureLevel: { level: 2, readyLevel: 2, levelMax: 2, held: true } }),
   'Cluster.HoldLevel': (request) => {
     const { held } = request as { held: boolean };
     const rises = held ? {} : { raisesIn: durationFromMs(580_000) };

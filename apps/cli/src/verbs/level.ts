@@ -45,7 +45,13 @@ function levelLines({ level: now, levelMax, readyLevel, held, raisesInMs, missin
       ? `The feature level is ${now}.`
       : `The feature level is ${now}, the highest that the leader's program understands.`,
     ...next,
-    ...(held ? ["It is held: it rises with 'env-cli cluster level --raise', or by itself after '--release'."] : []),
+    ...(held ? [heldLine(now < levelMax)] : []),
     ...(missing === '' ? [] : [`It cannot rise to ${levelMax} yet: ${missing}.`]),
   ];
+}
+
+function heldLine(isBelowMax: boolean): string {
+  return isBelowMax
+    ? "It is held: it rises with 'env-cli cluster level --raise', or by itself after '--release'."
+    : "It is held: a higher one that a later version brings waits for 'env-cli cluster level --raise' or '--release'.";
 }

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 
 import type { MemberView } from '../member/member.ts';
-import { replacedMember } from './replaced-members.ts';
+import { replacedMembers } from './replaced-members.ts';
 
 type Peer = MemberView['members'][number];
 
@@ -19,12 +19,20 @@ const peer = (memberId: number, parts: Partial<Peer> = {}): Peer => ({
 const gone = { voter: false, takesPart: false };
 
 test.each([
-  ['nobody while nobody is replaced', [peer(1), peer(2)], null],
-  ['nobody while the new one does not take part', [peer(1), peer(2, { ...gone, replaces: 1 })], null],
-  ['nobody while the new one learns', [peer(1), peer(2, { voter: false, replaces: 1 })], null],
-  ['the old one out, where the new one was let in alone', [peer(1), peer(2, { replaces: 1 })], { memberId: 1, step: 'remove' }],
-  ['the old one out also as a learner', [peer(1, { voter: false }), peer(2, { replaces: 1 })], { memberId: 1, step: 'remove' }],
-  ['the old one forgotten, when it is out', [peer(1, gone), peer(2, { replaces: 1 })], { memberId: 1, step: 'forget' }],
+  ['nobody while nobody is replaced', [peer(1), peer(2)], []],
+  ['nobody while the new one does not take part', [peer(1), peer(2, { ...gone, replaces: 1 })], []],
+  ['nobody while the new one learns', [peer(1), peer(2, { voter: false, replaces: 1 })], []],
+  ['the old one out, where the new one was let in alone', [peer(1), peer(2, { replaces: 1 })], [{ memberId: 1, step: 'remove' }]],
+  ['the old one out also as a learner', [peer(1, { voter: false }), peer(2, { replaces: 1 })], [{ memberId: 1, step: 'remove' }]],
+  ['the old one forgotten, when it is out', [peer(1, gone), peer(2, { replaces: 1 })], [{ memberId: 1, step: 'forget' }]],
+  [
+    'all of several',
+    [peer(1), peer(2, gone), peer(3, { replaces: 1 }), peer(4, { replaces: 2 })],
+    [
+      { memberId: 1, step: 'remove' },
+      { memberId: 2, step: 'forget' },
+    ],
+  ],
 ])('who leads lets %s', (_what, members, replaced) => {
-  expect(replacedMember({ members })).toEqual(replaced);
+  expect(replacedMembers({ members })).toEqual(replaced);
 });

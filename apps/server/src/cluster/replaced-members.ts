@@ -1,10 +1,9 @@
-import { type CommandBody, commandLevel } from '@env-cli/environments';
+import {} from '@env-cli/environments';
 import type { MemberId } from '@env-cli/raft';
 
 import { type Member, MemberUnavailable, type MemberView } from '../member/member.ts';
 import type { Log } from '../observability/log.ts';
-import { defaultNamespace } from '../requests/names.ts';
-import { onlyGroup } from '../tokens/read-token.ts';
+import { ownProposal } from '../writes/own-proposal.ts';
 
 export interface ReplacedMembersOptions {
   /** Milliseconds between two looks of a leader. Defaults to 500. */
@@ -24,13 +23,12 @@ export interface ReplacedMember {
   readonly step: 'remove' | 'forget';
 }
 
-/** A member in whose place another votes by now, and what is to be done about it; null when there is none. */
-export function replacedMember({ members }: Pick<MemberView, 'members'>): ReplacedMember | null {
-  for (const { voter, replaces } of members) {
+/** The members in whose place others vote by now, and what is to be done about each. */
+export function replacedMembers({ members }: Pick<MemberView, 'members'>): ReplacedMember[] {
+  return members.flatMap(({ voter, replaces }) => {
     const replaced = voter ? members.find(({ memberId }) => memberId === replaces) : undefined;
-    if (replaced !== undefined) return { memberId: replaced.memberId, step: replaced.takesPart ? 'remove' : 'forget' };
-  }
-  return null;
+    return replaced === undefined ? [] : { memberId: replaced.memberId, step: replaced.takesPart ? 'remove' : 'forget' };
+  });
 }
 
 /**
@@ -55,11 +53,11 @@ export class ReplacedMembers {
 
   async #look(): Promise<void> {
     const view = this.#member.view();
-    const replaced = view.role === 'leader' && !this.#busy ? replacedMember(view) : null;
-    if (replaced === null) return;
+    if (view.role !== 'leader' || this.#busy) return;
     this.#busy = true;
     try {
-      await this.#end(replaced);
+      // One that is refused is in nobody's way: the next look tries it again.
+      for (const replaced of replacedMembers(view)) await this.#end(replaced);
     } catch (error) {
       // Without a leader, or with one that stops, it is the next leader's to do.
       if (!(error instanceof MemberUnavailable)) throw error;
@@ -74,17 +72,8 @@ export class ReplacedMembers {
       await this.#member.order({ kind: 'change', changes: [{ kind: 'remove', member: memberId as MemberId }] }, deadline);
       return;
     }
-    const body: CommandBody = { kind: 'remove-member', memberId };
-    const proposal = {
-      level: commandLevel(body),
-      group: onlyGroup,
-      namespace: defaultNamespace,
-      principal: `member ${this.#member.identity.memberId}`,
-      authorisationRevision: 0,
-      session: null,
-      reason: new Uint8Array(),
-      body,
-    };
+    const principal = `member ${this.#member.identity.memberId}`;
+    const proposal = ownProposal({ kind: 'remove-member', memberId }, { principal });
     const { result } = await this.#member.propose(proposal, deadline);
     if (result.kind === 'applied') this.#log.info({ member: memberId }, 'a member was replaced and is forgotten');
   }

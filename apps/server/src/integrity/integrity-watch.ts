@@ -14,8 +14,7 @@ import { type Member, MemberUnavailable } from '../member/member.ts';
 import type { Scrubbed } from '../member/scrubber.ts';
 import type { Log } from '../observability/log.ts';
 import type { FigureSource } from '../observability/metrics.ts';
-import { defaultNamespace } from '../requests/names.ts';
-import { onlyGroup } from '../tokens/read-token.ts';
+import { ownProposal } from '../writes/own-proposal.ts';
 import { explained, stopText } from './alarm-text.ts';
 
 export interface IntegrityOptions {
@@ -210,19 +209,7 @@ export class IntegrityWatch implements FigureSource {
   }
 
   async #propose(body: CommandBody): Promise<void> {
-    await this.#member.propose(
-      {
-        level: commandLevel(body),
-        group: onlyGroup,
-        namespace: defaultNamespace,
-        principal,
-        authorisationRevision: 0,
-        session: null,
-        reason: new Uint8Array(),
-        body,
-      },
-      performance.now() + proposalTimeoutMs,
-    );
+    await this.#member.propose(ownProposal(body, { principal }), performance.now() + proposalTimeoutMs);
   }
 
   /** A cluster without a leader, or a member that stops, has nothing checked for that long. */

@@ -1,11 +1,9 @@
-import { commandLevel } from '@env-cli/environments';
 import { readLevelHold } from '@env-cli/keyspace';
 
 import { type Member, MemberUnavailable } from '../member/member.ts';
 import type { Log } from '../observability/log.ts';
 import type { FigureSource } from '../observability/metrics.ts';
-import { defaultNamespace } from '../requests/names.ts';
-import { onlyGroup } from '../tokens/read-token.ts';
+import { ownProposal } from '../writes/own-proposal.ts';
 import { readyLevel } from './readiness.ts';
 
 export interface LevelWatchOptions {
@@ -97,19 +95,7 @@ export class LevelWatch implements FigureSource {
       const need = { freshness: { kind: 'strong' }, appliedIndex: 0, deadline } as const;
       if (await this.#member.read(need, readLevelHold)) return;
       const body = { kind: 'raise-level', featureLevel } as const;
-      await this.#member.propose(
-        {
-          level: commandLevel(body),
-          group: onlyGroup,
-          namespace: defaultNamespace,
-          principal,
-          authorisationRevision: 0,
-          session: null,
-          reason: new Uint8Array(),
-          body,
-        },
-        deadline,
-      );
+      await this.#member.propose(ownProposal(body, { principal }), deadline);
     } catch (error) {
       // A leader that is none any more, or a member that stops: whoever leads looks too.
       if (!(error instanceof MemberUnavailable)) throw error;

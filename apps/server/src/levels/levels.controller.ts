@@ -88,8 +88,8 @@ export class LevelsController {
   #atLeader(context: CallContext, call: ForwardedCall, work: () => Promise<Encoded>): Promise<Encoded> {
     const leader = this.#api.leader.addressFor(context);
     const { leaderId, members } = this.#api.member.view();
-    const understands = members.find(({ memberId }) => memberId === leaderId)?.featureLevelMax ?? firstLevel;
-    return leader === null || understands < firstLevel ? work() : this.#api.leader.forward(leader, call, context);
+    const leaderLevelMax = members.find(({ memberId }) => memberId === leaderId)?.featureLevelMax ?? firstLevel;
+    return leader === null || leaderLevelMax < firstLevel ? work() : this.#api.leader.forward(leader, call, context);
   }
 
   /** How the level stands, by a state that has applied up to `appliedIndex`. */

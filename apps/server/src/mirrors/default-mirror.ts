@@ -1,12 +1,11 @@
 import { resolve } from 'node:path';
 
-import { type CommandBody, commandLevel } from '@env-cli/environments';
+import { type CommandBody } from '@env-cli/environments';
 import { fileDefinition } from '@env-cli/provider-file';
 
 import { type Member, MemberUnavailable } from '../member/member.ts';
 import type { Log } from '../observability/log.ts';
-import { defaultNamespace } from '../requests/names.ts';
-import { onlyGroup } from '../tokens/read-token.ts';
+import { ownProposal } from '../writes/own-proposal.ts';
 
 /** The name of the mirror that comes with a new cluster. */
 const name = 'files';
@@ -32,19 +31,8 @@ export async function createDefaultMirror(member: Member, directory: string, log
   };
   for (let attempt = 1; attempt <= attemptsMax; attempt++) {
     try {
-      const { result } = await member.propose(
-        {
-          level: commandLevel(body),
-          group: onlyGroup,
-          namespace: defaultNamespace,
-          principal: `member ${member.identity.memberId}`,
-          authorisationRevision: 0,
-          session: null,
-          reason: new Uint8Array(),
-          body,
-        },
-        performance.now() + attemptMs,
-      );
+      const principal = `member ${member.identity.memberId}`;
+      const { result } = await member.propose(ownProposal(body, { principal }), performance.now() + attemptMs);
       if (result.kind === 'refused' && result.refusal.code !== 'mirror-exists') {
         log.warn({ mirror: name, directory: path, why: result.refusal.code }, 'the default mirror could not be made');
       } else log.info({ mirror: name, directory: path }, 'the namespace default is mirrored to a folder');

@@ -1,8 +1,8 @@
-import { commandLevel, getEnvironment, type Limits, limitsOf, type VariableInput, type WriteBody } from '@env-cli/environments';
+import { getEnvironment, type Limits, limitsOf, type VariableInput, type WriteBody } from '@env-cli/environments';
 import { type EnvironmentReader, type ReadTables, toRevision } from '@env-cli/keyspace';
 import { readMirrors } from '@env-cli/mirroring';
 import type { ImportedVariable, ImportRequest, ImportResult, ImportSink } from '@env-cli/outbox';
-import { encodeUtf8, equalBytes } from '@env-cli/support';
+import { equalBytes } from '@env-cli/support';
 
 import { Refused } from '../errors/refused.ts';
 import { rpcStatusOf } from '../errors/status.ts';
@@ -10,7 +10,7 @@ import type { Member } from '../member/member.ts';
 import { keyedHash } from '../requests/secrets.ts';
 import { sealedBody } from '../requests/write.ts';
 import type { Secrets } from '../secrets/secrets.ts';
-import { onlyGroup } from '../tokens/read-token.ts';
+import { ownProposal } from '../writes/own-proposal.ts';
 import { checkProposal } from '../writes/rules.ts';
 
 /** How long an import may wait to be proposed. It is tried again. */
@@ -52,16 +52,8 @@ export class MemberImportSink implements ImportSink {
       conditions: [{ kind: 'environment-at-revision', environment, revision: toRevision(modifyRevision) }],
       operations: [{ kind: 'set', environment, createIfAbsent: false, variables: made.inputs }],
     };
-    const proposal = {
-      level: commandLevel(body),
-      group: onlyGroup,
-      namespace: made.namespace,
-      principal,
-      authorisationRevision: 0,
-      session: null,
-      reason: encodeUtf8(`imported from the target of mirror ${made.mirror}`),
-      body,
-    };
+    const reason = `imported from the target of mirror ${made.mirror}`;
+    const proposal = ownProposal(body, { principal, namespace: made.namespace, reason });
     // What is wrong with a text can be seen as long as it is one.
     checkProposal(proposal, made.limits);
     await this.#secrets.ready(made.inputs.filter(({ hash }) => hash !== null).length);

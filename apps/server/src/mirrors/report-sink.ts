@@ -1,12 +1,11 @@
-import { type CommandBody, commandLevel } from '@env-cli/environments';
+import { type CommandBody } from '@env-cli/environments';
 import { toRevision } from '@env-cli/keyspace';
 import { encodeStatus } from '@env-cli/mirroring';
 import type { DeliveryReport, ReportSink } from '@env-cli/outbox';
 import { encodeUtf8, unreachable } from '@env-cli/support';
 
 import type { Member } from '../member/member.ts';
-import { defaultNamespace } from '../requests/names.ts';
-import { onlyGroup } from '../tokens/read-token.ts';
+import { ownProposal } from '../writes/own-proposal.ts';
 
 /** How long a report may wait to be proposed. What is not reported stays due. */
 const reportTimeoutMs = 10_000;
@@ -24,24 +23,7 @@ export class MemberReportSink implements ReportSink {
 
   async propose(term: number, reports: readonly DeliveryReport[]): Promise<void> {
     const deadline = performance.now() + reportTimeoutMs;
-    await Promise.all(
-      reports.map((report) => {
-        const body = bodyOf(report, term);
-        return this.#member.propose(
-          {
-            level: commandLevel(body),
-            group: onlyGroup,
-            namespace: defaultNamespace,
-            principal,
-            authorisationRevision: 0,
-            session: null,
-            reason: new Uint8Array(),
-            body,
-          },
-          deadline,
-        );
-      }),
-    );
+    await Promise.all(reports.map((report) => this.#member.propose(ownProposal(bodyOf(report, term), { principal }), deadline)));
   }
 }
 

@@ -1,8 +1,8 @@
-import { type CommandBody, commandLevel, type Keyring as KeyringRow, readKeyring } from '@env-cli/environments';
+import { type CommandBody, type Keyring as KeyringRow, readKeyring } from '@env-cli/environments';
 
 import type { Applied, Member } from '../member/member.ts';
 import { defaultNamespace } from '../requests/names.ts';
-import { onlyGroup } from '../tokens/read-token.ts';
+import { ownProposal } from '../writes/own-proposal.ts';
 
 /** How long a command of the keyring may wait to be proposed. */
 const proposalTimeoutMs = 5_000;
@@ -12,19 +12,7 @@ const principal = 'keys of secrets';
 
 /** Proposes a command that looks after keys or sealed values. */
 export function proposeKeys(member: Member, body: CommandBody, namespace: string = defaultNamespace): Promise<Applied> {
-  return member.propose(
-    {
-      level: commandLevel(body),
-      group: onlyGroup,
-      namespace,
-      principal,
-      authorisationRevision: 0,
-      session: null,
-      reason: new Uint8Array(),
-      body,
-    },
-    performance.now() + proposalTimeoutMs,
-  );
+  return member.propose(ownProposal(body, { principal, namespace }), performance.now() + proposalTimeoutMs);
 }
 
 /** The keys as this member's state has them; null before there are any. */
