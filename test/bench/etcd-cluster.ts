@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { freePorts } from '../support/free-ports.ts';
+import { freePorts } from '../../apps/server/src/testing/free-ports.ts';
 
 interface EtcdMember {
   readonly client: string;

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DockerfileParser, JSONInstruction } from 'dockerfile-ast';
 import { validate } from 'dockerfile-utils';
 
-import { freePorts } from '../support/free-ports.ts';
+import { freePorts } from '../../apps/server/src/testing/free-ports.ts';
 
 const text = readFileSync('deploy/Containerfile', 'utf8');
 

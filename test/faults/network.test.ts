@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 import { describeWhere } from '../support/capability.ts';
-import { freePorts } from '../support/free-ports.ts';
+import { freePorts } from '../../apps/server/src/testing/free-ports.ts';
 import { Random } from '../support/random.ts';
 import { Namespaces, namespacesMissing } from './namespaces.ts';
 import { allWays, between, type FaultyNetwork, way } from './network.ts';

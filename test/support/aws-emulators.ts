@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import { freePorts } from './free-ports.ts';
+import { freePorts } from '../../apps/server/src/testing/free-ports.ts';
 
 /** An emulator of AWS, or why it cannot be had here. */
 export type Emulator = { readonly python: string; readonly name: EmulatorName } | { readonly missing: string };

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { freePorts } from './free-ports.ts';
+import { freePorts } from '../../apps/server/src/testing/free-ports.ts';
 
 /** A place of a {@link LocalCluster} and its member: a process of its own. */
 export interface MemberProcess {

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Environments } from '@env-cli/wire';
 
 import { setting } from './testing/operations.ts';
-import { freePorts, Program } from './testing/program.ts';
+import { freePorts } from './testing/free-ports.ts';
+import { Program } from './testing/program.ts';
 import { TestClient } from './testing/serving.ts';
 
 let folder: string;
@@ -17,9 +18,8 @@ let bases: number[];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'env-cli-cluster-'));
-  const [base = 0] = await freePorts(1);
-  // Below the ports that the system hands out by itself, so that nobody takes one meanwhile.
-  bases = [0, 3, 6].map((offset) => 20_000 + (base % 9_000) + offset);
+  const ports = await freePorts(9);
+  bases = [0, 3, 6].map((at) => ports[at]!);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

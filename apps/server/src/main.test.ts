@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DeliveryState, Environments, Health, Mirrors, PlanAction } from '@env-cli/wire';
 
 import { setting } from './testing/operations.ts';
-import { freePorts, Program } from './testing/program.ts';
+import { freePorts } from './testing/free-ports.ts';
+import { Program } from './testing/program.ts';
 import { TestClient } from './testing/serving.ts';
 
 let folder: string;

@@ -7,7 +7,8 @@ import { readSeenDisks } from '@env-cli/store-lmdb';
 import { Environments } from '@env-cli/wire';
 
 import { setting } from './testing/operations.ts';
-import { freePorts, Program } from './testing/program.ts';
+import { freePorts } from './testing/free-ports.ts';
+import { Program } from './testing/program.ts';
 import { TestClient } from './testing/serving.ts';
 
 const ids = [1, 2, 3];

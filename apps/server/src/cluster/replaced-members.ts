@@ -1,4 +1,3 @@
-import {} from '@env-cli/environments';
 import type { MemberId } from '@env-cli/raft';
 
 import { type Member, MemberUnavailable, type MemberView } from '../member/member.ts';

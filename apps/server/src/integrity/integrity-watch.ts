@@ -3,7 +3,6 @@ import {
   alarmKinds,
   alarmToStopFor,
   type CommandBody,
-  commandLevel,
   type Integrity,
   positionOf,
   readIntegrity,

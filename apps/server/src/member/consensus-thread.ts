@@ -11,6 +11,7 @@ import { buffersOf, flattenEntries } from './flat.ts';
 import { readFounding } from './founding.ts';
 import { LoopDelay } from './loop-delay.ts';
 import type { MemberView } from './member.ts';
+import { membersText } from './members-text.ts';
 import type { OrderAnswer } from './member-orders.ts';
 import { type KnownCluster, Neighbours } from './neighbours.ts';
 import { OrderDesk } from './order-desk.ts';
@@ -49,9 +50,9 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
   readonly #ticker: NodeJS.Timeout;
   /** Entries that a turn of the replica handed out, for one message. */
   #toApply: Entry[] = [];
-  /** Who votes and who learns, for people; and what of it they were told. */
-  #roles = '';
-  #rolesTold = '';
+  /** Who the members are, for people; and what of it they were told. */
+  #membersText = '';
+  #membersTextTold = '';
   #halted = false;
 
   private constructor(parts: Parts) {
@@ -65,8 +66,9 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     this.#neighbours = neighbours;
     this.#seen = parts.seen;
     this.#outbox = new ApiOutbox(start.api, (view) => {
-      this.#roles = `members that vote: ${listed(view.voters)}; that learn: ${listed(view.learners)}`;
-      return this.#describe(view);
+      const described = this.#describe(view);
+      this.#membersText = membersText(described);
+      return described;
     });
     this.#snapshots = new SnapshotTraffic({
       dataDir: start.dataDir,
@@ -228,9 +230,9 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       this.#order({ kind: 'entries', entries });
     }
     this.#outbox.flush();
-    if (this.#roles === this.#rolesTold) return;
-    this.#rolesTold = this.#roles;
-    this.#host.log('info', this.#roles);
+    if (this.#membersText === this.#membersTextTold) return;
+    this.#membersTextTold = this.#membersText;
+    this.#host.log('info', this.#membersText);
   }
 
   #fromApi({ batches, reads, orders }: ApiToConsensus): void {
@@ -332,8 +334,4 @@ type Address = { readonly memberId: number; readonly address: string };
 function joinedBy(told: readonly Address[], founders: readonly Address[], memberId: number): Address[] {
   const added = founders.filter((founder) => !told.some((other) => other.memberId === founder.memberId));
   return [...told, ...added].filter((other) => other.memberId !== memberId);
-}
-
-function listed(members: readonly number[]): string {
-  return members.length === 0 ? 'none' : members.join(', ');
 }

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AlarmKind, Cluster, Consistency, Environments, MemberRole } from '@env-cli/wire';
 
 import { setting } from '../testing/operations.ts';
-import { freePorts, Program } from '../testing/program.ts';
+import { freePorts } from '../testing/free-ports.ts';
+import { Program } from '../testing/program.ts';
 import { TestClient } from '../testing/serving.ts';
 
 const numbers = [1, 2, 3];

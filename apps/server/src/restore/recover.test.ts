@@ -8,7 +8,8 @@ import { checkBackup } from '@env-cli/snapshot-file';
 import { Cluster, Consistency, Environments, MemberRole } from '@env-cli/wire';
 
 import { setting } from '../testing/operations.ts';
-import { freePorts, Program } from '../testing/program.ts';
+import { freePorts } from '../testing/free-ports.ts';
+import { Program } from '../testing/program.ts';
 import { type CallFailed, TestClient } from '../testing/serving.ts';
 
 let folder: string;

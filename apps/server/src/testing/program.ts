@@ -1,22 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 const programs = {
   member: fileURLToPath(new URL('../../dist/main.js', import.meta.url)),
   cluster: fileURLToPath(new URL('../../dist/local-cluster.js', import.meta.url)),
 } as const;
-
-/** So many ports of this machine that nobody listened on a moment ago. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 /** `env-cli-server`, or what `npm start` runs, as a process. */
 export class Program {
@@ -45,9 +35,12 @@ export class Program {
     this.#ready = once(this.child, 'message').then(() => undefined);
   }
 
-  /** Resolves when it has said something; rejects with what it said when it ends before. */
-  async says(words: string): Promise<void> {
-    while (!this.said.includes(words)) {
+  /**
+   * Resolves when it has said something, behind the first `from` characters of all that it said; rejects with what it said when it ends
+   * before.
+   */
+  async says(words: string, from = 0): Promise<void> {
+    while (!this.said.includes(words, from)) {
       const more = new Promise<void>((heard) => this.#listeners.push(heard));
       if ((await Promise.race([more, this.exited])) !== undefined) throw new Error(`the program ended: ${this.said}`);
     }

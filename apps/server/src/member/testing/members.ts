@@ -1,13 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeUtf8 } from '@env-cli/support';
 
 import type { Member, Proposal, ReadNeed } from '../member.ts';
 import { type MemberOptions, startMember } from '../start-member.ts';
+import { freePorts } from '../../testing/free-ports.ts';
 
 /** Real members in this process: threads, files and sockets. */
 export class Members {
@@ -155,17 +155,4 @@ export function soon(ms = 5_000): number {
 
 export function need(kind: 'strong' | 'any', appliedIndex = 0): ReadNeed {
   return { freshness: { kind }, appliedIndex, deadline: soon() };
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
