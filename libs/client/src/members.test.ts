@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+
 import { afterEach, describe, expect, test } from '@jest/globals';
 
 import { connect, type Client, type ClientOptions } from './client.ts';
@@ -25,6 +28,18 @@ async function clientOf(addresses: readonly string[], options: ClientOptions = {
   return client;
 }
 
+/** An address at which connections are taken, and nothing is ever said. */
+async function swallower(): Promise<string> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => void sockets.add(socket)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ended.push(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
 function stateWith(name: string): TwinState {
   const state = new TwinState();
   state.environments.set(name, new Map());
@@ -41,6 +56,14 @@ describe('a client finds a member', () => {
   test('behind addresses at which nobody answers', async () => {
     const twin = await member(stateWith('a'));
     const client = await clientOf([nobody, twin.address]);
+    await client.environments.get('a');
+    expect(twin.messages.length).toBe(1);
+  });
+
+  test('behind addresses that swallow what is sent, without waiting for each of them in turn', async () => {
+    const silent = await Promise.all([swallower(), swallower()]);
+    const twin = await member(stateWith('a'));
+    const client = await clientOf([...silent, twin.address], { connectTimeoutMs: 3000 });
     await client.environments.get('a');
     expect(twin.messages.length).toBe(1);
   });

@@ -2,10 +2,11 @@ import { backoffMs, type BackoffOptions } from './backoff.ts';
 import { overError, within, type Bounds } from './bounds.ts';
 import { Channel } from './channel.ts';
 import { EnvCliError } from './error.ts';
+import { staggered } from './staggered.ts';
 import type { TlsOptions } from './tls.ts';
 
 export interface MembersOptions {
-  /** The longest that one attempt to connect may take, in milliseconds. */
+  /** The longest that one attempt to connect may take, in milliseconds. They overlap. */
   readonly attemptMs: number;
   /** The longest that a call waits for a connection to any member, in milliseconds. */
   readonly connectTimeoutMs: number;
@@ -22,6 +23,9 @@ export interface MembersOptions {
  * this client has no way to, and the member that names it forwards as well.
  */
 const leaderShunMs = 5000;
+
+/** How long an address is waited for before the next is tried beside it, in milliseconds (RFC 8305, 5). */
+const staggerMs = 250;
 
 /**
  * The members that this client may talk to, and the one that it talks to now.
@@ -122,8 +126,8 @@ export class Members {
 
   /** Connects to the leader beside the connection that is in use, and changes over once it stands: no call waits for it. */
   async #moveTo(address: string): Promise<void> {
-    const channel = await this.#attempt(address);
-    if (channel === null) {
+    const channel = new Channel(address, this.#options.tls);
+    if (!(await this.#attempt(channel))) {
       this.#shun(address);
     } else if (this.#closed) {
       channel.close();
@@ -136,38 +140,52 @@ export class Members {
   /** Goes round the addresses until one answers or nobody waits any more. */
   async #connect(): Promise<Channel> {
     try {
-      for (let failures = 1; ; failures++) {
-        const address = this.#preferred();
-        const channel = await this.#attempt(address);
+      for (let rounds = 1; ; rounds++) {
+        const channel = await this.#round();
         if (this.#closed) {
           channel?.close();
           throw closedError();
         }
         if (channel !== null) return (this.#current = channel);
-        if (address === this.#leader) this.#shun(address);
-        this.#pass(address);
-        if (this.#waiters === 0) throw this.#unreachable();
-        // A whole round has failed. A certificate that is not believed is not in a moment either; all else is given time.
-        if (failures >= this.#given.length && this.#certificateRefused) throw this.#unreachable();
-        if (failures % this.#given.length === 0) await this.#pause(failures / this.#given.length);
+        // A certificate that is not believed is not in a moment either; all else is given time.
+        if (this.#waiters === 0 || this.#certificateRefused) throw this.#unreachable();
+        await this.#pause(rounds);
       }
     } finally {
       this.#connecting = null;
     }
   }
 
-  async #attempt(address: string): Promise<Channel | null> {
-    const channel = new Channel(address, this.#options.tls);
+  /** Tries each address once. Null when none answers. */
+  async #round(): Promise<Channel | null> {
+    const begun: Channel[] = [];
+    let first: Channel | null = null;
+    const attempts = this.#inOrder().map((address) => async () => {
+      const channel = new Channel(address, this.#options.tls);
+      begun.push(channel);
+      const connected = await this.#attempt(channel, () => first !== null);
+      if (connected) first ??= channel;
+      else if (first === null && address === this.#leader) this.#shun(address);
+      return connected ? channel : null;
+    });
+    const channel = await staggered(attempts, staggerMs);
+    for (const other of begun) if (other !== channel) other.close();
+    if (channel !== null) this.#next = Math.max(0, this.#given.indexOf(channel.address));
+    return channel;
+  }
+
+  /** Whether it connects. `isDropped`: nobody waits for it any more, so that nothing is learnt from what it meets. */
+  async #attempt(channel: Channel, isDropped = (): boolean => false): Promise<boolean> {
     const giveUp = (): void => channel.close();
     this.#atClose.add(giveUp);
     try {
       await channel.connect(this.#options.attemptMs);
-      this.#met.delete(address);
-      return channel;
+      this.#met.delete(channel.address);
+      return true;
     } catch (error) {
-      this.#met.set(address, error as EnvCliError);
+      if (!isDropped()) this.#met.set(channel.address, error as EnvCliError);
       channel.close();
-      return null;
+      return false;
     } finally {
       this.#atClose.delete(giveUp);
     }
@@ -185,14 +203,16 @@ export class Members {
     });
   }
 
-  #preferred(): string {
-    if (this.#leader !== null && !this.#isShunned(this.#leader)) return this.#leader;
-    return this.#given[this.#next % this.#given.length]!;
+  /** The addresses that there are, the leader's first, each once. */
+  #inOrder(): string[] {
+    const given = [...this.#given.slice(this.#next), ...this.#given.slice(0, this.#next)];
+    const leader = this.#leader === null || this.#isShunned(this.#leader) ? [] : [this.#leader];
+    return [...new Set([...leader, ...given])];
   }
 
   /** Leaves an address: its successor is next. */
   #pass(address: string): void {
-    if (address === this.#given[this.#next % this.#given.length]) this.#next++;
+    if (address === this.#given[this.#next]) this.#next = (this.#next + 1) % this.#given.length;
   }
 
   #shun(address: string): void {
