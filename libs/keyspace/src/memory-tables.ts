@@ -1,8 +1,7 @@
-import type { Row, RowRange, TableName, Tables } from './tables.ts';
-import { tableNames } from './tables.ts';
 import { assert } from '@env-cli/support';
 
 import { binaryText, bytesOfBinaryText } from './binary-text.ts';
+import { type Row, type RowRange, type TableName, tableNames, type Tables } from './tables.ts';
 
 /** What the store on disk takes: the contract in libs/simulation/src/state-store.test.ts holds both to it. */
 const keyBytesMax = 1_024;

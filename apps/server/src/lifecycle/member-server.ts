@@ -23,7 +23,7 @@ import { forbiddenFolders } from '../mirrors/forbidden-folders.ts';
 import { MemberOutbox, type OutboxOptions } from '../mirrors/outbox.ts';
 import type { MirrorWorker } from '../mirrors/mirror-worker.ts';
 import { listen, type ListeningApi } from '../nest-app.ts';
-import { HttpListener, type Verdict } from '../observability/http.ts';
+import { HttpListener } from '../observability/http.ts';
 import type { Log } from '../observability/log.ts';
 import { type FigureSource, Metrics } from '../observability/metrics.ts';
 import { NestLog } from '../observability/nest-log.ts';
@@ -36,16 +36,11 @@ import { TlsIdentity } from '../security/tls-identity.ts';
 import { tlsPathsOf } from '../security/tls-options.ts';
 import { type OpenedSecrets, openSecrets } from '../secrets/open-secrets.ts';
 import { addressRefused, isLoopback } from './addresses.ts';
+import { Readiness } from './readiness.ts';
 import { stateBytes } from './storage.ts';
 
 /** The longest that a look at what this member itself holds may take, in milliseconds. */
 const ownReadMs = 5_000;
-
-/** How often it is looked whether calls may be sent here. */
-const readinessMs = 100;
-
-/** The longest that a strong read may take by which a member finds out whether it has caught up; then another one is made. */
-const catchUpReadMs = 10_000;
 
 /** A worker that does nothing: mirrors are turned off on this member. */
 const noWorker: MirrorWorker & FigureSource & { stop(): Promise<void> } = {
@@ -62,7 +57,7 @@ export class MemberServer {
   readonly #health = new HealthService();
   readonly #startAbort = new AbortController();
   readonly #failed = Promise.withResolvers<never>();
-  readonly #ready = Promise.withResolvers<void>();
+  readonly #readiness = new Readiness((ready) => this.#health.set(ready));
   #http: HttpListener | null = null;
   #metrics: Metrics | null = null;
   #member: Member | null = null;
@@ -75,9 +70,6 @@ export class MemberServer {
   #tls: TlsIdentity | null = null;
   #api: Api | null = null;
   #listening: ListeningApi | null = null;
-  #readinessTimer: NodeJS.Timeout | undefined;
-  /** Whether a strong read was answered here: a member that starts may have much to take in first. */
-  #caughtUp: 'no' | 'asking' | 'yes' = 'no';
   #stopping = false;
 
   constructor(options: OptionValues, log: Log) {
@@ -93,7 +85,7 @@ export class MemberServer {
 
   /** Resolves when calls may be sent here for the first time. */
   get ready(): Promise<void> {
-    return this.#ready.promise;
+    return this.#readiness.first;
   }
 
   /** Starts everything, what others depend on first. Rejects with {@link StartRefused} when it is not to be. */
@@ -168,8 +160,7 @@ export class MemberServer {
       },
       'the member listens',
     );
-    this.#readinessTimer = setInterval(() => this.#lookWhetherReady(), readinessMs);
-    this.#lookWhetherReady();
+    this.#readiness.begin(member);
     if (isFounding) this.#furnish(member);
   }
 
@@ -181,8 +172,7 @@ export class MemberServer {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#startAbort.abort(new Error('the member was told to stop'));
-    clearInterval(this.#readinessTimer);
-    this.#health.set(false);
+    this.#readiness.stop();
     this.#api?.drain();
     if (this.#member !== null) await this.#handOver(this.#member);
     await this.#listening?.close();
@@ -253,7 +243,7 @@ export class MemberServer {
       tls: isLoopback(address.host) ? null : this.#tls,
       metrics: () => this.#exposition(),
       live: () => ({ ok: true, why: 'alive' }),
-      ready: () => this.#readiness(),
+      ready: () => this.#readiness.verdict(),
     });
     try {
       await http.listen();
@@ -377,38 +367,6 @@ export class MemberServer {
       (source) => source !== null,
     );
     return new Metrics(member, methods, [watches, storage, api.backups, this.#worker, ...checks]);
-  }
-
-  #readiness(): Verdict {
-    if (this.#stopping) return { ok: false, why: 'stopping' };
-    if (this.#listening === null || this.#member === null) return { ok: false, why: 'starting' };
-    const { leaderId, appliedIndex } = this.#member.view();
-    if (leaderId === null) return { ok: false, why: 'no leader is known' };
-    if (appliedIndex === 0) return { ok: false, why: 'the cluster is being founded' };
-    return this.#caughtUp === 'yes' ? { ok: true, why: 'ready' } : { ok: false, why: 'what the others have is being taken in' };
-  }
-
-  /** Finds out whether this member has caught up with what was committed when it was asked. */
-  async #catchUp(member: Member): Promise<void> {
-    this.#caughtUp = 'asking';
-    const need = { freshness: { kind: 'strong' }, appliedIndex: 0, deadline: performance.now() + catchUpReadMs } as const;
-    try {
-      await member.read(need, () => undefined);
-      this.#caughtUp = 'yes';
-    } catch (error) {
-      this.#caughtUp = 'no';
-      // Nobody leads, or it takes longer: it is asked again.
-      if (!(error instanceof MemberUnavailable)) throw error;
-    }
-  }
-
-  #lookWhetherReady(): void {
-    const member = this.#member;
-    if (member !== null && this.#caughtUp === 'no' && member.view().leaderId !== null && !this.#stopping)
-      void this.#catchUp(member);
-    const { ok } = this.#readiness();
-    this.#health.set(ok);
-    if (ok) this.#ready.resolve();
   }
 
   #faultSink(): FaultSink {
