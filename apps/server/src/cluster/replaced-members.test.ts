@@ -1,21 +1,8 @@
 import { expect, test } from '@jest/globals';
 
-import type { MemberView } from '../member/member.ts';
+import { peer } from '../testing/peer.ts';
 import { replacedMembers } from './replaced-members.ts';
 
-type Peer = MemberView['members'][number];
-
-const peer = (memberId: number, parts: Partial<Peer> = {}): Peer => ({
-  memberId,
-  peerAddress: `127.0.0.1:${memberId}`,
-  apiAddress: null,
-  voter: true,
-  takesPart: true,
-  replaces: null,
-  connected: true,
-  featureLevelMax: null,
-  ...parts,
-});
 const gone = { voter: false, takesPart: false };
 
 test.each([

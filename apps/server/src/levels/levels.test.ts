@@ -5,12 +5,11 @@ import { featureLevelMax, positionOf } from '@env-cli/environments';
 import { Cluster } from '@env-cli/wire';
 
 import type { MemberView } from '../member/member.ts';
+import { type Peer, peer } from '../testing/peer.ts';
 import { type CallFailed, Serving, TestClient } from '../testing/serving.ts';
 import { TwinMember } from '../testing/twin-member.ts';
 import { LevelWatch, lookIntervalMs } from './level-watch.ts';
 import { readyLevel, unreadyFor, unreadyText } from './readiness.ts';
-
-type Other = MemberView['members'][number];
 
 const raiseAfterMs = 10 * lookIntervalMs;
 
@@ -23,19 +22,8 @@ let nowMs: number;
 let look: (() => void) | null;
 const logged: string[] = [];
 
-const peer = (memberId: number, parts: Partial<Other> = {}): Other => ({
-  memberId,
-  peerAddress: `127.0.0.1:${memberId}`,
-  apiAddress: null,
-  voter: true,
-  takesPart: true,
-  replaces: null,
-  connected: true,
-  featureLevelMax,
-  ...parts,
-});
 /** What the leader sees with these others. */
-const view = (...others: Other[]): MemberView => {
+const view = (...others: Peer[]): MemberView => {
   leader.others = others;
   return leader.view();
 };
