@@ -7,7 +7,8 @@ import type { OptionValues } from '../options/table.ts';
 import type { RestoreSink } from '../restore/restore-program.ts';
 import { TlsProblem } from '../security/tls-files.ts';
 import { tlsPathsOf } from '../security/tls-options.ts';
-import { forceWords, type RepairDone, repairMember, RepairRefused } from './repair-member.ts';
+import { forceWords, type RepairDone, repairMember } from './repair-member.ts';
+import { RepairRefused } from './repair-refused.ts';
 
 /** Places of the bar that a person sees. */
 const barPlaces = 30;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,6 +12,8 @@ import { TestClient } from '../testing/serving.ts';
 const numbers = [1, 2, 3];
 
 let folder: string;
+/** What the data directory of member 3 was before most of what happens here. */
+let older: string;
 let apis: string[];
 let peers: string[];
 let metrics: number[];
@@ -60,6 +62,14 @@ function rot(memberId: number, text: string): number {
   return copies;
 }
 
+/** Every file of a directory, with what is in it. */
+function contentsOf(directory: string): Map<string, string> {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(
+    files.map(({ parentPath, name }) => [join(parentPath, name), readFileSync(join(parentPath, name)).toString('base64')]),
+  );
+}
+
 async function alarmsAt(memberId: number): Promise<AlarmKind[]> {
   return (await api(memberId).call(Cluster, 'alarms', {})).alarms.map(({ kind }) => kind);
 }
@@ -83,6 +93,7 @@ async function hashesAtOneIndex(one: number, other: number): Promise<readonly [u
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'env-cli-repair-'));
+  older = join(folder, 'older');
   const ports = await freePorts(9);
   apis = ports.slice(0, 3).map((port) => `127.0.0.1:${port}`);
   metrics = ports.slice(6);
@@ -110,6 +121,8 @@ describe('a member whose state is wrong', () => {
 
   test('is not: its state stays, unless that is asked for in so many words', async () => {
     await programs.get(3)!.stop();
+    cpSync(dirOf(3), older, { recursive: true });
+    chmodSync(older, 0o700);
     const before = readdirSync(dirOf(3)).toSorted();
     expect(await repaired(dirOf(3))).toMatchObject({
       code: 4,
@@ -164,6 +177,24 @@ describe('a member whose state is wrong', () => {
     expect(await alarmsAt(3)).toEqual([AlarmKind.STATE_ROTTEN]);
     await api(1).call(Cluster, 'alarms', { clear: [{ kind: AlarmKind.STATE_ROTTEN, memberId: 3n }] });
     expect(await alarmsAt(1)).toEqual([]);
+  }, 60_000);
+
+  test('has an older log as well: it is refused, whoever of the others remembers that, and nothing changes', async () => {
+    await Promise.all([programs.get(3)!.stop(), programs.get(1)!.stop()]);
+    // Whoever is asked first has forgotten what it knew of this disk.
+    rmSync(join(dirOf(1), 'seen-disks'));
+    await start(1).ready();
+    for (const name of readdirSync(older)) if (/^(CURRENT|state-.*)$/.test(name)) rmSync(join(older, name), { recursive: true });
+    const before = contentsOf(older);
+    const nowhere = `--members=1=${peers[0]},2=127.0.0.1:1`;
+    for (const flags of [[], [nowhere]]) {
+      const { code, said } = await repaired(older, ...flags);
+      expect({ code, said }).toEqual({
+        code: 4,
+        said: expect.stringContaining('member 2 refuses this one: member 3 comes with an older copy of its own disk'),
+      });
+      expect(contentsOf(older)).toEqual(before);
+    }
   }, 60_000);
 
   test('was removed meanwhile: it is told so, and nothing changes', async () => {
