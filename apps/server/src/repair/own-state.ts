@@ -10,7 +10,10 @@ const rowsMax = 512;
 
 /**
  * What is wrong with the state of a directory, as far as it tells itself: it is lost, cannot be opened, ends before its log begins, or its rows do not have the
- * hashes that were kept of them. A phrase for people; null: nothing is. Reads all of it, and changes nothing that counts.
+ * hashes that were kept of them. A phrase for people; null: nothing is. Reads all of it.
+ *
+ * Opening it is what a start does: it goes back to its checkpoint, and states beside it that `CURRENT` does not name are removed, such as the one that a repair that was cut
+ * off had half built.
  */
 export async function problemOfOwnState(dataDir: string, previousIndex: number, options: StoreOptions): Promise<string | null> {
   if (!existsSync(join(dataDir, 'CURRENT'))) return 'its state is lost';
