@@ -8,7 +8,7 @@ import { type FoundedIdentity, newSpoolPath, SpoolReceiver } from '@env-cli/stor
 import { MalformedBytes } from '@env-cli/support';
 
 import { whyNot } from '../member/closed-door.ts';
-import { FoundingFiles, readFounding } from '../member/founding.ts';
+import { FoundingFiles, readOwnFounding } from '../member/founding.ts';
 import { Neighbours } from '../member/neighbours.ts';
 import type { TlsPaths } from '../security/tls-files.ts';
 import { TlsIdentity } from '../security/tls-identity.ts';
@@ -62,13 +62,13 @@ export class OtherMembers {
   readonly #self: Neighbours;
   readonly #security: TlsIdentity | null;
 
-  /** Throws {@link RepairRefused} when there are none. */
+  /** Throws {@link RepairRefused} when there are none, and `MemberRefused` when the founding cannot be read. */
   constructor(options: OtherMembersOptions) {
     const { dataDir, identity, apiAddress, tls, say } = options;
     const { memberId } = identity;
     this.#options = options;
     const founding = new FoundingFiles(dataDir).founding!;
-    const { epoch, members } = readFounding(founding);
+    const { epoch, members } = readOwnFounding(dataDir, founding);
     this.#epoch = epoch;
     this.#members = [...new Map([...members, ...options.members].map((member) => [member.memberId, member.address]))]
       .map(([otherId, address]) => ({ memberId: otherId, address }))

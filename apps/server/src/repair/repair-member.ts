@@ -19,7 +19,7 @@ import type { TlsPaths } from '../security/tls-files.ts';
 import type { FetchedState, MemberAddress } from './fetched-state.ts';
 import { type Fetched, OtherMembers } from './other-members.ts';
 import { problemOfOwnState } from './own-state.ts';
-import { RepairRefused } from './repair-refused.ts';
+import { RepairRefused, RepairUnfinished } from './repair-refused.ts';
 
 export interface RepairOptions {
   /** The data directory of the member, which does not run. */
@@ -57,7 +57,8 @@ const lostVotes = (memberId: number): string =>
  *
  * Each step leaves, in any crash, the member as it was or with the new state: the copy is fetched and examined beside everything else; the log hears of the
  * state's term, if that is a later one; the new state is built beside the old one and takes its place by one rename; and only then it is noted that what is known of the
- * old one is not about the new one. Throws {@link RepairRefused}, `DataDirectoryRefused`, `LogFileError`, `StoreFailed`.
+ * old one is not about the new one. Throws {@link RepairRefused}, {@link RepairUnfinished}, `DataDirectoryRefused`, `MemberRefused`,
+ * `LogFileError`, `StoreFailed`, `NotUnderstood`, and what the system says.
  */
 export async function repairMember(options: RepairOptions): Promise<RepairDone> {
   const { dataDir, memberId } = options;
@@ -132,7 +133,7 @@ async function repair(dataDir: string, identity: FoundedIdentity, options: Repai
     }
     options.say('The state is put in its place.');
     await installSnapshot(dataDir, path, build);
-    writeRepaired(dataDir, state.index);
+    noteRepaired(dataDir, state.index);
     return {
       from,
       state,
@@ -143,6 +144,15 @@ async function repair(dataDir: string, identity: FoundedIdentity, options: Repai
     others?.stop();
     if (fetched !== null) rmSync(fetched.path, { force: true });
     await log.close();
+  }
+}
+
+function noteRepaired(dataDir: string, index: number): void {
+  try {
+    writeRepaired(dataDir, index);
+  } catch (error) {
+    const what = `the new state has taken its place, and that could not be written down (${(error as Error).message})`;
+    throw new RepairUnfinished(`${dataDir}: ${what}`, { cause: error });
   }
 }
 

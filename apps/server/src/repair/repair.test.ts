@@ -225,4 +225,17 @@ describe('a member whose state is wrong', () => {
     expect(said).toContain('The state is the one that it was');
     expect(readdirSync(dirOf(3)).toSorted()).toEqual(before);
   }, 30_000);
+
+  test('has files that the machine or a person broke: what is wrong and what helps is said without a stack, and nothing changes', async () => {
+    const founding = join(dirOf(3), 'founding');
+    writeFileSync(founding, readFileSync(founding).subarray(0, 20));
+    const damaged = await repaired(dirOf(3));
+    expect(damaged).toMatchObject({ code: 4, said: expect.stringContaining('Copy the file founding from the data directory') });
+    rmSync(join(dirOf(3), 'CURRENT'));
+    mkdirSync(join(dirOf(3), 'CURRENT'));
+    const unreadable = await repaired(dirOf(3));
+    expect(unreadable).toMatchObject({ code: 4, said: expect.stringContaining('EISDIR') });
+    expect(unreadable.said).toContain('The state is the one that it was');
+    expect(damaged.said + unreadable.said).not.toMatch(/^ +at /m);
+  }, 30_000);
 });
