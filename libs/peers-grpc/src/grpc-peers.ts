@@ -14,7 +14,7 @@ import { ByteReader, MalformedBytes } from '@env-cli/support';
 import { AcceptedStream } from './accepted-stream.ts';
 import { Consumption } from './consumption.ts';
 import { decodeForward, decodeForwardAnswer, encodeForward, encodeForwardAnswer } from './forward-bytes.ts';
-import { decodeHello, decodeHelloAnswer, encodeHello, encodeHelloAnswer } from './hello-bytes.ts';
+import { decodeHello, encodeHelloAnswer } from './hello-bytes.ts';
 import { introductionIn } from './introduction-metadata.ts';
 import { Link } from './link.ts';
 import { MessageLink } from './message-link.ts';
@@ -22,12 +22,13 @@ import { readPeerMessage } from './peer-message.ts';
 import { RateLimit } from './rate-limit.ts';
 import { RoundTrips } from './round-trips.ts';
 import { noSecurity, type PeerSecurity, type SecuredCall } from './security.ts';
-import { dialClient, peersService, transportOptions } from './service.ts';
+import { peersService, transportOptions } from './service.ts';
 import type { SnapshotOffer } from './snapshot-bytes.ts';
 import { type SnapshotHost, SnapshotReceiving } from './snapshot-receiving.ts';
 import type { SnapshotSource } from './snapshot-pump.ts';
 import { SnapshotSending } from './snapshot-sending.ts';
 import { type FetchHost, SnapshotServing } from './snapshot-serving.ts';
+import { sayHello } from './unary-hello.ts';
 
 /** The member behind the connections. */
 export interface PeersHost extends SnapshotHost, FetchHost {
@@ -243,20 +244,8 @@ export class GrpcPeers implements Peers {
 
   /** Introduces this member to one that it has no links to yet. Rejects when it is not reached within `withinMs`. */
   async hello(member: { readonly memberId: number; readonly address: string }, withinMs: number): Promise<HelloAnswer> {
-    const client = dialClient(member.address, this.#security.dial(member.memberId));
-    const { path, requestSerialize, responseDeserialize } = peersService.Hello;
-    const bytes = encodeHello(this.#host.hello(member.memberId));
-    try {
-      return await new Promise<HelloAnswer>((resolve, reject) => {
-        const deadline = new Date(Date.now() + withinMs);
-        client.makeUnaryRequest(path, requestSerialize, responseDeserialize, bytes, { deadline }, (error, answer) => {
-          if (error !== null || answer === undefined) reject(error ?? new Error('no answer'));
-          else resolve(decodeHelloAnswer(answer));
-        });
-      });
-    } finally {
-      client.close();
-    }
+    const { memberId, address } = member;
+    return sayHello({ address, hello: this.#host.hello(memberId), credentials: this.#security.dial(memberId), withinMs });
   }
 
   /** Streams that others dialed, by kind. */

@@ -5,3 +5,4 @@ export { fetchSnapshot, FetchFailed, type SnapshotFetchOptions } from './snapsho
 export type { LentSnapshot } from './snapshot-serving.ts';
 export type { SnapshotSource } from './snapshot-pump.ts';
 export { noSecurity, type PeerSecurity, type SecuredCall } from './security.ts';
+export { sayHello, type UnaryHello } from './unary-hello.ts';

@@ -21,7 +21,7 @@ export interface IntegrityOptions {
   readonly markIntervalMs: number;
   /** Milliseconds between two looks at the alarms. Defaults to 1,000. */
   readonly lookIntervalMs?: number;
-  readonly log: Pick<Log, 'error' | 'info'>;
+  readonly log: Pick<Log, 'error' | 'info' | 'debug'>;
   /** Whether the state came in place of a wrong one. Defaults to that it did not. */
   readonly repaired?: Repaired;
   /** This member's state is known to be wrong: it has to stop, for this reason. */
@@ -149,6 +149,7 @@ export class IntegrityWatch implements FigureSource {
     this.#scrubs++;
     this.#scrubbedRows = rows;
     this.#scrubSeconds = seconds;
+    this.#options.log.debug({ rows, seconds }, 'the state was scrubbed');
     if (broken.length === 0) return;
     this.#options.log.error({ tables: broken, index }, 'rows of the state on this disk are not what was written: check the disk');
     this.#rottenIndex = index;

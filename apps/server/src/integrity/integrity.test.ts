@@ -57,7 +57,7 @@ function watch(member: Member, markIntervalMs = 20): IntegrityWatch {
   const made = new IntegrityWatch(counted(member), {
     markIntervalMs,
     lookIntervalMs: 20,
-    log: { error: log as never, info: log as never },
+    log: { error: log as never, info: log as never, debug: () => undefined },
     stop: (reason) => stopped.set(memberId, reason),
   });
   watches.push(made);

@@ -15,6 +15,7 @@ import type { FormationStore, Founding } from '@env-cli/replica';
 import { replaceFile } from '@env-cli/store-lmdb';
 import { assert, ByteWriter, MalformedBytes } from '@env-cli/support';
 
+import { MemberRefused } from './member-refused.ts';
 import type { RestoredMark } from './restored-file.ts';
 
 /** What the founder decided: the data of the cluster's first entry. */
@@ -109,6 +110,18 @@ export function readFounding(bytes: Uint8Array): Founding {
   if (body.kind === 'restore') return { clusterId: body.clusterId, epoch: body.epoch, members: body.members };
   if (body.kind !== 'bootstrap') throw new MalformedBytes(`a first entry that holds ${body.kind}`);
   return { clusterId: body.clusterId, epoch: 1, members: body.members };
+}
+
+/** Reads what a member keeps in its data directory. Throws {@link MemberRefused} where {@link readFounding} throws `MalformedBytes`. */
+export function readOwnFounding(dataDir: string, bytes: Uint8Array): Founding {
+  try {
+    return readFounding(bytes);
+  } catch (error) {
+    if (!(error instanceof MalformedBytes)) throw error;
+    const next =
+      'Copy the file founding from the data directory of another member of this cluster: it is the same on all of them.';
+    throw new MemberRefused('founding-damaged', `${dataDir}: founding cannot be read (${error.message}). ${next}`);
+  }
 }
 
 /** What a member keeps of its forming, in its data directory. */

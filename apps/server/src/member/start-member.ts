@@ -1,14 +1,13 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import { featureLevelMax } from '@env-cli/environments';
-import { type Founding, joiningId } from '@env-cli/replica';
+import { joiningId } from '@env-cli/replica';
 import { DataDirectory, type FoundedIdentity } from '@env-cli/store-lmdb';
-import { MalformedBytes } from '@env-cli/support';
 
 import type { ConsensusReport } from './consensus-thread.ts';
 import { formCluster } from './forming.ts';
 import { joinCluster } from './joining.ts';
-import { FoundingFiles, formingIdOf, readFounding } from './founding.ts';
+import { FoundingFiles, formingIdOf, readOwnFounding } from './founding.ts';
 import type { Member } from './member.ts';
 import { MemberRefused } from './member-refused.ts';
 import type { TlsPaths } from '../security/tls-files.ts';
@@ -144,17 +143,6 @@ async function foundingOf(
   return formCluster({ ...common, formingId, restored, initialMembers: restored?.members ?? options.found?.members ?? [] });
 }
 
-function foundingIn(directory: DataDirectory, founding: Uint8Array): Founding {
-  try {
-    return readFounding(founding);
-  } catch (error) {
-    if (!(error instanceof MalformedBytes)) throw error;
-    const next =
-      'Copy the file founding from the data directory of another member of this cluster: it is the same on all of them.';
-    throw new MemberRefused('founding-damaged', `${directory.path}: founding cannot be read (${error.message}). ${next}`);
-  }
-}
-
 interface StartParts {
   readonly directory: DataDirectory;
   readonly options: MemberOptions;
@@ -166,7 +154,7 @@ interface StartParts {
 
 async function startThreads({ directory, options, founding, startNonce, log, started }: StartParts): Promise<Member> {
   const isFounded = directory.identity!.clusterId !== null;
-  const { clusterId, epoch } = foundingIn(directory, founding);
+  const { clusterId, epoch } = readOwnFounding(directory.path, founding);
   // A founding that another cluster's directory was given is not this member's.
   if (isFounded) directory.expect({ clusterId });
   const identity: FoundedIdentity = { ...directory.identity!, clusterId };

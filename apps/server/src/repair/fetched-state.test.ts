@@ -49,7 +49,13 @@ describe('a state that was fetched', () => {
   test('is taken with where it stands, when nothing is wrong with it', async () => {
     await copied();
     const { appliedIndex, appliedTerm, revision } = positionOf(member.tables);
-    expect(await examineFetched(path, wanted)).toEqual({ index: appliedIndex, term: appliedTerm, revision, alarm: null });
+    expect(await examineFetched(path, wanted)).toEqual({
+      index: appliedIndex,
+      term: appliedTerm,
+      revision,
+      alarm: null,
+      members: readMembers(member.tables),
+    });
   });
 
   test.each<[string, Partial<StateWanted>, RegExp]>([

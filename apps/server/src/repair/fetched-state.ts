@@ -3,6 +3,12 @@ import { binaryText, readMembers, type ReadTables, type Row, WholeState, type Wh
 import { SnapshotDamaged, SnapshotSource } from '@env-cli/snapshot-file';
 import { equalBytes, hexOf, MalformedBytes } from '@env-cli/support';
 
+export interface MemberAddress {
+  readonly memberId: number;
+  /** Where other members find it, as host:port. */
+  readonly address: string;
+}
+
 /** What a state has to be that is to take the place of a member's own. */
 export interface StateWanted {
   readonly clusterId: Uint8Array;
@@ -24,6 +30,8 @@ export interface FetchedState {
   readonly revision: number;
   /** The alarm about the member's own state that stands in it; null: nobody accuses that one. */
   readonly alarm: Alarm | null;
+  /** The members of the cluster in it. */
+  readonly members: readonly MemberAddress[];
 }
 
 /** Why a state is not used: a phrase for people. */
@@ -77,14 +85,15 @@ function fit({ progress }: WholeStateFound, meta: ReadTables, wanted: StateWante
   const { memberId, diskId, from, indexMin, repairedIndex } = wanted;
   const { appliedIndex: index, appliedTerm: term, revision } = progress;
   if (index < indexMin) throw new StateUnfit(`it ends at log index ${index}, and this member needs one that reaches ${indexMin}`);
-  const own = readMembers(meta).find((member) => member.memberId === memberId);
+  const members = readMembers(meta);
+  const own = members.find((member) => member.memberId === memberId);
   if (own === undefined) throw new StateUnfit(`member ${memberId} is no member of the cluster in it`);
   if (!equalBytes(own.diskId, diskId)) throw new StateUnfit(`it knows member ${memberId} with another disk`);
   if (!isInAgreement(meta, from)) throw new StateUnfit(`member ${from} holds something else than the majority of the members`);
   const { alarms } = readIntegrity(meta);
   const alarm =
     alarms.find((one) => one.member === memberId && one.index > repairedIndex) ?? alarmToStopFor(meta, memberId, repairedIndex);
-  return { index, term, revision, alarm };
+  return { index, term, revision, alarm, members };
 }
 
 /** The rows of `meta` as tables in which nothing else is. */

@@ -5,12 +5,17 @@ import { HashScrub, type ScrubStep } from '@env-cli/keyspace';
 import { openState, type StoreOptions } from '@env-cli/store-lmdb';
 import { BrokenInvariant } from '@env-cli/support';
 
+import { isOfTheMachine } from './machine-error.ts';
+
 /** Rows that are read at once. */
 const rowsMax = 512;
 
 /**
  * What is wrong with the state of a directory, as far as it tells itself: it is lost, cannot be opened, ends before its log begins, or its rows do not have the
- * hashes that were kept of them. A phrase for people; null: nothing is. Reads all of it, and changes nothing that counts.
+ * hashes that were kept of them. A phrase for people; null: nothing is. Reads all of it.
+ *
+ * Opening it is what a start does: it goes back to its checkpoint, and states beside it that `CURRENT` does not name are removed, such as the one that a repair that was cut
+ * off had half built. Rejects with what the system says where that is about the machine and not about the state.
  */
 export async function problemOfOwnState(dataDir: string, previousIndex: number, options: StoreOptions): Promise<string | null> {
   if (!existsSync(join(dataDir, 'CURRENT'))) return 'its state is lost';
@@ -33,12 +38,4 @@ export async function problemOfOwnState(dataDir: string, previousIndex: number, 
     if (error instanceof BrokenInvariant || error instanceof NotUnderstood || isOfTheMachine(error)) throw error;
     return `its state cannot be read (${(error as Error).message})`;
   }
-}
-
-/** What says nothing about the state: a disk that fails or is full, a file that may not be opened, too many open files. */
-const machineCodes: ReadonlySet<unknown> = new Set(['EIO', 'ENOSPC', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE']);
-
-function isOfTheMachine(error: unknown): boolean {
-  const { code, cause } = error as { readonly code?: unknown; readonly cause?: unknown };
-  return machineCodes.has(code) || (cause instanceof Error && isOfTheMachine(cause));
 }

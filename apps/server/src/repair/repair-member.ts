@@ -1,10 +1,7 @@
-import { randomInt } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { featureLevelMax } from '@env-cli/environments';
 import { LogFile } from '@env-cli/log-file';
-import { FetchFailed, fetchSnapshot, noSecurity, type PeerSecurity } from '@env-cli/peers-grpc';
-import type { Index, Term } from '@env-cli/raft';
+import type { Term } from '@env-cli/raft';
 import type { LogContents, Standing } from '@env-cli/replica';
 import {
   checkpointedPosition,
@@ -12,32 +9,24 @@ import {
   DataDirectoryRefused,
   type FoundedIdentity,
   installSnapshot,
-  newSpoolPath,
   readRepaired,
-  SpoolReceiver,
   writeRepaired,
 } from '@env-cli/store-lmdb';
 
 import { explained } from '../integrity/alarm-text.ts';
-import { FoundingFiles, readFounding } from '../member/founding.ts';
-import { Neighbours } from '../member/neighbours.ts';
 import { positionOfTables } from '../member/position-of-tables.ts';
 import type { TlsPaths } from '../security/tls-files.ts';
-import { TlsIdentity } from '../security/tls-identity.ts';
-import { examineFetched, type FetchedState, StateUnfit, type StateWanted } from './fetched-state.ts';
+import type { FetchedState, MemberAddress } from './fetched-state.ts';
+import { type Fetched, OtherMembers } from './other-members.ts';
 import { problemOfOwnState } from './own-state.ts';
-
-interface Address {
-  readonly memberId: number;
-  readonly address: string;
-}
+import { RepairRefused, RepairUnfinished } from './repair-refused.ts';
 
 export interface RepairOptions {
   /** The data directory of the member, which does not run. */
   readonly dataDir: string;
   readonly memberId: number;
   /** Where other members are, as far as that is stated; else they are looked for where they were when the cluster was founded. */
-  readonly members: readonly Address[];
+  readonly members: readonly MemberAddress[];
   readonly apiAddress: string;
   /** Null: members believe one another's word. */
   readonly tls: TlsPaths | null;
@@ -59,20 +48,6 @@ export interface RepairDone {
   readonly logGoesOn: boolean;
 }
 
-/** What was wrong with a repair, where, and what to do next. Nothing was changed. */
-export class RepairRefused extends Error {
-  override readonly name = 'RepairRefused';
-}
-
-/** Said by a member that knows more of this one than it knows itself: nobody else is asked. */
-const finalRefusals: ReadonlySet<string> = new Set([
-  'other-disk',
-  'older-disk',
-  'removed-member',
-  'other-certificate',
-  'same-member',
-]);
-
 const lostVotes = (memberId: number): string =>
   `With the log the votes are gone that member ${memberId} gave, and it must not come back under its number: start a new one with an empty directory, and put it in its place ` +
   `('env-cli member replace ${memberId} NEW-NUMBER PEER-ADDRESS'; docs/operating.md, "Members come and go")`;
@@ -82,7 +57,8 @@ const lostVotes = (memberId: number): string =>
  *
  * Each step leaves, in any crash, the member as it was or with the new state: the copy is fetched and examined beside everything else; the log hears of the
  * state's term, if that is a later one; the new state is built beside the old one and takes its place by one rename; and only then it is noted that what is known of the
- * old one is not about the new one. Throws {@link RepairRefused}, `DataDirectoryRefused`, `LogFileError`, `StoreFailed`.
+ * old one is not about the new one. Throws {@link RepairRefused}, {@link RepairUnfinished}, `DataDirectoryRefused`, `MemberRefused`,
+ * `LogFileError`, `StoreFailed`, `NotUnderstood`, and what the system says.
  */
 export async function repairMember(options: RepairOptions): Promise<RepairDone> {
   const { dataDir, memberId } = options;
@@ -129,6 +105,7 @@ async function repair(dataDir: string, identity: FoundedIdentity, options: Repai
     readPosition: positionOfTables,
     ...(options.mapBytes === undefined ? {} : { mapBytes: options.mapBytes }),
   };
+  let others: OtherMembers | null = null;
   let fetched: Fetched | null = null;
   try {
     const { hardState, previous } = log.contents;
@@ -139,7 +116,8 @@ async function repair(dataDir: string, identity: FoundedIdentity, options: Repai
     }
     // One that is behind what was applied here may not know of the alarm yet, or of what happened to this member since.
     const indexMin = Math.max(previous.index, checkpointed?.appliedIndex ?? 0);
-    fetched = await fetchFromAny(dataDir, identity, { contents: log.contents, indexMin }, options);
+    others = new OtherMembers({ ...options, dataDir, identity, found: foundIn(log.contents) });
+    fetched = await others.fetch(indexMin, readRepaired(dataDir));
     const { state, from, path } = fetched;
     const problem = state.alarm === null ? await problemOfOwnState(dataDir, previous.index, build) : explained(state.alarm);
     if (problem === null && !options.force) {
@@ -155,7 +133,7 @@ async function repair(dataDir: string, identity: FoundedIdentity, options: Repai
     }
     options.say('The state is put in its place.');
     await installSnapshot(dataDir, path, build);
-    writeRepaired(dataDir, state.index);
+    noteRepaired(dataDir, state.index);
     return {
       from,
       state,
@@ -163,122 +141,23 @@ async function repair(dataDir: string, identity: FoundedIdentity, options: Repai
       logGoesOn: termIn(log.contents, state.index) === state.term,
     };
   } finally {
+    others?.stop();
     if (fetched !== null) rmSync(fetched.path, { force: true });
     await log.close();
   }
 }
 
+function noteRepaired(dataDir: string, index: number): void {
+  try {
+    writeRepaired(dataDir, index);
+  } catch (error) {
+    const what = `the new state has taken its place, and that could not be written down (${(error as Error).message})`;
+    throw new RepairUnfinished(`${dataDir}: ${what}`, { cause: error });
+  }
+}
+
 /** What has to be said to replace a state with which nothing is wrong. */
 export const forceWords = 'replace a sound state';
-
-interface Fetched {
-  readonly from: number;
-  readonly path: string;
-  readonly state: FetchedState;
-}
-
-/** Asks the other members one after another, until one has a state that will do. */
-async function fetchFromAny(
-  dataDir: string,
-  identity: FoundedIdentity,
-  { contents, indexMin }: { readonly contents: LogContents; readonly indexMin: number },
-  options: RepairOptions,
-): Promise<Fetched> {
-  const { clusterId, memberId, diskId, formingId } = identity;
-  const founding = new FoundingFiles(dataDir).founding!;
-  const { epoch, members } = readFounding(founding);
-  const others = [...new Map([...members, ...options.members].map((member) => [member.memberId, member.address]))]
-    .map(([otherId, address]) => ({ memberId: otherId, address }))
-    .filter((other) => other.memberId !== memberId);
-  if (others.length === 0) {
-    const next = 'Restore a backup (docs/backup.md), or name the members with --members if there are any';
-    throw new RepairRefused(`${dataDir}: member ${memberId} is alone in its cluster, so that nobody has its state. ${next}`);
-  }
-  const { apiAddress } = options;
-  const startNonce = randomInt(0x1_0000_0000);
-  const self = new Neighbours({
-    formingId,
-    clusterId,
-    epoch,
-    memberId,
-    diskId,
-    apiAddress,
-    featureLevelMax,
-    startNonce,
-    founding,
-  });
-  // What its own state says of the members is not to be trusted.
-  self.beNew();
-  const security =
-    options.tls === null ? null : new TlsIdentity(options.tls, { memberId, log: (_level, message) => options.say(message) });
-  const wanted = { clusterId, epoch, memberId, diskId, indexMin, repairedIndex: readRepaired(dataDir) };
-  const found = foundIn(contents);
-  try {
-    const reasons: string[] = [];
-    for (const other of others) {
-      const fetched = await fetchFrom(
-        dataDir,
-        other,
-        { ...wanted, from: other.memberId },
-        { self, found, security: security ?? noSecurity, options },
-      );
-      if (typeof fetched !== 'string') return fetched;
-      options.say(fetched);
-      reasons.push(fetched);
-    }
-    const next = 'See to it that one of them runs, that --members names them where they are now, and repair again';
-    throw new RepairRefused(`${dataDir}: no other member gave a state: ${reasons.join('; ')}. ${next}`);
-  } finally {
-    security?.stop();
-  }
-}
-
-interface Fetching {
-  readonly self: Neighbours;
-  readonly found: Standing;
-  readonly security: PeerSecurity;
-  readonly options: RepairOptions;
-}
-
-/** What a member gave; or, for people, why it gave nothing that can be used. */
-async function fetchFrom(dataDir: string, other: Address, wanted: StateWanted, fetching: Fetching): Promise<Fetched | string> {
-  const { memberId: from, address } = other;
-  const { self, found, security, options } = fetching;
-  const received = new Set<SpoolReceiver>();
-  let used: string | null = null;
-  try {
-    let path = '';
-    await fetchSnapshot({
-      address,
-      hello: () => self.hello(from, found),
-      credentials: () => security.dial(from),
-      refuse: (hello) => self.refuse(hello),
-      indexMin: wanted.indexMin as Index,
-      begin: async () => {
-        path = newSpoolPath(dataDir);
-        const file = await SpoolReceiver.create(path);
-        received.add(file);
-        return file;
-      },
-      progress: (receivedBytes, sizeBytes) => options.progress(receivedBytes, sizeBytes, from),
-    });
-    options.say(`Member ${from} at ${address} gave its state. It is examined.`);
-    const state = await examineFetched(path, wanted);
-    used = path;
-    return { from, path, state };
-  } catch (error) {
-    if (error instanceof FetchFailed && error.refusal !== null && finalRefusals.has(error.refusal.code))
-      throw new RepairRefused(`${dataDir}: member ${from} refuses this one: ${error.message.replace(/\.$/, '')}`);
-    if (error instanceof FetchFailed) return `member ${from} at ${address} gave none (${error.message.replace(/\.$/, '')})`;
-    if (error instanceof StateUnfit) return `what member ${from} at ${address} gave is not used (${error.message})`;
-    throw error;
-  } finally {
-    for (const file of received) {
-      await file.close();
-      if (file.path !== used) rmSync(file.path, { force: true });
-    }
-  }
-}
 
 /** What this start found on the disk: see `Hello.found`. */
 function foundIn(contents: LogContents): Standing {

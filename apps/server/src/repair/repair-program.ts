@@ -1,18 +1,22 @@
+import { NotUnderstood } from '@env-cli/environments';
 import { LogFileError } from '@env-cli/log-file';
 import { DataDirectoryRefused, StoreFailed } from '@env-cli/store-lmdb';
 
+import { MemberRefused } from '../member/member-refused.ts';
 import { showAddress } from '../options/kinds.ts';
 import { StartRefused } from '../options/refusal.ts';
 import type { OptionValues } from '../options/table.ts';
 import type { RestoreSink } from '../restore/restore-program.ts';
 import { TlsProblem } from '../security/tls-files.ts';
 import { tlsPathsOf } from '../security/tls-options.ts';
-import { forceWords, type RepairDone, repairMember, RepairRefused } from './repair-member.ts';
+import { systemProblemOf } from './machine-error.ts';
+import { forceWords, type RepairDone, repairMember } from './repair-member.ts';
+import { RepairRefused, RepairUnfinished } from './repair-refused.ts';
 
 /** Places of the bar that a person sees. */
 const barPlaces = 30;
 
-/** `env-cli-server repair`. Throws {@link StartRefused}, after which the member is as it was. */
+/** `env-cli-server repair`. Throws {@link StartRefused}, which says whether the member is as it was. */
 export async function runRepair(force: string | null, options: OptionValues, sink: RestoreSink): Promise<void> {
   if (force !== null && force !== forceWords)
     throw new StartRefused('options', `flag --force takes the words '${forceWords}' and no others`);
@@ -53,14 +57,29 @@ export async function runRepair(force: string | null, options: OptionValues, sin
     sink.write(`${outcomeOf(memberId, dataDir, done)}\n`);
   } catch (error) {
     clear();
-    if (error instanceof StoreFailed)
-      throw new StartRefused('data', `${error.path}: ${reasons[error.code]}. The state is the one that it was`);
-    if (error instanceof RepairRefused || error instanceof DataDirectoryRefused || error instanceof LogFileError)
-      throw new StartRefused('data', `${error.message.replace(/\.$/, '')}. The state is the one that it was`);
-    if (error instanceof TlsProblem) throw new StartRefused('keys', error.message);
-    throw error;
+    throw refusalOf(error, dataDir) ?? error;
   }
 }
+
+const asBefore = 'The state is the one that it was';
+
+/** What a person is told; null for what is a fault of this program. */
+export function refusalOf(error: unknown, dataDir: string): StartRefused | null {
+  if (error instanceof TlsProblem) return new StartRefused('keys', error.message);
+  const system = systemProblemOf(error);
+  if (error instanceof RepairUnfinished)
+    return new StartRefused('data', `${error.message}. ${system?.remedy ?? 'Check the disk'}, and repair again`);
+  if (error instanceof NotUnderstood) return new StartRefused('data', `${dataDir}: ${error.message}. ${asBefore}`);
+  if (refusals.some((refusal) => error instanceof refusal))
+    return new StartRefused('data', `${(error as Error).message.replace(/\.$/, '')}. ${asBefore}`);
+  if (error instanceof StoreFailed && (system === null || error.code !== 'io-error'))
+    return new StartRefused('data', `${error.path}: ${reasons[error.code]}. ${asBefore}`);
+  if (system === null) return null;
+  return new StartRefused('data', `${dataDir}: ${system.reason}. ${system.remedy}, and repair again. ${asBefore}`);
+}
+
+/** Their messages say what was wrong, where, and what to do next. */
+const refusals = [RepairRefused, DataDirectoryRefused, MemberRefused, LogFileError] as const;
 
 function outcomeOf(memberId: number, dataDir: string, { from, state, problem, logGoesOn }: RepairDone): string {
   const log = logGoesOn ? 'The log goes on behind it' : 'The log begins anew behind it';

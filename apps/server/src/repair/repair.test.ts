@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,6 +13,8 @@ import { TestClient } from '../testing/serving.ts';
 const numbers = [1, 2, 3];
 
 let folder: string;
+/** What the data directory of member 3 was before most of what happens here. */
+let older: string;
 let apis: string[];
 let peers: string[];
 let metrics: number[];
@@ -61,6 +63,14 @@ function rot(memberId: number, text: string): number {
   return copies;
 }
 
+/** Every file of a directory, with what is in it. */
+function contentsOf(directory: string): Map<string, string> {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(
+    files.map(({ parentPath, name }) => [join(parentPath, name), readFileSync(join(parentPath, name)).toString('base64')]),
+  );
+}
+
 async function alarmsAt(memberId: number): Promise<AlarmKind[]> {
   return (await api(memberId).call(Cluster, 'alarms', {})).alarms.map(({ kind }) => kind);
 }
@@ -82,17 +92,9 @@ async function hashesAtOneIndex(one: number, other: number): Promise<readonly [u
   }
 }
 
-/** Waits until a member has read its whole state again. */
-async function scrubbedAt(memberId: number): Promise<void> {
-  for (;;) {
-    const text = await (await fetch(`http://127.0.0.1:${metrics[memberId - 1]}/metrics`)).text();
-    if (Number(/^env_cli_integrity_scrubs_total (\d+)/m.exec(text)?.[1] ?? 0) > 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'env-cli-repair-'));
+  older = join(folder, 'older');
   const ports = await freePorts(9);
   apis = ports.slice(0, 3).map((port) => `127.0.0.1:${port}`);
   metrics = ports.slice(6);
@@ -120,6 +122,8 @@ describe('a member whose state is wrong', () => {
 
   test('is not: its state stays, unless that is asked for in so many words', async () => {
     await programs.get(3)!.stop();
+    cpSync(dirOf(3), older, { recursive: true });
+    chmodSync(older, 0o700);
     const before = readdirSync(dirOf(3)).toSorted();
     expect(await repaired(dirOf(3))).toMatchObject({
       code: 4,
@@ -161,7 +165,7 @@ describe('a member whose state is wrong', () => {
       said: expect.stringMatching(/member 3 is repaired .* state of member [12] up to log index \d+/),
     });
     expect(said).toContain('env-cli cluster alarms --clear state-rotten:3');
-    const back = start(3);
+    const back = start(3, '--log-level=debug');
     await back.ready();
     enough.abort();
     await writer;
@@ -169,11 +173,29 @@ describe('a member whose state is wrong', () => {
     const [right, own] = await hashesAtOneIndex(1, 3);
     expect(own).toEqual(right);
     // It is scrubbed and compared as before, and goes on: nothing is raised again, and nothing cleared by itself.
-    await scrubbedAt(3);
+    await back.says('the state was scrubbed');
     expect(back.child.exitCode).toBeNull();
     expect(await alarmsAt(3)).toEqual([AlarmKind.STATE_ROTTEN]);
     await api(1).call(Cluster, 'alarms', { clear: [{ kind: AlarmKind.STATE_ROTTEN, memberId: 3n }] });
     expect(await alarmsAt(1)).toEqual([]);
+  }, 60_000);
+
+  test('has an older log as well: it is refused, whoever of the others remembers that, and nothing changes', async () => {
+    await Promise.all([programs.get(3)!.stop(), programs.get(1)!.stop()]);
+    // Whoever is asked first has forgotten what it knew of this disk.
+    rmSync(join(dirOf(1), 'seen-disks'));
+    await start(1).ready();
+    for (const name of readdirSync(older)) if (/^(CURRENT|state-.*)$/.test(name)) rmSync(join(older, name), { recursive: true });
+    const before = contentsOf(older);
+    const nowhere = `--members=1=${peers[0]},2=127.0.0.1:1`;
+    for (const flags of [[], [nowhere]]) {
+      const { code, said } = await repaired(older, ...flags);
+      expect({ code, said }).toEqual({
+        code: 4,
+        said: expect.stringContaining('member 2 refuses this one: member 3 comes with an older copy of its own disk'),
+      });
+      expect(contentsOf(older)).toEqual(before);
+    }
   }, 60_000);
 
   test('was removed meanwhile: it is told so, and nothing changes', async () => {
@@ -203,5 +225,18 @@ describe('a member whose state is wrong', () => {
     expect({ code, said }).toEqual({ code: 4, said: expect.stringContaining('no other member gave a state: member 1 at') });
     expect(said).toContain('The state is the one that it was');
     expect(readdirSync(dirOf(3)).toSorted()).toEqual(before);
+  }, 30_000);
+
+  test('has files that the machine or a person broke: what is wrong and what helps is said without a stack, and nothing changes', async () => {
+    const founding = join(dirOf(3), 'founding');
+    writeFileSync(founding, readFileSync(founding).subarray(0, 20));
+    const damaged = await repaired(dirOf(3));
+    expect(damaged).toMatchObject({ code: 4, said: expect.stringContaining('Copy the file founding from the data directory') });
+    rmSync(join(dirOf(3), 'CURRENT'));
+    mkdirSync(join(dirOf(3), 'CURRENT'));
+    const unreadable = await repaired(dirOf(3));
+    expect(unreadable).toMatchObject({ code: 4, said: expect.stringContaining('EISDIR') });
+    expect(unreadable.said).toContain('The state is the one that it was');
+    expect(damaged.said + unreadable.said).not.toMatch(/^ +at /m);
   }, 30_000);
 });
