@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -6,6 +5,7 @@ import { type Alarm, positionOf, readIntegrity } from '@env-cli/environments';
 
 import type { Member } from '../member/member.ts';
 import { eventually, Members, need, setting, soon } from '../member/testing/members.ts';
+import { rotState } from '../testing/rot.ts';
 import { refuseAccusedMember } from './accused-member.ts';
 import { IntegrityWatch } from './integrity-watch.ts';
 
@@ -133,23 +133,6 @@ describe('a member that holds something else than the majority', () => {
   });
 });
 
-/** Flips a bit in every copy of a text that the state's file of a member holds. Answers how many there were. */
-function rot(memberId: number, text: string): number {
-  const directory = join(members.directory, `member-${memberId}`);
-  const states = readdirSync(directory).filter((name) => name.startsWith('state-'));
-  let copies = 0;
-  for (const file of states.flatMap((state) => readdirSync(join(directory, state)).map((name) => join(directory, state, name)))) {
-    if (!file.endsWith('.mdb')) continue;
-    const bytes = readFileSync(file);
-    for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) {
-      bytes[at]! ^= 1;
-      copies++;
-    }
-    writeFileSync(file, bytes);
-  }
-  return copies;
-}
-
 describe('a scrub', () => {
   test('finds what a disk changed: the member is named, and stops', async () => {
     await members.startAll();
@@ -158,7 +141,7 @@ describe('a scrub', () => {
     // The others may have acknowledged it without this one.
     await members.running[2]!.read(need('any', appliedIndex), () => null);
     await members.stop(3);
-    expect(rot(3, 'what-the-disk-will-change')).toBeGreaterThan(0);
+    expect(rotState(join(members.directory, 'member-3'), 'what-the-disk-will-change')).toBeGreaterThan(0);
     const three = await members.start(3, { found: null, scrubIntervalMs: 20 });
     for (const member of members.running) watch(member);
     const reason = await eventually(() => stopped.get(3) ?? null);

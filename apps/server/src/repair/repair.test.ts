@@ -8,6 +8,7 @@ import { AlarmKind, Cluster, Consistency, Environments, MemberRole } from '@env-
 import { setting } from '../testing/operations.ts';
 import { freePorts } from '../testing/free-ports.ts';
 import { Program } from '../testing/program.ts';
+import { rotState } from '../testing/rot.ts';
 import { TestClient } from '../testing/serving.ts';
 
 const numbers = [1, 2, 3];
@@ -46,21 +47,6 @@ function start(memberId: number, ...flags: string[]): Program {
 async function repaired(dataDir: string, ...flags: string[]): Promise<{ readonly code: number | null; readonly said: string }> {
   const program = new Program(['repair', ...args(3, dataDir), ...flags]);
   return { code: await program.exited, said: program.said };
-}
-
-/** Flips a bit in every copy of a text that the state's file of a member holds. Answers how many there were. */
-function rot(memberId: number, text: string): number {
-  let copies = 0;
-  for (const state of readdirSync(dirOf(memberId)).filter((name) => name.startsWith('state-'))) {
-    const file = join(dirOf(memberId), state, 'data.mdb');
-    const bytes = readFileSync(file);
-    for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) {
-      bytes[at]! ^= 1;
-      copies++;
-    }
-    writeFileSync(file, bytes);
-  }
-  return copies;
 }
 
 /** Every file of a directory, with what is in it. */
@@ -139,7 +125,7 @@ describe('a member whose state is wrong', () => {
   }, 30_000);
 
   test('stops with an alarm, and does not start with that state', async () => {
-    expect(rot(3, 'what-the-disk-will-change')).toBeGreaterThan(0);
+    expect(rotState(dirOf(3), 'what-the-disk-will-change')).toBeGreaterThan(0);
     const stopped = start(3);
     expect(await stopped.exited).toBe(1);
     expect(stopped.said).toContain('member 3 reads other rows from its disk than it wrote');
