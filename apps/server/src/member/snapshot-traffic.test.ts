@@ -16,6 +16,17 @@ const offer: SnapshotOffer = {
   sizeBytes: 1_000,
 };
 
+/** Its state has applied index 41. */
+const replica = {
+  appliedIndex: 41 as Index,
+  received: () => undefined,
+  snapshotBegun: () => undefined,
+  snapshotFailed: () => undefined,
+  snapshotInstalled: () => undefined,
+  snapshotRefused: () => undefined,
+  snapshotSent: () => undefined,
+};
+
 let dataDir: string;
 let traffic: SnapshotTraffic;
 /** Resolves with the next report. */
@@ -93,6 +104,7 @@ describe('members that lack what the log let go of', () => {
       report: () => undefined,
       spoolKeepMs,
     });
+    traffic.serve(replica);
   }
 
   test('at the same time are sent one copy of the state, which goes when all have it', async () => {
@@ -142,5 +154,13 @@ describe('members that lack what the log let go of', () => {
     await copied(50);
     sent[0]!.end('the stream broke');
     expect(readdirSync(dataDir)).not.toContain('spool-50');
+  });
+
+  test('and wish for more than the state here has applied are refused without a copy of it', async () => {
+    sending(60_000);
+    await expect(traffic.snapshotWanted(2 as MemberId, 42 as Index)).rejects.toThrow(
+      'the state here has applied index 41, and one of 42 at least is needed',
+    );
+    expect(orders).toEqual([]);
   });
 });

@@ -24,6 +24,12 @@ export interface SnapshotTrafficOptions {
 
 const partSilenceMsMaxDefault = 120_000;
 
+/** Is asked how far the state is, and told what becomes of snapshots. */
+type SnapshotsReplica = Pick<
+  Replica,
+  'appliedIndex' | 'received' | 'snapshotBegun' | 'snapshotFailed' | 'snapshotInstalled' | 'snapshotRefused' | 'snapshotSent'
+>;
+
 /** A snapshot on its way out. */
 interface Outgoing {
   readonly to: MemberId;
@@ -55,7 +61,7 @@ export class SnapshotTraffic implements Snapshots {
   readonly #outgoing = new Map<MemberId, Outgoing>();
   /** One a sender. */
   readonly #incoming = new Map<MemberId, Incoming>();
-  #replica: Replica | null = null;
+  #replica: SnapshotsReplica | null = null;
   #sentBytes = 0;
   #receivedBytes = 0;
   #installing: { readonly from: MemberId; readonly incoming: Incoming } | null = null;
@@ -64,11 +70,12 @@ export class SnapshotTraffic implements Snapshots {
     this.#options = options;
     this.#shelf = new SpoolShelf({
       order: options.order,
+      appliedIndex: () => this.#replica?.appliedIndex ?? 0,
       ...(options.spoolKeepMs === undefined ? {} : { keepMs: options.spoolKeepMs }),
     });
   }
 
-  serve(replica: Replica): void {
+  serve(replica: SnapshotsReplica): void {
     this.#replica = replica;
   }
 

@@ -6,6 +6,8 @@ import type { ApplyToConsensus, SnapshotOrder } from './thread-messages.ts';
 
 export interface SpoolShelfOptions {
   readonly order: (order: SnapshotOrder) => void;
+  /** What the state has applied, at least. */
+  readonly appliedIndex: () => number;
   /**
    * Milliseconds that a copy stays which somebody did not take to its end: so long it is gone on with, where it was. Defaults to 60,000, half
    * the silence after which its part is thrown away (`partSilenceMsMax`).
@@ -58,8 +60,10 @@ export class SpoolShelf {
     this.#options = options;
   }
 
-  /** A copy of a state that has applied `indexMin` at least: the one that is there if it will do, else a new one. Rejects with why there is none. */
+  /** A copy of a state that has applied `indexMin` at least: the one that is there if it will do, else a new one. Rejects with why there is none; at once, and without a copy, when the state has not applied so much. */
   async borrow(indexMin: number): Promise<Spool> {
+    const appliedIndex = this.#options.appliedIndex();
+    if (appliedIndex < indexMin) throw tooEarly(appliedIndex, indexMin);
     const there = [...this.#kept].find(({ index }) => index >= indexMin);
     if (there !== undefined) return this.#lend(there);
     // What is being made may have begun before the caller knew what it needs.
@@ -67,7 +71,7 @@ export class SpoolShelf {
     const kept = begun !== null && begun.index >= indexMin ? begun : await this.#make();
     if (kept.index >= indexMin) return this.#lend(kept);
     this.#removeIfUnread(kept);
-    throw new Error(`the state here has applied index ${kept.index}, and one of ${indexMin} at least is needed`);
+    throw tooEarly(kept.index, indexMin);
   }
 
   /** The copy is not read any more. `taken`: to its end. */
@@ -148,4 +152,8 @@ export class SpoolShelf {
     void kept.file.close();
     rmSync(kept.path, { force: true });
   }
+}
+
+function tooEarly(appliedIndex: number, indexMin: number): Error {
+  return new Error(`the state here has applied index ${appliedIndex}, and one of ${indexMin} at least is needed`);
 }
