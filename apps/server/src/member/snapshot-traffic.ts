@@ -96,14 +96,14 @@ export class SnapshotTraffic implements Snapshots {
   }
 
   async snapshotWanted(from: MemberId, indexMin: Index): Promise<LentSnapshot> {
-    const spool = await this.#shelf.borrow(indexMin);
+    const spool = await this.#shelf.borrow(from, indexMin);
     const index = spool.index as Index;
     const indexTerm = spool.term as Term;
     this.#options.report(`member ${from} fetches a copy of the state up to index ${index}, to repair its own`);
     return {
       offer: { header: { kind: 'snapshot', term: indexTerm, index, indexTerm }, id: spool.id, sizeBytes: spool.file.size },
       source: this.#counted(spool.file),
-      giveBack: (taken) => this.#shelf.giveBack(spool, taken),
+      giveBack: (taken) => spool.giveBack(taken),
     };
   }
 
@@ -200,12 +200,12 @@ export class SnapshotTraffic implements Snapshots {
     const { to, term } = outgoing;
     let spool: Spool;
     try {
-      spool = await this.#shelf.borrow(indexMin);
+      spool = await this.#shelf.borrow(to, indexMin);
     } catch (error) {
       if (this.#outgoing.get(to) === outgoing) this.#failed(outgoing, (error as Error).message);
       return;
     }
-    if (this.#outgoing.get(to) !== outgoing) return this.#shelf.giveBack(spool, false);
+    if (this.#outgoing.get(to) !== outgoing) return spool.giveBack(false);
     outgoing.spool = spool;
     const index = spool.index as Index;
     this.#replica?.snapshotBegun(to, term, index);
@@ -242,7 +242,7 @@ export class SnapshotTraffic implements Snapshots {
     const { to, spool, sending } = outgoing;
     this.#outgoing.delete(to);
     sending?.cancel();
-    if (spool !== null) this.#shelf.giveBack(spool, taken);
+    spool?.giveBack(taken);
   }
 
   /** Where the bytes of a snapshot go. A part of which no more comes does not stay: it may be as large as the state. */
