@@ -22,7 +22,7 @@ import { noSecurity, type PeerSecurity } from './security.ts';
 import { dialClient, frameBytesMax, peersService } from './service.ts';
 import { decodeHello, encodeHello } from './hello-bytes.ts';
 import { fetchSnapshot } from './snapshot-fetching.ts';
-import type { SnapshotOffer } from './snapshot-bytes.ts';
+import { decodePart, encodeReply, type SnapshotOffer, type SnapshotPart, type SnapshotReply } from './snapshot-bytes.ts';
 import type { LentSnapshot } from './snapshot-serving.ts';
 
 function id(name: number): Uint8Array {
@@ -503,23 +503,86 @@ describe('a snapshot on its way', () => {
   });
 });
 
-describe('a snapshot is given up, so that its sender need not keep its log for ever', () => {
+/** Fetches from member 1, and says no more than it is told to. */
+class SilentFetch {
+  readonly parts: SnapshotPart[] = [];
+  readonly closed: Promise<void>;
+  #stream: DialedStream | null = null;
+
+  constructor(host: Host, wish: SnapshotReply | null) {
+    this.closed = new Promise((resolve) => {
+      this.#stream = new DialedStream({
+        method: peersService.Fetch,
+        address: `127.0.0.1:${peers[0].port}`,
+        hello: host.hello(1),
+        credentials: credentials.createInsecure(),
+        refuse: () => null,
+        onOpen: () => (wish === null ? undefined : this.say(wish)),
+        onFrame: (bytes) => void this.parts.push(decodePart(bytes)),
+        onClosed: () => resolve(),
+      });
+    });
+  }
+
+  say(reply: SnapshotReply): void {
+    if (this.#stream?.open) this.#stream.write(encodeReply(reply));
+  }
+}
+
+const wish: SnapshotReply = { kind: 'want', indexMin: 800 as Index };
+
+describe('a snapshot is given up, so that its sender need not keep log and file for ever', () => {
   const size = 3_000_000;
   const source = { size, readAt: (offset: number, max: number) => Promise.resolve(new Uint8Array(Math.min(max, size - offset))) };
   const header = { kind: 'snapshot', term: 4 as Term, index: 900 as Index, indexTerm: 3 as Term } as const;
+  const offer = { header, id: id(1), sizeBytes: size };
   const sentBy = (sender: GrpcPeers): Promise<string | null> =>
-    new Promise((done) => sender.sendSnapshot(2 as MemberId, { header, id: id(1), sizeBytes: size }, source, done));
+    new Promise((done) => sender.sendSnapshot(2 as MemberId, offer, source, done));
+  let givenBack: boolean[];
 
   beforeEach(async () => {
     const listening = { listen: { host: '127.0.0.1', port: 0 }, nowMs: () => performance.now(), random: () => 0.5 };
     await peers[0].close();
     peers[0] = await GrpcPeers.listen({ ...listening, snapshotSilenceMsMax: 300 }, hosts[0]);
     acquaint();
+    givenBack = [];
+    hosts[0].lent = { offer, source, giveBack: (taken) => void givenBack.push(taken) };
   });
 
   test('when the disk of the receiver hangs, which answers pings all the same', async () => {
     hosts[1].snapshotOffered = () => Promise.resolve({ receivedBytes: 0, append: () => new Promise<void>(() => undefined) });
     expect(await sentBy(peers[0])).toMatch(/done nothing with it for 300 ms/);
+  });
+
+  test('when who fetches it writes nothing of it, and the file is given back', async () => {
+    const fetching = new SilentFetch(hosts[1], wish);
+    await eventually(() => fetching.parts.length > 0);
+    // To say again what it has is no progress.
+    const again = setInterval(() => fetching.say({ kind: 'have', offset: 0 }), 20);
+    await fetching.closed;
+    clearInterval(again);
+    expect(fetching.parts.map(({ kind }) => kind)).toEqual(['offer', ...Array.from({ length: 6 }, () => 'chunk')]);
+    expect(givenBack).toEqual([false]);
+    expect(hosts[0].reports).toContain(
+      'member 2 has done nothing with the state that it fetches for 300 ms: its stream is closed',
+    );
+  });
+
+  test('when who fetches it does not say which one will do; who waits for a copy that is being made is borne with', async () => {
+    const copy = Promise.withResolvers<LentSnapshot>();
+    hosts[0].snapshotWanted = (_from, indexMin) => {
+      hosts[0].wanted.push(indexMin);
+      return copy.promise;
+    };
+    hosts[0].known = [1, 2, 3];
+    const waiting = new SilentFetch(hosts[1], wish);
+    await eventually(() => hosts[0].wanted.length === 1);
+    await new SilentFetch(new Host(3), null).closed;
+    expect(hosts[0].reports).toContain('member 3 has not said which state it fetches for 300 ms: its stream is closed');
+    copy.resolve(hosts[0].lent!);
+    await eventually(() => waiting.parts.length > 0);
+    expect(waiting.parts[0]).toMatchObject({ kind: 'offer' });
+    await waiting.closed;
   });
 });
 

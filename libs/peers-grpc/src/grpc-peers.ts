@@ -73,7 +73,7 @@ export interface GrpcPeersOptions {
   readonly random: () => number;
   /** Bytes a second of all snapshots together that go out. Defaults to 64 MiB. */
   readonly snapshotBytesPerSecondMax?: number;
-  /** Milliseconds after which a snapshot of which the receiver writes nothing is given up. Defaults to 60,000. */
+  /** Milliseconds after which a snapshot of which the receiver writes nothing is given up, whether it is brought or fetched. Defaults to 60,000. */
   readonly snapshotSilenceMsMax?: number;
 }
 
@@ -110,6 +110,7 @@ export class GrpcPeers implements Peers {
   readonly #snapshots = new Map<number, AcceptedStream>();
   readonly #fetches = new Map<number, AcceptedStream>();
   readonly #snapshotRate: RateLimit;
+  readonly #snapshotSilenceMsMax: number;
   readonly #timer: NodeJS.Timeout;
   readonly #roundTrips = new RoundTrips();
   readonly #reported = new Map<string, number>();
@@ -122,6 +123,7 @@ export class GrpcPeers implements Peers {
     this.#host = host;
     this.#security = options.security ?? noSecurity;
     this.#snapshotRate = new RateLimit(options.snapshotBytesPerSecondMax ?? snapshotBytesPerSecondMaxDefault, options.nowMs);
+    this.#snapshotSilenceMsMax = options.snapshotSilenceMsMax ?? snapshotSilenceMsMaxDefault;
     this.#server.addService(peersService, {
       Hello: (call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>) =>
         this.#answerHello(call, answer),
@@ -227,14 +229,13 @@ export class GrpcPeers implements Peers {
   ): { cancel(): void } | null {
     const address = this.#links.get(to)?.messages.address;
     if (address === undefined) return null;
-    const { snapshotSilenceMsMax = snapshotSilenceMsMaxDefault } = this.#options;
     return new SnapshotSending({
       address,
       offer,
       source,
       done,
       rate: this.#snapshotRate,
-      silenceMsMax: snapshotSilenceMsMax,
+      silenceMsMax: this.#snapshotSilenceMsMax,
       hello: () => this.#host.hello(to),
       introduction: () => this.#host.introduction(to),
       credentials: () => this.#security.dial(to),
@@ -368,7 +369,13 @@ export class GrpcPeers implements Peers {
       greet: (hello) => this.#greet(hello, call),
       onOpen: (stream) => {
         this.#takePlace(this.#fetches, stream);
-        serving = new SnapshotServing(stream, this.#host, this.#snapshotRate);
+        serving = new SnapshotServing({
+          stream,
+          host: this.#host,
+          rate: this.#snapshotRate,
+          silenceMsMax: this.#snapshotSilenceMsMax,
+          report: (message) => this.#report(stream.memberId, message),
+        });
       },
       onFrame: (_stream, bytes) => serving?.take(bytes),
       onClosed: (stream) => {

@@ -11,6 +11,14 @@ export class RateLimit {
     this.#nowMs = nowMs;
   }
 
+  /**
+   * Bytes to take at once: `bytesMax`, or what goes out in a second, if that is less. Then nobody waits for more seconds than there are others that share
+   * the rate, however low it is: for 31 in the largest cluster, where a copy of which nothing came for 60 seconds is given up.
+   */
+  portion(bytesMax: number): number {
+    return Math.min(bytesMax, this.#bytesPerSecondMax);
+  }
+
   /** Takes room for `bytes` more. Answers in how many milliseconds they may go out; who takes room first goes out first. */
   take(bytes: number): number {
     const nowMs = this.#nowMs();

@@ -16,7 +16,8 @@ export interface SnapshotPumpOptions {
   readonly onProblem: (problem: string) => void;
 }
 
-const chunkBytes = 512 * 1024;
+/** Of the file in one frame. It is less at a low rate (`RateLimit.portion`). */
+const chunkBytesMax = 512 * 1024;
 
 /** Bytes on their way that the receiver has not written. */
 const windowBytesMax = 4 * 1024 * 1024;
@@ -59,7 +60,7 @@ export class SnapshotPump {
   async #sendChunk(): Promise<void> {
     const { source, rate, stream } = this.#options;
     const offset = this.#sentBytes;
-    const bytes = await source.readAt(offset, chunkBytes);
+    const bytes = await source.readAt(offset, rate.portion(chunkBytesMax));
     if (bytes.length === 0) return this.#problem('the file of the snapshot is shorter than it was');
     const waitMs = rate.take(bytes.length);
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));

@@ -20,20 +20,34 @@ export interface FetchHost {
   snapshotWanted(from: MemberId, indexMin: Index): Promise<LentSnapshot>;
 }
 
+export interface SnapshotServingOptions {
+  readonly stream: AcceptedStream;
+  readonly host: FetchHost;
+  /** See `SnapshotSendingOptions.rate`. */
+  readonly rate: RateLimit;
+  /** Milliseconds without its wish, and then without a byte more that it has written, after which the receiver is given up. */
+  readonly silenceMsMax: number;
+  /** For people. */
+  readonly report: (message: string) => void;
+}
+
 /** Serves one stream of a member that fetches a state. */
 export class SnapshotServing {
-  readonly #stream: AcceptedStream;
-  readonly #host: FetchHost;
-  readonly #rate: RateLimit;
+  readonly #options: SnapshotServingOptions;
   #isWanted = false;
   #isClosed = false;
   #lent: LentSnapshot | null = null;
   #pump: SnapshotPump | null = null;
+  #takenBytes = -1;
+  /**
+   * A receiver whose disk hangs goes on answering pings: without a limit it would keep a file that may be as large as the state. It does not run while the
+   * state is copied, for then the receiver waits.
+   */
+  #patience: NodeJS.Timeout | undefined;
 
-  constructor(stream: AcceptedStream, host: FetchHost, rate: RateLimit) {
-    this.#stream = stream;
-    this.#host = host;
-    this.#rate = rate;
+  constructor(options: SnapshotServingOptions) {
+    this.#options = options;
+    this.#waitForMore();
   }
 
   /** Throws {@link MalformedBytes} on what does not follow. */
@@ -41,12 +55,17 @@ export class SnapshotServing {
     const reply = decodeReply(bytes);
     if (reply.kind === 'want' && !this.#isWanted) {
       this.#isWanted = true;
+      clearTimeout(this.#patience);
       void this.#offer(reply.indexMin);
     } else if (reply.kind === 'have' && this.#lent !== null && reply.offset <= this.#lent.source.size) {
+      if (reply.offset > this.#takenBytes) {
+        this.#takenBytes = reply.offset;
+        this.#waitForMore();
+      }
       this.#pump?.taken(reply.offset);
     } else if (reply.kind === 'done' && this.#lent !== null) {
       this.#release(true);
-      this.#stream.close();
+      this.#options.stream.close();
     } else {
       throw new MalformedBytes(`${reply.kind} where something else comes next`);
     }
@@ -54,27 +73,35 @@ export class SnapshotServing {
 
   close(): void {
     this.#isClosed = true;
+    clearTimeout(this.#patience);
     this.#release(false);
   }
 
   async #offer(indexMin: Index): Promise<void> {
+    const { stream, host, rate } = this.#options;
     let lent: LentSnapshot;
     try {
-      lent = await this.#host.snapshotWanted(this.#stream.memberId as MemberId, indexMin);
+      lent = await host.snapshotWanted(stream.memberId as MemberId, indexMin);
     } catch (error) {
-      this.#stream.write(encodePart({ kind: 'unavailable', problem: (error as Error).message }));
-      return this.#stream.close();
+      stream.write(encodePart({ kind: 'unavailable', problem: (error as Error).message }));
+      return stream.close();
     }
     if (this.#isClosed) return lent.giveBack(false);
     this.#lent = lent;
-    this.#pump = new SnapshotPump({
-      stream: this.#stream,
-      source: lent.source,
-      rate: this.#rate,
-      onProblem: () => this.#stream.close(),
-    });
-    this.#stream.write(encodePart({ kind: 'offer', offer: lent.offer }));
+    this.#pump = new SnapshotPump({ stream, source: lent.source, rate, onProblem: () => stream.close() });
+    stream.write(encodePart({ kind: 'offer', offer: lent.offer }));
+    this.#waitForMore();
     return undefined;
+  }
+
+  #waitForMore(): void {
+    const { stream, silenceMsMax, report } = this.#options;
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => {
+      const doing = this.#isWanted ? 'done nothing with the state that it fetches' : 'not said which state it fetches';
+      report(`member ${stream.memberId} has ${doing} for ${silenceMsMax} ms: its stream is closed`);
+      stream.close();
+    }, silenceMsMax);
   }
 
   #release(taken: boolean): void {

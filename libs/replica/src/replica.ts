@@ -301,6 +301,11 @@ export class Replica {
     return this.#released < this.#withheldIndex;
   }
 
+  /** What the state here holds at least: the applier may have gone on since it last told. */
+  get appliedIndex(): Index {
+    return this.#ports.raft.status().appliedIndex;
+  }
+
   /** Whether nothing of this member's own is on its way through the log. */
   get idle(): boolean {
     return this.#proposed.length === 0 && this.#queue.commands === 0;

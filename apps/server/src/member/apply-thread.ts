@@ -136,7 +136,7 @@ export class ApplyThread implements ThreadService<StateReport> {
       case 'entries':
         return this.#loop.apply(entriesOf(message.entries));
       case 'spool':
-        void this.#spool(message.id);
+        void this.#spool();
         return;
       case 'install':
         this.#installing = message.path;
@@ -196,17 +196,17 @@ export class ApplyThread implements ThreadService<StateReport> {
     this.#toConsensus({ kind: 'applied', index: this.#appliedIndex });
   }
 
-  async #spool(id: number): Promise<void> {
+  async #spool(): Promise<void> {
     const pin = this.#store.pin();
     const path = newSpoolPath(this.#start.dataDir);
     try {
       const position = positionOfTables(pin.tables);
       await spool(path, pin.tables, { clusterId: this.#start.clusterId, position, backup: null });
-      this.#toConsensus({ kind: 'spooled', id, path, index: position.appliedIndex, term: position.appliedTerm });
+      this.#toConsensus({ kind: 'spooled', path, index: position.appliedIndex, term: position.appliedTerm });
     } catch (error) {
       // A disk too full for a second copy of the state is no reason to stop: the other member asks again.
       rmSync(path, { force: true });
-      this.#toConsensus({ kind: 'spool-failed', id, problem: (error as Error).message });
+      this.#toConsensus({ kind: 'spool-failed', problem: (error as Error).message });
     } finally {
       pin.release();
     }

@@ -16,6 +16,16 @@ const offer: SnapshotOffer = {
   sizeBytes: 1_000,
 };
 
+const replica = {
+  appliedIndex: 0 as Index,
+  received: () => undefined,
+  snapshotBegun: () => undefined,
+  snapshotFailed: () => undefined,
+  snapshotInstalled: () => undefined,
+  snapshotRefused: () => undefined,
+  snapshotSent: () => undefined,
+};
+
 let dataDir: string;
 let traffic: SnapshotTraffic;
 /** Resolves with the next report. */
@@ -68,12 +78,10 @@ describe('members that lack what the log let go of', () => {
 
   /** The apply thread has copied the state. */
   async function copied(index: number): Promise<void> {
-    const order = orders.at(-1)!;
     const path = join(dataDir, `spool-${index}`);
     writeFileSync(path, new Uint8Array(1_000));
-    const { id } = order as { readonly id: number };
     const before = sent.length;
-    traffic.answered({ kind: 'spooled', id, path, index, term });
+    traffic.answered({ kind: 'spooled', path, index, term });
     while (sent.length === before) await new Promise((resolve) => setImmediate(resolve));
   }
 
@@ -93,6 +101,8 @@ describe('members that lack what the log let go of', () => {
       report: () => undefined,
       spoolKeepMs,
     });
+    replica.appliedIndex = 40 as Index;
+    traffic.serve(replica);
   }
 
   test('at the same time are sent one copy of the state, which goes when all have it', async () => {
@@ -103,7 +113,7 @@ describe('members that lack what the log let go of', () => {
     // One that comes while it is being sent.
     traffic.send(4 as MemberId, term, 40 as Index);
     while (sent.length < 3) await new Promise((resolve) => setImmediate(resolve));
-    expect(orders).toEqual([{ kind: 'spool', id: 1 }]);
+    expect(orders).toEqual([{ kind: 'spool' }]);
     expect(sent.map(({ to }) => to).toSorted((a, b) => a - b)).toEqual([2, 3, 4]);
     expect(new Set(sent.map(({ file }) => file)).size).toBe(1);
     sent[0]!.end(null);
@@ -117,6 +127,7 @@ describe('members that lack what the log let go of', () => {
     sending(60_000);
     traffic.send(2 as MemberId, term, 10 as Index);
     await copied(40);
+    replica.appliedIndex = 60 as Index;
     traffic.send(3 as MemberId, term, 41 as Index);
     await new Promise((resolve) => setImmediate(resolve));
     expect(orders).toHaveLength(2);
@@ -126,21 +137,29 @@ describe('members that lack what the log let go of', () => {
     expect(readdirSync(dataDir)).toEqual([]);
   });
 
-  test('go on with the same copy when it was not taken to its end, for as long as it is kept', async () => {
+  test('go on with the same copy when it was not taken to its end, also when another was made meanwhile', async () => {
     sending(60_000);
     traffic.send(2 as MemberId, term, 10 as Index);
     await copied(40);
     sent[0]!.end('the stream broke');
+    replica.appliedIndex = 60 as Index;
+    traffic.send(3 as MemberId, term, 60 as Index);
+    await copied(60);
     traffic.send(2 as MemberId, 4 as Term, 30 as Index);
-    while (sent.length < 2) await new Promise((resolve) => setImmediate(resolve));
-    expect(sent[1]!.file).toBe(sent[0]!.file);
-    expect(orders).toHaveLength(1);
+    while (sent.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    expect(sent.map(({ to, file }) => [to, file === sent[0]!.file])).toEqual([
+      [2, true],
+      [3, false],
+      [2, true],
+    ]);
+    expect(orders).toHaveLength(2);
+  });
 
-    await traffic.close();
-    sending(0);
-    traffic.send(2 as MemberId, term, 10 as Index);
-    await copied(50);
-    sent[0]!.end('the stream broke');
-    expect(readdirSync(dataDir)).not.toContain('spool-50');
+  test('and wish for more than the state here has applied are refused without a copy of it', async () => {
+    sending(60_000);
+    await expect(traffic.snapshotWanted(2 as MemberId, 41 as Index)).rejects.toThrow(
+      'the state here has applied index 40, and one of 41 at least is needed',
+    );
+    expect(orders).toEqual([]);
   });
 });

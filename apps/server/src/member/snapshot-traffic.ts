@@ -24,6 +24,12 @@ export interface SnapshotTrafficOptions {
 
 const partSilenceMsMaxDefault = 120_000;
 
+/** Is asked how far the state is, and told what becomes of snapshots. */
+type SnapshotsReplica = Pick<
+  Replica,
+  'appliedIndex' | 'received' | 'snapshotBegun' | 'snapshotFailed' | 'snapshotInstalled' | 'snapshotRefused' | 'snapshotSent'
+>;
+
 /** A snapshot on its way out. */
 interface Outgoing {
   readonly to: MemberId;
@@ -55,7 +61,7 @@ export class SnapshotTraffic implements Snapshots {
   readonly #outgoing = new Map<MemberId, Outgoing>();
   /** One a sender. */
   readonly #incoming = new Map<MemberId, Incoming>();
-  #replica: Replica | null = null;
+  #replica: SnapshotsReplica | null = null;
   #sentBytes = 0;
   #receivedBytes = 0;
   #installing: { readonly from: MemberId; readonly incoming: Incoming } | null = null;
@@ -64,11 +70,12 @@ export class SnapshotTraffic implements Snapshots {
     this.#options = options;
     this.#shelf = new SpoolShelf({
       order: options.order,
+      appliedIndex: () => this.#replica?.appliedIndex ?? 0,
       ...(options.spoolKeepMs === undefined ? {} : { keepMs: options.spoolKeepMs }),
     });
   }
 
-  serve(replica: Replica): void {
+  serve(replica: SnapshotsReplica): void {
     this.#replica = replica;
   }
 
@@ -89,14 +96,14 @@ export class SnapshotTraffic implements Snapshots {
   }
 
   async snapshotWanted(from: MemberId, indexMin: Index): Promise<LentSnapshot> {
-    const spool = await this.#shelf.borrow(indexMin);
+    const spool = await this.#shelf.borrow(from, indexMin);
     const index = spool.index as Index;
     const indexTerm = spool.term as Term;
     this.#options.report(`member ${from} fetches a copy of the state up to index ${index}, to repair its own`);
     return {
       offer: { header: { kind: 'snapshot', term: indexTerm, index, indexTerm }, id: spool.id, sizeBytes: spool.file.size },
       source: this.#counted(spool.file),
-      giveBack: (taken) => this.#shelf.giveBack(spool, taken),
+      giveBack: (taken) => spool.giveBack(taken),
     };
   }
 
@@ -193,12 +200,12 @@ export class SnapshotTraffic implements Snapshots {
     const { to, term } = outgoing;
     let spool: Spool;
     try {
-      spool = await this.#shelf.borrow(indexMin);
+      spool = await this.#shelf.borrow(to, indexMin);
     } catch (error) {
       if (this.#outgoing.get(to) === outgoing) this.#failed(outgoing, (error as Error).message);
       return;
     }
-    if (this.#outgoing.get(to) !== outgoing) return this.#shelf.giveBack(spool, false);
+    if (this.#outgoing.get(to) !== outgoing) return spool.giveBack(false);
     outgoing.spool = spool;
     const index = spool.index as Index;
     this.#replica?.snapshotBegun(to, term, index);
@@ -235,7 +242,7 @@ export class SnapshotTraffic implements Snapshots {
     const { to, spool, sending } = outgoing;
     this.#outgoing.delete(to);
     sending?.cancel();
-    if (spool !== null) this.#shelf.giveBack(spool, taken);
+    spool?.giveBack(taken);
   }
 
   /** Where the bytes of a snapshot go. A part of which no more comes does not stay: it may be as large as the state. */

@@ -99,7 +99,7 @@ export type ConsensusToApply = { readonly kind: 'entries'; readonly entries: Fla
 /** What the consensus thread asks of the state besides entries. */
 export type SnapshotOrder =
   /** Copy the state into a file. Answered by `spooled` or `spool-failed`. */
-  | { readonly kind: 'spool'; readonly id: number }
+  | { readonly kind: 'spool' }
   /** Make this file the state, after all entries that were sent. Answered by `installed` or `install-refused`. */
   | { readonly kind: 'install'; readonly path: string };
 
@@ -109,8 +109,8 @@ export type ApplyToConsensus =
   | { readonly kind: 'background-due' }
   /** Members came or went, or the feature level rose, with the entries that were applied. */
   | ({ readonly kind: 'cluster-changed' } & KnownCluster)
-  | { readonly kind: 'spooled'; readonly id: number; readonly path: string; readonly index: number; readonly term: number }
-  | { readonly kind: 'spool-failed'; readonly id: number; readonly problem: string }
+  | { readonly kind: 'spooled'; readonly path: string; readonly index: number; readonly term: number }
+  | { readonly kind: 'spool-failed'; readonly problem: string }
   | { readonly kind: 'installed'; readonly state: StateReport }
   | { readonly kind: 'install-refused'; readonly problem: string };
 
