@@ -331,6 +331,20 @@ describe('one member', () => {
     await expect(member.read(need('any'), () => 0)).rejects.toMatchObject({ code: 'stopping' });
   });
 
+  test('tells of no reign once it has ended, though its threads go on telling of theirs until they are gone', async () => {
+    const member = await members.start(1, { tickMs: 5 });
+    const reigns: (number | null)[] = [];
+    member.onLeadership((leading) => {
+      reigns.push(leading?.term ?? null);
+      // Blocks this thread for twenty ticks of the other, which has something new to tell with the first of them.
+      if (leading === null) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    });
+    await eventually(() => reigns[0] ?? null);
+    await member.propose(setting('a', 'V', '5'), soon());
+    await members.stop(1);
+    expect(reigns).toEqual([expect.any(Number), null]);
+  });
+
   test('lets nothing into its log that needs a higher feature level than its cluster has', async () => {
     const member = await members.start(1);
     const before = await member.propose(setting('a', 'V', '5'), soon());

@@ -318,6 +318,8 @@ export class ThreadedMember implements Member {
   }
 
   #see(view: MemberView): void {
+    // Its threads go on telling until they are gone, and nobody acts on it any more.
+    if (this.#state === 'ended') return;
     this.#view = { ...view, appliedIndex: Math.max(view.appliedIndex, this.#view.appliedIndex) };
     const leadingTerm = view.role === 'leader' ? view.term : null;
     if (leadingTerm === this.#leadingTerm) return;
