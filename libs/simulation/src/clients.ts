@@ -1,15 +1,7 @@
-import {
-  type Command,
-  type CommandBody,
-  commandLevel,
-  type CommandResult,
-  encodeCommand,
-  type SessionUse,
-  type StateHashes,
-} from '@env-cli/environments';
+import type { CommandBody, CommandResult, StateHashes } from '@env-cli/environments';
 import { readProgress, type ReadTables } from '@env-cli/keyspace';
 import type { Index, MemberId } from '@env-cli/raft';
-import type { AppliedBatch, ProposalBatch } from '@env-cli/replica';
+import type { AppliedBatch } from '@env-cli/replica';
 import { encodeUtf8, hexOf } from '@env-cli/support';
 
 import { CertainlyLost, Forwarded } from './certainly-lost.ts';
@@ -20,7 +12,8 @@ import { History } from './history.ts';
 import type { Answers, SimulatedMember } from './member.ts';
 import { mirrorDefinition, OutboxWorker } from './outbox-worker.ts';
 import type { Random } from './random.ts';
-import type { Event, Timeline } from './timeline.ts';
+import { deadlineMs, Requests } from './requests.ts';
+import type { Timeline } from './timeline.ts';
 import { Watcher } from './watcher.ts';
 
 /** A write that was acknowledged, or is still tried. */
@@ -42,7 +35,7 @@ export interface ClientSettings {
   /** Writes of one client that are not acknowledged. */
   readonly windowMax: number;
   readonly environments: number;
-  /** How long a client waits for an answer before it tries again elsewhere. */
+  /** How long a client waits for an answer at first, before it tries again elsewhere. */
   readonly patienceMs: number;
   readonly thinkMsMax: number;
   readonly readProbability: number;
@@ -65,16 +58,6 @@ export const noClientCounts = () => ({
 
 /** The number of nobody. */
 const neverGiven = 1_000_000;
-/** How long one proposal may wait in a member. */
-const deadlineMs = 2000;
-
-interface Waiting {
-  readonly member: SimulatedMember;
-  /** `index`: of the entry that was applied; 0 when none was. */
-  readonly answer: (result: CommandResult | 'failed', index: number) => void;
-  /** When the client stops waiting. */
-  readonly patience: Event;
-}
 
 /** Clients with sessions: each sends writes, sends those without an answer again to anybody, and reads with strong consistency. */
 export class Clients {
@@ -94,8 +77,7 @@ export class Clients {
   readonly #settings: ClientSettings;
   #members: readonly SimulatedMember[] = [];
   #stopped = false;
-  #counter = 0;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #requests: Requests;
   readonly #lost = new CertainlyLost();
   #readId = 0;
   readonly #reads = new Map<
@@ -104,21 +86,22 @@ export class Clients {
   >();
   /** The newest revision that somebody was told: no strong read that begins now may see less. */
   #toldRevision = 0;
-  #open = 0;
 
   constructor(timeline: Timeline, random: Random, settings: ClientSettings) {
     this.#timeline = timeline;
     this.#random = random;
     this.#settings = settings;
+    this.#requests = new Requests(timeline, random, settings.patienceMs, this.counts);
     this.#names = Array.from({ length: settings.environments }, (_, at) => `e${at}`);
   }
 
   start(members: readonly SimulatedMember[]): void {
     this.#members = members;
+    this.#requests.start(members);
     for (const { id } of members) this.#fresh.set(id, new FreshReads());
     this.#watchers = [0, 1].map(() => new Watcher(this.#history, this.#random, members));
     this.#outbox = new OutboxWorker(this.#timeline, this.#random, members, this.#settings.thinkMsMax, (member, body, answer) =>
-      this.#proposeAt(member, body, null, answer),
+      this.#requests.askOne(member, { body, session: null }, answer),
     );
     this.#outbox.run();
     this.#createMirror();
@@ -150,18 +133,19 @@ export class Clients {
   /** Asks one member for so many things that nobody waits for, and that change nothing: its log grows, also where nobody hears it. */
   flood(member: SimulatedMember, count: number, everyMs: number): void {
     if (count === 0 || this.#stopped) return;
-    this.#proposeAt(member, { kind: 'remove-member', memberId: neverGiven }, null, () => undefined);
+    this.#requests.askOne(member, { body: { kind: 'remove-member', memberId: neverGiven }, session: null }, () => undefined);
     this.#timeline.after(this.#random.span(0, 2) * everyMs, 'client', () => this.flood(member, count - 1, everyMs));
   }
 
-  /** No new writes; those that have no answer are still tried. */
+  /** No new writes; those that have no answer are still tried, more and more patiently. */
   stop(): void {
     this.#stopped = true;
+    this.#requests.hurryNoMore();
   }
 
   /** Everything that was begun is acknowledged. */
   get finished(): boolean {
-    return this.#stopped && this.#open === 0;
+    return this.#stopped && this.#requests.open === 0;
   }
 
   /** Whether everything that changed was delivered. */
@@ -189,7 +173,7 @@ export class Clients {
         for (const counter of counters) {
           forwarded.answered(counter);
           if (code !== 'outcome-unknown') this.#lost.told(counter, code);
-          this.#answered(counter, 'failed');
+          this.#requests.answered(counter, 'failed');
         }
       },
       forwarded: (counters, term) => forwarded.sent(counters, term),
@@ -213,7 +197,7 @@ export class Clients {
       died: () => {
         this.#fresh.set(id, new FreshReads());
         forwarded.forget();
-        for (const [counter, { member }] of this.#waiting) if (member.id === id) this.#answered(counter, 'failed');
+        this.#requests.died(id);
         for (const [read, { member }] of this.#reads) if (member.id === id) this.#reads.delete(read);
       },
     };
@@ -224,7 +208,7 @@ export class Clients {
     if (member?.tables == null) return;
     this.#history.see(member.tables, batch.revision);
     this.#outbox!.check(id, member.tables, this.#names);
-    for (const { counter, index, result } of batch.results) this.#answered(counter, result, index);
+    for (const { counter, index, result } of batch.results) this.#requests.answered(counter, result, index);
     if (batch.hashes !== null) this.#reportHashes(member, batch.hashes);
     this.#finishReads(member);
     for (const watcher of this.#watchers) watcher.look();
@@ -232,47 +216,43 @@ export class Clients {
 
   /** Before anything is written, as a rule: what it selects is delivered wherever it stands. */
   #createMirror(): void {
-    this.#open++;
-    const attempt = (): void =>
-      this.#propose({ kind: 'create-mirror', definition: mirrorDefinition }, null, (result) => {
-        if (result === 'failed') return this.#later(attempt);
-        this.#open--;
-      });
-    attempt();
+    this.#requests.insist(
+      () => ({ body: { kind: 'create-mirror', definition: mirrorDefinition }, session: null }),
+      () => true,
+    );
   }
 
   #tellState(
     body: Extract<CommandBody, { readonly kind: 'add-member' | 'replace-member' | 'remove-member' }>,
     done: () => void,
   ): void {
-    this.#open++;
-    const attempt = (): void =>
-      this.#propose(body, null, (result) => {
-        if (result === 'failed' || (result.kind === 'refused' && result.refusal.code === 'entry-full'))
-          return this.#later(attempt);
+    this.#requests.insist(
+      () => ({ body, session: null }),
+      (result) => {
+        if (isFull(result)) return false;
         // Whom it replaces came in the place of another one itself, and was lost before that was over: then it comes for nobody.
         if (result.kind === 'refused' && body.kind === 'replace-member' && result.refusal.code === 'invalid') {
-          this.#open--;
-          return this.#tellState({ kind: 'add-member', member: body.member }, done);
+          this.#tellState({ kind: 'add-member', member: body.member }, done);
+          return true;
         }
         // Its number was never used, nor its disk or its address.
         if (result.kind === 'refused')
           throw new Violation('a new member has a number that was never used', `${body.kind}: ${JSON.stringify(result.refusal)}`);
-        this.#open--;
         done();
-      });
-    attempt();
+        return true;
+      },
+    );
   }
 
   #openSession(session: Uint8Array, client: number): void {
-    this.#open++;
-    const attempt = (): void =>
-      this.#propose({ kind: 'open-session', session }, null, (result) => {
-        if (result === 'failed' || result.kind === 'refused') return this.#later(attempt);
-        this.#open--;
+    this.#requests.insist(
+      () => ({ body: { kind: 'open-session', session }, session: null }),
+      (result) => {
+        if (result.kind === 'refused') return false;
         this.#run(session, client);
-      });
-    attempt();
+        return true;
+      },
+    );
   }
 
   #run(session: Uint8Array, client: number): void {
@@ -285,7 +265,6 @@ export class Clients {
       if (pending.size >= this.#settings.windowMax) return;
       const sequence = ++last;
       pending.add(sequence);
-      this.#open++;
       const first = this.#random.pick(this.#names);
       const second = this.#random.chance(0.25) ? this.#random.pick(this.#names) : first;
       const environments = first === second ? [first] : [first, second];
@@ -299,22 +278,19 @@ export class Clients {
         revision: null,
       };
       this.writes.push(write);
-      const attempt = (): void => {
-        const body = writeBody(write);
-        const use = { session, sequence, firstIncomplete: Math.min(...pending) };
-        this.#propose(body, use, (result, index) => {
-          if (result === 'failed' || (result.kind === 'refused' && result.refusal.code === 'entry-full'))
-            return this.#later(attempt);
+      this.#requests.insist(
+        () => ({ body: writeBody(write), session: { session, sequence, firstIncomplete: Math.min(...pending) } }),
+        (result, index) => {
+          if (isFull(result)) return false;
           pending.delete(sequence);
-          this.#open--;
           this.#acknowledge(write, result);
           const token = this.#tokens[client]!;
           token.index = Math.max(token.index, index);
           token.revision = Math.max(token.revision, write.revision!);
           this.#readByToken(client);
-        });
-      };
-      attempt();
+          return true;
+        },
+      );
     };
     begin();
   }
@@ -345,67 +321,23 @@ export class Clients {
   #markLater(): void {
     this.#timeline.after(this.#random.span(1, 8) * this.#settings.patienceMs, 'client', () => {
       if (this.#stopped) return;
-      this.#propose({ kind: 'mark-hashes' }, null, () => undefined);
+      this.#requests.ask({ body: { kind: 'mark-hashes' }, session: null }, () => undefined);
       this.#markLater();
     });
   }
 
   /** Once more when all faults are over and nobody is named who is lost, so that the members of every run are compared. */
   markAtTheEnd(): void {
-    this.#open++;
-    const attempt = (): void =>
-      this.#propose({ kind: 'mark-hashes' }, null, (result) => {
-        if (result === 'failed') return this.#later(attempt);
-        this.#open--;
-      });
-    attempt();
+    this.#requests.insist(
+      () => ({ body: { kind: 'mark-hashes' }, session: null }),
+      () => true,
+    );
   }
 
   #reportHashes(member: SimulatedMember, { index, bytes }: StateHashes): void {
     this.counts.reports++;
-    this.#proposeAt(member, { kind: 'report-hashes', index, member: member.id, hashes: bytes }, null, () => undefined);
-  }
-
-  #propose(body: CommandBody, session: SessionUse | null, answer: Waiting['answer']): void {
-    // Now and then whoever takes itself for the leader: one that is deposed and does not know it gets a tail that nobody else has.
-    const leading = this.#random.chance(0.3) ? this.#members.filter((one) => one.status?.role === 'leader') : [];
-    this.#proposeAt(this.#random.pick(leading.length > 0 ? leading : this.#members), body, session, answer);
-  }
-
-  #proposeAt(member: SimulatedMember, body: CommandBody, session: SessionUse | null, answer: Waiting['answer']): void {
-    if (!member.alive) {
-      answer('failed', 0);
-      return;
-    }
-    this.counts.attempts++;
-    const counter = ++this.#counter;
-    const patience = this.#timeline.after(this.#settings.patienceMs, 'client', () => this.#answered(counter, 'failed'));
-    this.#waiting.set(counter, { member, answer, patience });
-    const command: Command = {
-      level: commandLevel(body),
-      group: 1,
-      namespace: 'default',
-      principal: 'simulated',
-      authorisationRevision: 0,
-      requestId: { member: member.id, startNonce: member.lives, counter },
-      session,
-      reason: new Uint8Array(),
-      body,
-    };
-    member.propose(batchOf(counter, encodeCommand(command), member.clockMs + deadlineMs));
-  }
-
-  /** The first answer counts; what comes after a client gave up is not heard, but may have happened. */
-  #answered(counter: number, result: CommandResult | 'failed', index = 0): void {
-    const waiting = this.#waiting.get(counter);
-    if (waiting === undefined) return;
-    this.#waiting.delete(counter);
-    this.#timeline.callOff(waiting.patience);
-    waiting.answer(result, index);
-  }
-
-  #later(attempt: () => void): void {
-    this.#timeline.after(this.#random.span(1, this.#settings.patienceMs / 4), 'client', attempt);
+    const body: CommandBody = { kind: 'report-hashes', index, member: member.id, hashes: bytes };
+    this.#requests.askOne(member, { body, session: null }, () => undefined);
   }
 
   #readLater(): void {
@@ -475,6 +407,10 @@ export class Clients {
   }
 }
 
+function isFull(result: CommandResult): boolean {
+  return result.kind === 'refused' && result.refusal.code === 'entry-full';
+}
+
 function writeBody({ environments, value }: ClientWrite): CommandBody {
   const variable = {
     name: 'X',
@@ -488,15 +424,5 @@ function writeBody({ environments, value }: ClientWrite): CommandBody {
     kind: 'write',
     conditions: [],
     operations: environments.map((environment) => ({ kind: 'set', environment, createIfAbsent: true, variables: [variable] })),
-  };
-}
-
-function batchOf(counter: number, bytes: Uint8Array, untilMs: number): ProposalBatch {
-  return {
-    counters: Float64Array.of(counter),
-    deadlinesMs: Float64Array.of(untilMs),
-    rows: Uint32Array.of(16),
-    ends: Uint32Array.of(bytes.length),
-    bytes,
   };
 }

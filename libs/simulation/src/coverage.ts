@@ -51,26 +51,26 @@ export class RoleCoverage {
     for (const file of roleFiles) {
       const script = scripts.find(({ url }) => url.endsWith(sourceOf(file)));
       if (script === undefined) throw new Error(`libs/raft/src/${file} was not loaded: the list of role files is out of date`);
-      // Of a function that nobody called the engine may say nothing at all.
-      const called = script.functions.filter(({ ranges }) => ranges[0]!.count > 0).map(({ functionName }) => functionName);
+      const called = script.functions.map(({ ranges }) => ranges[0]!).filter(({ count }) => count > 0);
       const ranges = script.functions.flatMap((one) => one.ranges).filter(({ count }) => count === 0);
-      // Of one within another only the outer one says something.
-      const outer = ranges.filter(
-        (range) =>
-          !ranges.some(
-            (other) => other !== range && other.startOffset <= range.startOffset && other.endOffset >= range.endOffset,
-          ),
-      );
-      uncovered[file] = { called, ranges: outer.map(({ startOffset, endOffset }) => [startOffset, endOffset] as const) };
+      uncovered[file] = { called: called.map(rangeOf), ranges: outermost(ranges.map(rangeOf)) };
     }
     return uncovered;
   }
 }
 
-/** What never ran of one file: names of functions that did, and places in the source from … to that did not, none within another. */
-interface FileUncovered {
-  readonly called: readonly string[];
-  readonly ranges: readonly (readonly [from: number, to: number])[];
+/** A part of a source, in UTF-16 units from its beginning. */
+type Range = readonly [from: number, to: number];
+
+/**
+ * What never ran of one file. The engine may say nothing at all of a function that nobody called: whatever stands in neither list did not run
+ * if it is in such a function, and ran otherwise.
+ */
+export interface FileUncovered {
+  /** The functions that were called, those within others as well. */
+  readonly called: readonly Range[];
+  /** What never ran, none within another. */
+  readonly ranges: readonly Range[];
 }
 
 /** By the name of the file. */
@@ -81,14 +81,35 @@ export function inNeither(a: Uncovered, b: Uncovered): Uncovered {
   return Object.fromEntries(
     Object.entries(a).map(([file, one]) => {
       const other = b[file]!;
-      const ranges = one.ranges.flatMap(([from, to]) =>
-        other.ranges
+      const notInOne = other.called.filter((range) => !includes(one.called, range));
+      const notInOther = one.called.filter((range) => !includes(other.called, range));
+      const otherRanges = outermost([...other.ranges, ...notInOther]);
+      const ranges = outermost([...one.ranges, ...notInOne]).flatMap(([from, to]) =>
+        otherRanges
           .map(([otherFrom, otherTo]) => [Math.max(from, otherFrom), Math.min(to, otherTo)] as const)
           .filter(([begin, end]) => begin < end),
       );
-      return [file, { called: [...new Set([...one.called, ...other.called])], ranges }];
+      return [file, { called: [...one.called, ...notInOne], ranges }];
     }),
   );
+}
+
+function rangeOf({ startOffset, endOffset }: Profiler.CoverageRange): Range {
+  return [startOffset, endOffset];
+}
+
+function includes(ranges: readonly Range[], [from, to]: Range): boolean {
+  return ranges.some((one) => one[0] === from && one[1] === to);
+}
+
+/** Those that are within no other, in the order of the source. */
+function outermost(ranges: readonly Range[]): Range[] {
+  const outer: Range[] = [];
+  for (const range of ranges.toSorted((a, b) => a[0] - b[0] || b[1] - a[1])) {
+    const before = outer.at(-1);
+    if (before === undefined || range[1] > before[1]) outer.push(range);
+  }
+  return outer;
 }
 
 /** The branches that never ran, and how many functions were looked at. */
@@ -98,9 +119,9 @@ export function missedOf(uncovered: Uncovered): { readonly functions: number; re
   for (const [file, { called, ranges }] of Object.entries(uncovered)) {
     // Types are blanked out and not cut out, so places are those of the source.
     const source = readFileSync(new URL(`../../..${sourceOf(file)}`, import.meta.url), 'utf8');
-    for (const { 1: name, index } of source.matchAll(/^(?:export )?function (\w+)\(/gm)) {
+    for (const { 1: name, index } of source.matchAll(/(?<=^(?:export )?)function (\w+)\(/gm)) {
       functions++;
-      if (!called.includes(name!))
+      if (!called.some(([from]) => from === index))
         missed.push({ file, line: source.slice(0, index).split('\n').length, text: `function ${name}` });
     }
     for (const [from, to] of ranges) {

@@ -299,9 +299,10 @@ const faults = {
   },
   'hand the lead over': {
     weight: 3,
-    // Now and then somebody is asked who does not lead, or for more while a lead is handed over: that is refused.
+    // Now and then somebody is asked who does not lead, or leaves its reign anyway, or for more while a lead is handed over: that is refused.
     happen: (ground, random) => {
       const { leader, living, members } = ground;
+      if (leader !== null && random.chance(0.3) && retire(ground, leader)) return true;
       const asked = living.length > 0 && random.chance(0.2) ? random.pick(living) : leader;
       if (asked === null) return false;
       asked.transferLead(random.chance(0.3) ? null : random.pick(members).id);
@@ -388,6 +389,25 @@ function kill(members: readonly SimulatedMember[], why: string): boolean {
   const living = members.filter((member) => member.alive);
   for (const member of living) member.crash(why);
   return living.length > 0;
+}
+
+/** Demotes a leader, and asks it for the lead and for another change while it tells the others that it goes. False when it is needed, or no voter. */
+function retire(ground: Ground, leader: SimulatedMember): boolean {
+  const configuration = leader.status?.configuration;
+  if (configuration === undefined || ground.losing.length > 0) return false;
+  const votes = (): boolean => leader.status?.configuration.voters.includes(leader.id) === true;
+  if (configuration.voters.length < 3 || !votes()) return false;
+  ground.ask(leader, [{ kind: 'demote', member: leader.id }]);
+  const look = (looks: number): void => {
+    if (leader.status?.role !== 'leader' || looks === 0) return;
+    if (!votes()) {
+      leader.transferLead(null);
+      ground.ask(leader, [{ kind: 'promote', member: leader.id }]);
+    }
+    ground.later(0.01 * ground.electionMs, leader, () => look(looks - 1));
+  };
+  look(100);
+  return true;
 }
 
 function onOne(members: readonly SimulatedMember[], random: Random, happen: (one: SimulatedMember) => void): boolean {

@@ -361,7 +361,7 @@ export class SimulatedMember implements Watched, Listener {
               this.#sends(to, message);
             },
             flush: () => undefined,
-            forward: (to, forward) => this.#world.network.forward(this.id, to, forward),
+            forward: (to, forward) => this.#world.network.forward(this.id, to, withDeadlines(forward, -this.clockMs)),
             answerForward: (to, answer) => this.#world.network.answerForward(this.id, to, answer),
           },
           applier: {
@@ -657,7 +657,7 @@ export class SimulatedMember implements Watched, Listener {
   }
 
   forwarded(from: MemberId, forward: Forward): void {
-    this.#do((life) => life.replica.forwarded(from, forward));
+    this.#do((life) => life.replica.forwarded(from, withDeadlines(forward, this.clockMs)));
   }
 
   forwardAnswered(from: MemberId, answer: ForwardAnswer): void {
@@ -853,4 +853,10 @@ export class SimulatedMember implements Watched, Listener {
 /** Whether a state names a member. */
 function isNamedBy(tables: MemoryTables, id: MemberId): boolean {
   return readMembers(tables).some(({ memberId }) => memberId === id);
+}
+
+/** As the wire carries it, deadlines of a clock become what remains until them, and at the other end deadlines of another clock. */
+function withDeadlines(forward: Forward, laterMs: number): Forward {
+  const { batch } = forward;
+  return { ...forward, batch: { ...batch, deadlinesMs: batch.deadlinesMs.map((atMs) => atMs + laterMs) } };
 }
