@@ -116,6 +116,7 @@ function show(seeds: Counted, seconds: number): string {
     `  faults:\n${list(seeds.faults)}`,
     `  messages:\n${list(seeds.network)}`,
     `  disks:\n${list(seeds.disks)}`,
+    `  the lead handed over unasked:\n${list(seeds.handovers)}`,
     `  effects of the core:\n${list(seeds.effects)}`,
     `  events:\n${list(seeds.eventsByKind)}`,
   ].join('\n');

@@ -49,6 +49,7 @@ import type { DiskCounts, DiskHost, LogDisk, OpenLog } from './disk-log.ts';
 import type { SeenDisk } from './disk-seen.ts';
 import type { OpenState, StateDisk } from './disk-state.ts';
 import { diskIdOf } from './founding.ts';
+import { type HandoverKind, handoverIn } from './handovers.ts';
 import { MemberClock } from './member-clock.ts';
 import type { Introduction, Listener, Network } from './network.ts';
 import type { Random } from './random.ts';
@@ -75,6 +76,8 @@ export interface World {
   readonly installFailed: () => void;
   /** A member died, of whatever: somebody starts it again. */
   readonly died: (member: SimulatedMember) => void;
+  /** A leader that is paused or slow, or what came of that. */
+  readonly handsOver: (kind: HandoverKind) => void;
   /** A member that came with an older copy of its disk was refused. */
   readonly refused: (member: SimulatedMember) => void;
   readonly trace: (text: string) => void;
@@ -88,6 +91,7 @@ export interface MemberSettings {
   readonly replica: Partial<ReplicaLimits>;
   readonly checkpointMs: number;
   readonly syncMsMax: number;
+  readonly slowLeaderMs: number;
 }
 
 /** Who waits for answers of one life of a member. */
@@ -338,7 +342,13 @@ export class SimulatedMember implements Watched, Listener {
         },
       );
       const replica = new Replica(
-        { memberId: this.id, tickMs: settings.tickMs, electionTicks: settings.electionTicks, limits: settings.replica },
+        {
+          memberId: this.id,
+          tickMs: settings.tickMs,
+          electionTicks: settings.electionTicks,
+          slowLeaderMs: settings.slowLeaderMs,
+          limits: settings.replica,
+        },
         {
           raft: raft as Pick<Raft, keyof Raft> as Raft,
           log: {
@@ -385,7 +395,11 @@ export class SimulatedMember implements Watched, Listener {
           },
           clock,
           wake: () => this.#soon(() => this.#running.replica.turn()),
-          report: (text) => trace(`member ${this.id}: ${text}`),
+          report: (text) => {
+            trace(`member ${this.id}: ${text}`);
+            const kind = handoverIn(text);
+            if (kind !== null) this.#world.handsOver(kind);
+          },
         },
       );
       const hello = { memberId: this.id, diskId: diskIdOf(this.id), startNonce: life, found: replica.found };

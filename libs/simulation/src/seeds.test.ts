@@ -92,8 +92,8 @@ describe(`the run of the standard length, from seed ${firstSeed}`, () => {
 
   // What never happened was not tested.
   test('every kind of fault, of death, of event and of effect occurs', () => {
-    const { faults, deaths, effects, eventsByKind, network, disks, clients } = run;
-    const counts = { ...faults, ...deaths, ...effects, ...eventsByKind, ...network, ...disks, ...clients };
+    const { faults, deaths, effects, eventsByKind, network, disks, clients, handovers } = run;
+    const counts = { ...faults, ...deaths, ...effects, ...eventsByKind, ...network, ...disks, ...clients, ...handovers };
     expect(Object.entries(counts).filter(([, count]) => count === 0)).toEqual([]);
     expect(run.installsFailed).toBeGreaterThan(0);
     expect(run.changes).toBeGreaterThan(run.runs);

@@ -2,6 +2,7 @@ import { type Clients, noClientCounts } from './clients.ts';
 import { type Boundary, boundaries } from './crash.ts';
 import type { DiskCounts } from './disk-log.ts';
 import { type FaultKind, faultKinds } from './faults.ts';
+import { type HandoverCounts, noHandovers } from './handovers.ts';
 import type { Network } from './network.ts';
 import { type Run, simulate } from './simulate.ts';
 import type { EventKind } from './timeline.ts';
@@ -30,6 +31,7 @@ export interface Seeds {
   /** Changes of the members that were committed. */
   readonly changes: number;
   readonly olderDisksRefused: number;
+  readonly handovers: Readonly<HandoverCounts>;
   readonly deaths: ReadonlyMap<Boundary, number>;
   readonly faults: ReadonlyMap<FaultKind, number>;
 }
@@ -49,6 +51,7 @@ export function runSeeds({ firstSeed, goesOn }: SeedsOptions): Seeds {
   const network: Network['counts'] = { sent: 0, lost: 0, doubled: 0, slowed: 0, overtaken: 0, cut: 0 };
   const disks: DiskCounts = { tornTails: 0, unsyncedLost: 0 };
   const clients = noClientCounts();
+  const handovers = noHandovers();
   const sums = {
     runs: 0,
     lostMembers: 0,
@@ -85,9 +88,10 @@ export function runSeeds({ firstSeed, goesOn }: SeedsOptions): Seeds {
     add(network, run.network);
     add(disks, run.disks);
     add(clients, run.clients);
+    add(handovers, run.handovers);
     if (run.violation !== null) failed = run;
   }
-  return { ...sums, failed, deaths, faults, effects, eventsByKind, network, disks, clients };
+  return { ...sums, failed, deaths, faults, effects, eventsByKind, network, disks, clients, handovers };
 }
 
 function add<Kind extends string>(sum: Record<Kind, number>, counts: Readonly<Record<Kind, number>>): void {

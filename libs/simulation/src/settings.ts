@@ -47,6 +47,7 @@ export function drawSettings(random: Random): RunSettings {
       },
       checkpointMs: random.span(0.2, 10) * electionMs,
       syncMsMax: random.pick([0.5, 2, 10]),
+      slowLeaderMs: random.pick([0.5, 2, 8]) * electionMs,
     },
     clients: {
       clients: random.between(2, 5),

@@ -11,6 +11,7 @@ import { checkAlarms, checkEqual, checkRoster, checkWrites } from './end-checks.
 import { type FaultKind, Faults, planFaults } from './faults.ts';
 import { foundingTables } from './founding.ts';
 import { Ground } from './ground.ts';
+import { type HandoverCounts, noHandovers } from './handovers.ts';
 import { type Disks, SimulatedMember, type World } from './member.ts';
 import { isWhole } from './membership.ts';
 import { fairWeather, Network } from './network.ts';
@@ -65,6 +66,7 @@ export interface Run {
   readonly changes: number;
   /** Members that came back with an older copy of their disks, and were refused. */
   readonly olderDisksRefused: number;
+  readonly handovers: Readonly<HandoverCounts>;
 }
 
 /** Events of one run: more than any run that makes progress has. */
@@ -104,6 +106,7 @@ export function simulate(options: RunOptions): Run {
   let snapshotsInstalled = 0;
   let installsFailed = 0;
   let olderDisksRefused = 0;
+  const handovers = noHandovers();
   const world: World = {
     timeline,
     random: Random.of(seed, 'members'),
@@ -122,6 +125,7 @@ export function simulate(options: RunOptions): Run {
     installFailed: () => installsFailed++,
     died: (member) => ground.died(member, deathDraws.chance(0.3) ? deathDraws.span(0, 0.3) : deathDraws.span(0, 4)),
     refused: () => olderDisksRefused++,
+    handsOver: (kind) => handovers[kind]++,
     trace: line,
   };
   // Numbers rise, and none is given twice.
@@ -210,6 +214,7 @@ export function simulate(options: RunOptions): Run {
     installsFailed,
     changes: world.checks.changes,
     olderDisksRefused,
+    handovers,
   };
 }
 
