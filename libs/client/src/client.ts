@@ -44,6 +44,9 @@ export interface ClientOptions {
 /** The longest that one attempt to connect may take, in milliseconds: an address that swallows packets must not hold up the others. */
 const attemptMs = 2000;
 
+/** How long an address is waited for before the next is tried beside it, in milliseconds (RFC 8305, 5). */
+const staggerMs = 250;
+
 /** The longest that closing a session may take, in milliseconds. The cluster forgets one that was not closed by itself. */
 const closeSessionMs = 500;
 
@@ -101,7 +104,7 @@ export class Client {
     this.#addresses = addresses;
     this.#backoff = backoff;
     this.#tokens = new TokenKeeper(token);
-    this.#members = new Members(addresses, { attemptMs, connectTimeoutMs, followLeader, tls, backoff, random });
+    this.#members = new Members(addresses, { attemptMs, staggerMs, connectTimeoutMs, followLeader, tls, backoff, random });
     this.#unary = new UnaryCalls(this.#members, { backoff, random });
     this.#pipeline = new Pipeline(this.#members, {
       backoff,

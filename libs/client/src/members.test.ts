@@ -1,10 +1,12 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect as connectTo, createServer, type Socket } from 'node:net';
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 
+import { boundsFrom } from './bounds.ts';
 import { connect, type Client, type ClientOptions } from './client.ts';
 import type { EnvCliError } from './error.ts';
+import { Members } from './members.ts';
 import { refusal, TwinMember, TwinRefused, TwinState, type TwinScript } from './testing/twin.ts';
 
 const quick: ClientOptions = { backoff: { initialMs: 1, maxMs: 5 } };
@@ -29,9 +31,12 @@ async function clientOf(addresses: readonly string[], options: ClientOptions = {
 }
 
 /** An address at which connections are taken, and nothing is ever said. */
-async function swallower(): Promise<string> {
+async function swallower(connected: (count: number) => void = () => undefined): Promise<string> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => void sockets.add(socket)).listen(0, '127.0.0.1');
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    connected(sockets.size);
+  }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   ended.push(() => {
     for (const socket of sockets) socket.destroy();
@@ -92,6 +97,33 @@ describe('a client finds a member', () => {
       expect((await failure(connect(address))).reason).toBe('INVALID_FIELD');
     },
   );
+});
+
+test('a client that is closed while it connects tries no other address', async () => {
+  const dialed = Promise.withResolvers<number>();
+  let others = 0;
+  const first = await swallower(dialed.resolve);
+  const second = await swallower((count) => (others = count));
+  const members = new Members([first, second], {
+    attemptMs: 60_000,
+    staggerMs: 60_000,
+    connectTimeoutMs: 60_000,
+    followLeader: true,
+    tls: null,
+    backoff: { initialMs: 1, maxMs: 5 },
+    random: Math.random,
+  });
+  const connecting = failure(members.channel(boundsFrom(60_000, undefined)));
+  await dialed.promise;
+  members.close();
+  expect(await connecting).toMatchObject({ reason: 'CLIENT_CLOSED' });
+  // What is dialed after it is taken after it.
+  const [host, port] = second.split(':');
+  const socket = connectTo(Number(port), host);
+  await once(socket, 'connect');
+  socket.end();
+  await expectEventually(() => Promise.resolve(others > 0));
+  expect(others).toBe(1);
 });
 
 describe('a client follows the leader', () => {

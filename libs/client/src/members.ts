@@ -8,6 +8,8 @@ import type { TlsOptions } from './tls.ts';
 export interface MembersOptions {
   /** The longest that one attempt to connect may take, in milliseconds. They overlap. */
   readonly attemptMs: number;
+  /** How long an address is waited for before the next is tried beside it, in milliseconds. */
+  readonly staggerMs: number;
   /** The longest that a call waits for a connection to any member, in milliseconds. */
   readonly connectTimeoutMs: number;
   readonly followLeader: boolean;
@@ -23,9 +25,6 @@ export interface MembersOptions {
  * this client has no way to, and the member that names it forwards as well.
  */
 const leaderShunMs = 5000;
-
-/** How long an address is waited for before the next is tried beside it, in milliseconds (RFC 8305, 5). */
-const staggerMs = 250;
 
 /**
  * The members that this client may talk to, and the one that it talks to now.
@@ -161,6 +160,7 @@ export class Members {
     const begun: Channel[] = [];
     let first: Channel | null = null;
     const attempts = this.#inOrder().map((address) => async () => {
+      if (this.#closed) return null;
       const channel = new Channel(address, this.#options.tls);
       begun.push(channel);
       const connected = await this.#attempt(channel, () => first !== null);
@@ -168,10 +168,13 @@ export class Members {
       else if (first === null && address === this.#leader) this.#shun(address);
       return connected ? channel : null;
     });
-    const channel = await staggered(attempts, staggerMs);
-    for (const other of begun) if (other !== channel) other.close();
-    if (channel !== null) this.#next = Math.max(0, this.#given.indexOf(channel.address));
-    return channel;
+    try {
+      const channel = await staggered(attempts, this.#options.staggerMs);
+      if (channel !== null) this.#next = Math.max(0, this.#given.indexOf(channel.address));
+      return channel;
+    } finally {
+      for (const other of begun) if (other !== first) other.close();
+    }
   }
 
   /** Whether it connects. `isDropped`: nobody waits for it any more, so that nothing is learnt from what it meets. */

@@ -4,10 +4,13 @@ import { MalformedBytes } from '@env-cli/support';
 
 import { decodeHello, encodeHelloAnswer } from './hello-bytes.ts';
 
+/** Who answers a hello, or why nobody does. */
+export type Greeting = { readonly hello: Hello } | { readonly refusal: HelloRefusal };
+
 export interface AcceptedStreamOptions {
   readonly call: ServerDuplexStream<Uint8Array, Uint8Array>;
   /** Looks at who called, and says who answers. */
-  readonly greet: (hello: Hello) => { readonly hello: Hello } | { readonly refusal: HelloRefusal };
+  readonly greet: (hello: Hello) => Greeting;
   readonly onOpen: (stream: AcceptedStream, hello: Hello) => void;
   /** Throws {@link MalformedBytes} on what it cannot read: the stream ends. */
   readonly onFrame: (stream: AcceptedStream, bytes: Uint8Array) => void;

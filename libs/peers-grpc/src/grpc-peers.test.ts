@@ -48,6 +48,7 @@ class Host implements PeersHost {
   known = [1, 2];
   /** Whether whoever introduces itself is let in. */
   admits = false;
+  readonly admitted: number[] = [];
   readonly standings: [number, Standing][] = [];
   clusterId = id(7);
   protocolMax: number = protocolRange.max;
@@ -75,9 +76,20 @@ class Host implements PeersHost {
     };
   }
 
-  refuse(hello: Hello, introduction: Introduction | null = null): HelloRefusal | null {
-    if (introduction !== null) this.introductions.push(introduction);
-    const known = introduction === null || !this.admits ? this.known : [...this.known, hello.memberId];
+  admit(hello: Hello, introduction: Introduction): void {
+    this.introductions.push(introduction);
+    if (this.admits) this.admitted.push(hello.memberId);
+  }
+
+  refuse(hello: Hello): HelloRefusal | null {
+    return this.#refuse(hello, [...this.known, ...this.admitted]);
+  }
+
+  refuseUnnamed(hello: Hello): HelloRefusal | null {
+    return this.#refuse(hello, this.known);
+  }
+
+  #refuse(hello: Hello, known: readonly number[]): HelloRefusal | null {
     const diskIds = new Map(known.map((memberId) => [memberId, id(memberId)]));
     return refuseHello(
       {
@@ -602,7 +614,6 @@ describe('a member that was added while the other one was away', () => {
   });
 
   test('introduces itself where it brings a snapshot, and is let in', async () => {
-    hosts[0].introductions.length = 0;
     const bytes = new Uint8Array(10).fill(7);
     const header = { kind: 'snapshot', term: 1 as Term, index: 1 as Index, indexTerm: 1 as Term } as const;
     const source = { size: bytes.length, readAt: (offset: number) => Promise.resolve(bytes.slice(offset)) };
@@ -616,6 +627,9 @@ describe('a member that was added while the other one was away', () => {
   test.each(['Forward', 'Fetch'] as const)(
     'is refused whatever it says where it opens %s: that is for whom the state names',
     async (name) => {
+      // It was let in before, where it brings messages.
+      await eventually(() => peers[1].connected.length === 1);
+      expect(hosts[0].admitted).toContain(2);
       const refusal = await new Promise((done) => {
         void new DialedStream({
           method: peersService[name],

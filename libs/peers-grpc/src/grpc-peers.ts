@@ -11,7 +11,7 @@ import type { MemberId, PeerMessage } from '@env-cli/raft';
 import type { Forward, ForwardAnswer, Hello, HelloAnswer, HelloRefusal, Introduction, Peers, Standing } from '@env-cli/replica';
 import { ByteReader, MalformedBytes } from '@env-cli/support';
 
-import { AcceptedStream } from './accepted-stream.ts';
+import { AcceptedStream, type Greeting } from './accepted-stream.ts';
 import { Consumption } from './consumption.ts';
 import { decodeForward, decodeForwardAnswer, encodeForward, encodeForwardAnswer } from './forward-bytes.ts';
 import { decodeHello, encodeHelloAnswer } from './hello-bytes.ts';
@@ -34,11 +34,15 @@ import { sayHello } from './unary-hello.ts';
 export interface PeersHost extends SnapshotHost, FetchHost {
   /** What this member says of itself. */
   hello(toMemberId: number): Hello;
+  /** Why whoever said hello may not exchange messages and snapshots; null: it may. */
+  refuse(hello: Hello): HelloRefusal | null;
+  /** Why whoever said hello may not forward commands and fetch the state; null: it may, for the state names it. */
+  refuseUnnamed(hello: Hello): HelloRefusal | null;
   /**
-   * Whether whoever said hello may exchange messages; null lets it. `introduction`: what whoever dials adds for a member that has not heard of it yet. It is
-   * there only where such a one may come in: with messages, and with a snapshot.
+   * Takes in whoever brings messages or a snapshot and is not named by the state yet, if what it introduces itself with proves that it was added: from then
+   * on {@link refuse} lets it in.
    */
-  refuse(hello: Hello, introduction?: Introduction | null): HelloRefusal | null;
+  admit(hello: Hello, introduction: Introduction): void;
   /** The answer to a hello alone, by which clusters form. */
   greet(hello: Hello): HelloAnswer;
   /** What this member adds for one that may not have heard of it; null while it does not know where it is found itself. */
@@ -307,7 +311,7 @@ export class GrpcPeers implements Peers {
   #acceptMessages(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
     AcceptedStream.accept({
       call,
-      greet: (hello) => this.#greet(hello, call, introductionIn(call)),
+      greet: (hello) => this.#greet(hello, call),
       onOpen: (stream, hello) => {
         this.#takePlace(this.#incoming, stream);
         this.#host.begun(hello);
@@ -333,7 +337,7 @@ export class GrpcPeers implements Peers {
   #acceptForwards(call: ServerDuplexStream<Uint8Array, Uint8Array>): void {
     AcceptedStream.accept({
       call,
-      greet: (hello) => this.#greet(hello, call),
+      greet: (hello) => this.#greetNamed(hello, call),
       onOpen: (stream) => this.#takePlace(this.#forwarders, stream),
       onFrame: (stream, bytes) =>
         this.#host.forwarded(stream.memberId as MemberId, decodeForward(bytes, this.#options.nowMs(), forwardCommandsMax)),
@@ -348,7 +352,7 @@ export class GrpcPeers implements Peers {
     let receiving: SnapshotReceiving | null = null;
     AcceptedStream.accept({
       call,
-      greet: (hello) => this.#greet(hello, call, introductionIn(call)),
+      greet: (hello) => this.#greet(hello, call),
       onOpen: (stream) => {
         this.#takePlace(this.#snapshots, stream);
         receiving = new SnapshotReceiving(stream, this.#host);
@@ -366,7 +370,7 @@ export class GrpcPeers implements Peers {
     let serving: SnapshotServing | null = null;
     AcceptedStream.accept({
       call,
-      greet: (hello) => this.#greet(hello, call),
+      greet: (hello) => this.#greetNamed(hello, call),
       onOpen: (stream) => {
         this.#takePlace(this.#fetches, stream);
         serving = new SnapshotServing({
@@ -402,13 +406,21 @@ export class GrpcPeers implements Peers {
     return { code: 'other-certificate', message };
   }
 
-  /** `introduction`: null where nobody comes in whom the state does not name: whoever forwards commands or fetches the state. */
-  #greet(
-    hello: Hello,
-    call: SecuredCall,
-    introduction: Introduction | null = null,
-  ): { readonly hello: Hello } | { readonly refusal: HelloRefusal } {
-    const refusal = this.#refuseCaller(hello, call) ?? this.#host.refuse(hello, introduction);
+  /** Looks at whoever brings messages or a snapshot. */
+  #greet(hello: Hello, call: ServerDuplexStream<Uint8Array, Uint8Array>): Greeting {
+    const stranger = this.#refuseCaller(hello, call);
+    if (stranger !== null) return { refusal: stranger };
+    const introduction = introductionIn(call);
+    if (introduction !== null) this.#host.admit(hello, introduction);
+    return this.#greeting(hello, this.#host.refuse(hello));
+  }
+
+  /** Looks at whoever forwards commands or fetches the state. */
+  #greetNamed(hello: Hello, call: SecuredCall): Greeting {
+    return this.#greeting(hello, this.#refuseCaller(hello, call) ?? this.#host.refuseUnnamed(hello));
+  }
+
+  #greeting(hello: Hello, refusal: HelloRefusal | null): Greeting {
     return refusal === null ? { hello: this.#host.hello(hello.memberId) } : { refusal };
   }
 

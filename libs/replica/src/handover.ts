@@ -24,9 +24,14 @@ export class Handover {
     return this.#begun;
   }
 
+  /** Whether one is under way: what is proposed meanwhile might be of unknown outcome. */
+  get underWay(): boolean {
+    return this.#state !== 'none';
+  }
+
   /** False: one is under way. */
   begin(): boolean {
-    if (this.#state !== 'none') return false;
+    if (this.underWay) return false;
     this.#begun++;
     this.#ask();
     return true;

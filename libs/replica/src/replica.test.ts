@@ -285,13 +285,15 @@ describe('after a pause', () => {
     const answers: TransferAnswer[] = [];
     leader.replica.transferLead(follower().id, (answer) => answers.push(answer));
     await cluster.pass(3);
+    const { lastLogIndex } = leader.heard.view!;
     cluster.nowMs += 11 * tickMs;
     leader.replica.turn();
+    leader.replica.propose(leader.batch(2));
     await cluster.pass(8);
     expect(answers).toEqual([{ kind: 'ended', outcome: 'timed-out' }]);
-    expect(leader.heard.view?.role).toBe('leader');
+    expect(leader.heard.view).toMatchObject({ role: 'leader', lastLogIndex });
     await cluster.pass(12);
-    expect(leader.heard.view?.role).toBe('follower');
+    expect(leader.heard.view).toMatchObject({ role: 'follower', lastLogIndex });
     expect(leader.replica.metrics()).toMatchObject({ raft_handovers_total: 1 });
   });
 

@@ -544,7 +544,7 @@ export class Replica {
 
   #proposeWaiting(nowMs: number): void {
     // What came while the last write syncs goes out with the next: no timer, and the batch is as large as the disk is slow.
-    if (this.#writesOpen > 0 || this.#saturated) return;
+    if (this.#writesOpen > 0 || this.#saturated || this.#handover.underWay) return;
     // Before they are packed: what is passed over there is answered nowhere else.
     this.#expire(nowMs);
     let any = false;

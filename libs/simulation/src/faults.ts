@@ -295,7 +295,10 @@ const faults = {
     weight: 4,
     happen: ({ newcomers }, random) =>
       newcomers.open.length > 0 &&
-      newcomers.bring({ instead: random.pick(newcomers.open), atOnce: random.chance(0.3), paired: random.chance(0.5) }),
+      newcomers.bring({
+        instead: random.pick(newcomers.open),
+        ...random.pick([{ atOnce: true }, { paired: true }, { paired: true }, {}]),
+      }),
   },
   'hand the lead over': {
     weight: 3,

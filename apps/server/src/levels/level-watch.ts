@@ -4,7 +4,7 @@ import { type Member, MemberUnavailable } from '../member/member.ts';
 import type { Log } from '../observability/log.ts';
 import type { FigureSource } from '../observability/metrics.ts';
 import { ownProposal } from '../writes/own-proposal.ts';
-import { readyLevel } from './readiness.ts';
+import { readyLevel } from './ready-level.ts';
 
 export interface LevelWatchOptions {
   /** Milliseconds for which all members have to be ready before the level is raised; 0: at the first look. */

@@ -24,7 +24,7 @@ import type { CallContext, GrpcCall } from '../rpc/call-context.ts';
 import { type ForwardedCall, forwarded } from '../rpc/leader-calls.ts';
 import type { Encoded } from '../rpc/service-definition.ts';
 import { API, type ApiServices } from '../services.ts';
-import { readyLevel, unreadyFor, unreadyText } from './readiness.ts';
+import { readyLevel, unreadyFor, unreadyText } from './ready-level.ts';
 
 const service = 'envcli.v1.Cluster';
 const frame = { namespace: defaultNamespace, session: null, reason: '' } as const;

@@ -9,7 +9,7 @@ import { type Peer, peer } from '../testing/peer.ts';
 import { type CallFailed, Serving, TestClient } from '../testing/serving.ts';
 import { TwinMember } from '../testing/twin-member.ts';
 import { LevelWatch, lookIntervalMs } from './level-watch.ts';
-import { readyLevel, unreadyFor, unreadyText } from './readiness.ts';
+import { readyLevel, unreadyFor, unreadyText } from './ready-level.ts';
 
 const raiseAfterMs = 10 * lookIntervalMs;
 

@@ -24,6 +24,10 @@ export abstract class ClosedDoor implements PeersHost {
     return notFormed;
   }
 
+  refuseUnnamed(): HelloRefusal {
+    return notFormed;
+  }
+
   standing(): Standing {
     return noStanding;
   }
@@ -45,6 +49,7 @@ export abstract class ClosedDoor implements PeersHost {
     return null;
   }
 
+  admit(): void {}
   begun(): void {}
   received(): void {}
   stands(): void {}

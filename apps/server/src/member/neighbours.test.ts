@@ -49,6 +49,8 @@ describe('a member that was away lets in who was added meanwhile', () => {
     expect(neighbours.admit(hello, introduced(hello))).toBe(true);
     expect(neighbours.refuse(hello)).toBeNull();
     expect(neighbours.reachable).toContainEqual(memberOf(4));
+    // Said again with the same address there is nobody else to dial.
+    expect(neighbours.admit(hello, introduced(hello))).toBe(false);
     // It is none of the members that the state names.
     expect(neighbours.others).toEqual([1, 2].map(memberOf));
   });
@@ -72,6 +74,25 @@ describe('a member that was away lets in who was added meanwhile', () => {
     expect(neighbours.admit(hello, introduction)).toBe(false);
     expect(neighbours.refuse(hello)).not.toBeNull();
     expect(neighbours.reachable).toEqual([1, 2].map(memberOf));
+  });
+
+  test('to bring messages and snapshots, and for nothing else before the state names it', () => {
+    const neighbours = behind();
+    const hello = helloOf(4);
+    neighbours.admit(hello, introduced(hello));
+    for (const refusal of [neighbours.refuseUnnamed(hello), neighbours.refuseIdentity(hello)])
+      expect(refusal).toMatchObject({ code: 'unknown-member' });
+    expect(neighbours.refuseUnnamed(hello)?.message).toContain('was added while this one was away');
+    neighbours.know(known(1, 2, 3, 4));
+    expect([neighbours.refuseUnnamed(hello), neighbours.refuseIdentity(hello)]).toEqual([null, null]);
+  });
+
+  test('and finds it at its new address when it has moved', () => {
+    const neighbours = behind();
+    neighbours.admit(helloOf(4), introduced(helloOf(4)));
+    const moved = helloOf(4, { startNonce: 77 });
+    expect(neighbours.admit(moved, introductionOf(founding, moved, 'elsewhere:7381'))).toBe(true);
+    expect(neighbours.reachable).toContainEqual({ ...memberOf(4), address: 'elsewhere:7381' });
   });
 
   test('with the disk that it came with first, and no other', () => {

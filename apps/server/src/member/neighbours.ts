@@ -10,6 +10,7 @@ import {
   refuseHello,
   type Standing,
 } from '@env-cli/replica';
+import { equalBytes } from '@env-cli/support';
 
 export interface NeighboursOptions {
   readonly formingId: Uint8Array;
@@ -80,16 +81,18 @@ export class Neighbours {
   }
 
   /**
-   * Whether somebody comes whom the state does not name yet, because this member was away when it was added: with a number above all that are known, and the proof that
-   * it was. It may be the leader that this member needs to hear of it (raft.pdf §6), so it is let in, and dialed.
+   * Takes in somebody whom the state does not name yet, because this member was away when it was added: one with a number above all that are known, and the proof that
+   * it was. It may be the leader that this member needs to hear of it (raft.pdf §6). Answers whether there is somebody new to dial, or a new
+   * address.
    */
   admit(hello: Hello, introduction: Introduction): boolean {
     const { memberId, diskId } = hello;
     if (this.refuseIdentity(hello)?.code !== 'unknown-member' || memberId <= this.#memberIdLast) return false;
-    if (hello.clusterId === null || this.#guests.size >= guestsMax) return false;
-    if (!isProven(this.#options.founding, hello, introduction)) return false;
+    const known = this.#guests.get(memberId);
+    const hasPlace = known === undefined ? this.#guests.size < guestsMax : equalBytes(known.diskId, diskId);
+    if (!hasPlace || hello.clusterId === null || !isProven(this.#options.founding, hello, introduction)) return false;
     this.#guests.set(memberId, { memberId, diskId, address: introduction.address });
-    return true;
+    return known?.address !== introduction.address;
   }
 
   /** The feature level that the cluster has, as far as this member has applied. */
@@ -153,16 +156,27 @@ export class Neighbours {
     };
   }
 
-  /** Who may exchange messages: a member of the configuration, with its disk, that is formed. */
+  /** Who may not exchange messages: whoever is no member with its own disk that is formed, and was not admitted. */
   refuse(hello: Hello): HelloRefusal | null {
-    const refusal = this.refuseIdentity(hello);
-    if (refusal !== null || hello.clusterId !== null) return refusal;
-    return { code: 'not-formed', message: `member ${hello.memberId} does not have the first entry of the cluster yet` };
+    return refuseUnformed(hello, this.#refuseStranger(hello, [...this.#members, ...this.#guests.values()]));
   }
 
+  /** Who may not forward commands, nor fetch the state: as {@link refuse}, and whoever was admitted and is not named by the state yet. */
+  refuseUnnamed(hello: Hello): HelloRefusal | null {
+    const refusal = this.refuseIdentity(hello);
+    if (refusal?.code !== 'unknown-member' || !this.#guests.has(hello.memberId)) return refuseUnformed(hello, refusal);
+    const { code } = refusal;
+    const message = `member ${hello.memberId} was added while this one was away: it brings messages and snapshots alone until the state here names it`;
+    return { code, message };
+  }
+
+  /** Who is no member by the state, formed or not. */
   refuseIdentity(hello: Hello): HelloRefusal | null {
+    return this.#refuseStranger(hello, this.#members);
+  }
+
+  #refuseStranger(hello: Hello, known: readonly MemberIdentity[]): HelloRefusal | null {
     const { formingId, clusterId, epoch, memberId } = this.#options;
-    const known = [...this.#members, ...this.#guests.values()];
     const diskIds = this.#isNew ? null : new Map(known.map((member) => [member.memberId, member.diskId]));
     const own: HelloExpectation = {
       formingId,
@@ -181,4 +195,9 @@ export class Neighbours {
   #isReachable(memberId: number): boolean {
     return memberId === this.#options.memberId || this.reachable.some((member) => member.memberId === memberId);
   }
+}
+
+function refuseUnformed(hello: Hello, refusal: HelloRefusal | null): HelloRefusal | null {
+  if (refusal !== null || hello.clusterId !== null) return refusal;
+  return { code: 'not-formed', message: `member ${hello.memberId} does not have the first entry of the cluster yet` };
 }

@@ -54,10 +54,21 @@ export class PeerDoor implements PeersHost {
     return this.#neighbours.hello(toMemberId, this.#open().replica.found);
   }
 
-  refuse(hello: Hello, introduction: Introduction | null = null): HelloRefusal | null {
+  admit(hello: Hello, introduction: Introduction): void {
+    if (this.#founded === null || !this.#neighbours.admit(hello, introduction)) return;
+    const { memberId } = hello;
+    this.#host.log('info', `member ${memberId} at ${introduction.address} was added while this member was away: it is let in`);
+    this.#founded.guestCame();
+  }
+
+  refuse(hello: Hello): HelloRefusal | null {
     if (this.#founded === null) return notFormed;
-    if (introduction !== null && this.#neighbours.admit(hello, introduction)) this.#founded.guestCame();
     return this.#neighbours.refuse(hello) ?? this.#refuseOlderDisk(hello);
+  }
+
+  refuseUnnamed(hello: Hello): HelloRefusal | null {
+    if (this.#founded === null) return notFormed;
+    return this.#neighbours.refuseUnnamed(hello) ?? this.#refuseOlderDisk(hello);
   }
 
   greet(hello: Hello): HelloAnswer {

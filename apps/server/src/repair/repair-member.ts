@@ -10,7 +10,6 @@ import {
   type FoundedIdentity,
   installSnapshot,
   readRepaired,
-  writeRepaired,
 } from '@env-cli/store-lmdb';
 
 import { explained } from '../integrity/alarm-text.ts';
@@ -19,7 +18,8 @@ import type { TlsPaths } from '../security/tls-files.ts';
 import type { FetchedState, MemberAddress } from './fetched-state.ts';
 import { type Fetched, OtherMembers } from './other-members.ts';
 import { problemOfOwnState } from './own-state.ts';
-import { RepairRefused, RepairUnfinished } from './repair-refused.ts';
+import { putInPlace } from './put-in-place.ts';
+import { RepairRefused } from './repair-refused.ts';
 
 export interface RepairOptions {
   /** The data directory of the member, which does not run. */
@@ -132,8 +132,7 @@ async function repair(dataDir: string, identity: FoundedIdentity, options: Repai
       await Promise.race([new Promise<void>((durable) => log.append(write, durable)), failure.promise]);
     }
     options.say('The state is put in its place.');
-    await installSnapshot(dataDir, path, build);
-    noteRepaired(dataDir, state.index);
+    await putInPlace(dataDir, state.index, () => installSnapshot(dataDir, path, build));
     return {
       from,
       state,
@@ -142,17 +141,17 @@ async function repair(dataDir: string, identity: FoundedIdentity, options: Repai
     };
   } finally {
     others?.stop();
-    if (fetched !== null) rmSync(fetched.path, { force: true });
+    if (fetched !== null) removeIfPossible(fetched.path);
     await log.close();
   }
 }
 
-function noteRepaired(dataDir: string, index: number): void {
+/** What is left of a copy does not change what came of the repair: the next start removes it. */
+function removeIfPossible(path: string): void {
   try {
-    writeRepaired(dataDir, index);
-  } catch (error) {
-    const what = `the new state has taken its place, and that could not be written down (${(error as Error).message})`;
-    throw new RepairUnfinished(`${dataDir}: ${what}`, { cause: error });
+    rmSync(path, { force: true });
+  } catch {
+    // As said above.
   }
 }
 

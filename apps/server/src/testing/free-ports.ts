@@ -6,7 +6,7 @@ const blocks = 220;
 const portsInBlock = 100;
 const attemptsMax = 50;
 
-/** Processes that run beside one another look in different blocks. */
+/** Processes that run beside one another look in different blocks, unless their ids are a multiple of 220 apart. */
 const block = portMin + (process.pid % blocks) * portsInBlock;
 let next = Math.floor(Math.random() * portsInBlock);
 
