@@ -182,6 +182,11 @@ export const reasonTable = {
   },
   MEMBER_UNREACHED: { code: 'FAILED_PRECONDITION', remedy: 'never', next: 'Start the new member with --join first.' },
   MEMBER_NOT_FOUND: { code: 'NOT_FOUND', remedy: 'never', next: 'List the members.' },
+  MEMBER_BEHIND: {
+    code: 'FAILED_PRECONDITION',
+    remedy: 'never',
+    next: 'Wait until the member has caught up, and promote it again.',
+  },
   QUORUM_NEEDED: { code: 'FAILED_PRECONDITION', remedy: 'never', next: 'Bring members back, or add one, first.' },
   MEMBERS_CHANGING: { code: 'UNAVAILABLE', remedy: 'again', next: 'Try again in a moment.' },
   MEMBER_ROLE: { code: 'FAILED_PRECONDITION', remedy: 'never', next: 'See the role of the member.' },

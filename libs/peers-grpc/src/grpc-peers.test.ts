@@ -378,6 +378,14 @@ describe('two members', () => {
     expect(hosts[0].answers).toEqual([[2, { id: 8, accepted: 1, code: 'too-busy' }]]);
   });
 
+  test('and one that is closed dials nobody any more, whatever it is told', async () => {
+    await peers[1].close();
+    peers[1].setMembers([{ memberId: 1, address: `127.0.0.1:${peers[0].port}` }]);
+    const header = { kind: 'snapshot', term: 1 as Term, index: 1 as Index, indexTerm: 1 as Term } as const;
+    const source = { size: 1, readAt: () => Promise.resolve(new Uint8Array(1)) };
+    expect(peers[1].sendSnapshot(1 as MemberId, { header, id: id(1), sizeBytes: 1 }, source, () => undefined)).toBeNull();
+  });
+
   test('find one another again after one was away', async () => {
     acquaint();
     await eventually(() => peers[0].connected.length === 1);

@@ -190,6 +190,7 @@ export class GrpcPeers implements Peers {
 
   /** Connects to these members, and to no others; nor do others stay connected to this one. */
   setMembers(members: readonly { readonly memberId: number; readonly address: string }[]): void {
+    if (this.#closed) return;
     this.#members = members;
     for (const streams of this.#accepted) {
       for (const [memberId, stream] of streams) if (!members.some((member) => member.memberId === memberId)) stream.close();

@@ -45,7 +45,7 @@ export type Message =
   | { readonly kind: 'snapshot-sent'; readonly to: MemberId; readonly term: Term; readonly index: Index }
   /** The stream of a `send-snapshot` broke, or the receiver could not install it. */
   | { readonly kind: 'snapshot-failed'; readonly to: MemberId; readonly term: Term }
-  /** The snapshot of an `install-snapshot` is now the state, durably. `configuration` is the one that the snapshot holds. */
+  /** The snapshot of an `install-snapshot` is now the state, durably. `configuration` is the one that the snapshot holds; `configurationIndex`: see {@link InitialState}. */
   | {
       readonly kind: 'snapshot-installed';
       readonly index: Index;
@@ -251,8 +251,9 @@ export interface InitialState {
    * there. Whoever calls has refused a lost disk, and begun anew a log that a snapshot's state has overtaken.
    */
   readonly applied: Index;
-  /** The configuration that the state holds, and the index of the entry that brought it; 0 for the one of the bootstrap. */
+  /** The configuration that the state holds. */
   readonly configuration: Configuration;
+  /** The index of the entry that brought it; 0 where that is not known, as in a state, which does not keep it. What takes effect from then on has its own. */
   readonly configurationIndex: Index;
 }
 
@@ -277,7 +278,9 @@ export interface Status {
   /** Handed out to be applied up to here. */
   readonly applyingIndex: Index;
   readonly appliedIndex: Index;
+  /** The one that is in effect here. */
   readonly configuration: Configuration;
+  /** The index of the entry that brought it, if it took effect since the start or the last snapshot; else what was given then. */
   readonly configurationIndex: Index;
   /** To whom the reign is being handed over; null when it is not, or on whoever does not lead. */
   readonly transferringTo: MemberId | null;

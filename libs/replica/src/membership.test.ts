@@ -137,3 +137,28 @@ describe('a transfer of the lead', () => {
     expect([waiting, transfer(leader)]).toEqual([[{ kind: 'unknown' }], [{ kind: 'unknown' }]]);
   });
 });
+
+test('a change is looked at right before it is made, by what holds then', async () => {
+  const cluster = new VirtualCluster();
+  const leader = await cluster.elect();
+  const answers: ChangeAnswer[] = [];
+  const seen: number[][] = [];
+  const demote = (member: MemberId): void =>
+    leader.replica.changeMembership(
+      [{ kind: 'demote', member }],
+      (answer) => answers.push(answer),
+      ({ configuration: { voters } }) => {
+        seen.push([...voters]);
+        return voters.length > 2;
+      },
+    );
+  const [first, second] = cluster.followers.map((member) => member.id);
+  for (const member of [first!, second!]) {
+    demote(member);
+    await cluster.pass(3);
+  }
+  const left = cluster.voters.filter((voter) => voter !== first);
+  expect(answers).toEqual([{ kind: 'done' }, { kind: 'unsafe' }]);
+  expect(seen).toEqual([[1, 2, 3], left]);
+  expect(leader.heard.view!.voters).toEqual(left);
+});

@@ -117,6 +117,7 @@ export interface InstalledSnapshot {
   readonly index: Index;
   readonly term: Term;
   readonly configuration: Configuration;
+  /** See `InitialState.configurationIndex`. */
   readonly configurationIndex: Index;
 }
 

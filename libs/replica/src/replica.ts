@@ -10,6 +10,7 @@ import type {
   Raft,
   ResetEffect,
   Role,
+  Status,
   StoreEffect,
   Term,
 } from '@env-cli/raft';
@@ -71,8 +72,16 @@ export interface ReplicaOptions {
  */
 const slowLeaderElections = 8;
 
-/** A core message, or a write of the log that became durable. */
-type Input = Message | { readonly kind: 'durable'; readonly effect: StoreEffect | ResetEffect };
+/** A change of who takes part, and whether it is still safe when the core is asked for it. */
+interface GuardedChange {
+  readonly kind: 'guarded-change';
+  readonly id: number;
+  readonly changes: readonly MembershipChange[];
+  readonly isSafe: (status: Status) => boolean;
+}
+
+/** A core message, a wish that is looked at first, or a write of the log that became durable. */
+type Input = Message | GuardedChange | { readonly kind: 'durable'; readonly effect: StoreEffect | ResetEffect };
 
 /** An entry of this reign that is not applied yet. */
 interface Proposed {
@@ -220,12 +229,19 @@ export class Replica {
     this.#outbound.broken(to);
   }
 
-  /** Changes who takes part, all of `changes` at once. `done` is called once: when that holds on this member, or with why it does not. */
-  changeMembership(changes: readonly MembershipChange[], done: (answer: ChangeAnswer) => void): void {
+  /**
+   * Changes who takes part, all of `changes` at once. `done` is called once: when that holds on this member, or with why it does not. `isSafe` is asked right
+   * before the core is, by what that knows then.
+   */
+  changeMembership(
+    changes: readonly MembershipChange[],
+    done: (answer: ChangeAnswer) => void,
+    isSafe: (status: Status) => boolean = () => true,
+  ): void {
     if (this.#stopping) return done({ kind: 'unknown' });
     const id = ++this.#lastProposal;
     this.#wishes.addChange(id, done);
-    this.#note({ kind: 'change-membership', id, changes });
+    this.#note({ kind: 'guarded-change', id, changes, isSafe });
   }
 
   /** Who goes when a joining learner becomes a voter, as the state knows it: new → old. Takes the place of what was said before. */
@@ -404,6 +420,12 @@ export class Replica {
   }
 
   #handle(input: Input): void {
+    if (input.kind === 'guarded-change') {
+      const { id, changes, isSafe } = input;
+      if (isSafe(this.#ports.raft.status())) this.#step({ kind: 'change-membership', id, changes });
+      else this.#wishes.answerChange(id, { kind: 'unsafe' });
+      return;
+    }
     if (input.kind !== 'durable') {
       this.#step(input);
       if (input.kind === 'applied') this.#forgetApplied(input.index);
@@ -631,12 +653,7 @@ export class Replica {
     this.#handover.ticked();
     const sinceBeforeMs = nowMs - this.#leaderWaitMs;
     this.#expire(nowMs);
-    const leaderless = this.#leader === null;
-    this.#refuseWaiting(
-      (waiting) => waiting.sinceMs < sinceBeforeMs && (leaderless || this.#role !== 'leader'),
-      'no-leader',
-      'not-leader',
-    );
+    this.#refuseWaiting((waiting) => waiting.sinceMs < sinceBeforeMs && this.#role !== 'leader', 'no-leader', 'not-leader');
     this.#reads.sweep(nowMs, nowMs - this.#pauseMs / 2, sinceBeforeMs);
     this.#showView(false);
   }

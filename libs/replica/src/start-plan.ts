@@ -7,6 +7,7 @@ export interface StateAtStart {
   readonly appliedIndex: number;
   readonly appliedTerm: number;
   readonly configuration: Configuration;
+  /** See `InitialState.configurationIndex`. */
   readonly configurationIndex: number;
 }
 

@@ -7,9 +7,15 @@ import {
   type TransferRefusal,
 } from '@env-cli/raft';
 
-/** What became of a wish to change who takes part. `unknown`: the reign ended, or this member stops, before it was certain. */
+/**
+ * What became of a wish to change who takes part. `unsafe`: its safety was asked for, and denied. `unknown`: the reign ended, or this member stops, before it was
+ * certain.
+ */
 export type ChangeAnswer =
-  { readonly kind: 'done' } | { readonly kind: 'refused'; readonly refusal: ChangeRefusal } | { readonly kind: 'unknown' };
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly refusal: ChangeRefusal }
+  | { readonly kind: 'unsafe' }
+  | { readonly kind: 'unknown' };
 
 /** What became of a wish to hand over the lead. `unknown`: this member stops. */
 export type TransferAnswer =

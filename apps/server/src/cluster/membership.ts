@@ -4,14 +4,12 @@ import type { MemberId, MembershipChange } from '@env-cli/raft';
 import { equalBytes, unreachable } from '@env-cli/support';
 
 import { type ApiRefusal, Refused } from '../errors/refused.ts';
+import { loseQuorumWords } from '../member/change-check.ts';
 import { type MemberView, MemberUnavailable } from '../member/member.ts';
 import type { OrderAnswer, OrderRefusal } from '../member/member-orders.ts';
 import { defaultNamespace } from '../requests/names.ts';
 import type { CallContext } from '../rpc/call-context.ts';
 import type { ApiServices } from '../services.ts';
-
-/** What says that a removal may take the quorum away. */
-const loseQuorumWords = 'lose the quorum';
 
 /** A member that waits to be added. */
 export interface NewMember {
@@ -65,7 +63,8 @@ export class Membership {
     refuseImpossible(roster, add, remove);
     const staying = view.members.filter(({ voter, memberId }) => voter && !remove.includes(memberId));
     if (staying.length === 0) throw new Refused(explained({ code: 'no-voter-left' }));
-    if (remove.length > 0 && force !== loseQuorumWords) refuseLosingQuorum(staying, remove);
+    const forced = force === loseQuorumWords;
+    if (remove.length > 0 && !forced) refuseLosingQuorum(staying, remove);
     // All are asked before any is let in: where one is not there, nothing happens.
     const identities = await Promise.all(add.map((member) => this.#identityOf(context, roster, member)));
     refuseCopies(identities);
@@ -74,12 +73,16 @@ export class Membership {
       const body: CommandBody = replaces === null ? { kind: 'add-member', member } : { kind: 'replace-member', member, replaces };
       await this.#propose(context, body);
     }
-    await this.#takePart(context, [
-      ...add.map(({ memberId, learner }) => {
-        return { kind: 'add', member: memberId as MemberId, as: learner ? 'learner' : 'joining' } as const;
-      }),
-      ...remove.map((memberId) => ({ kind: 'remove', member: memberId as MemberId }) as const),
-    ]);
+    await this.#takePart(
+      context,
+      [
+        ...add.map(({ memberId, learner }) => {
+          return { kind: 'add', member: memberId as MemberId, as: learner ? 'learner' : 'joining' } as const;
+        }),
+        ...remove.map((memberId) => ({ kind: 'remove', member: memberId as MemberId }) as const),
+      ],
+      forced,
+    );
     for (const memberId of remove) await this.#propose(context, { kind: 'remove-member', memberId });
     return null;
   }
@@ -158,18 +161,18 @@ export class Membership {
   }
 
   /** Changes who takes part, but for what an earlier call has done already. */
-  async #takePart(context: CallContext, changes: readonly MembershipChange[]): Promise<void> {
+  async #takePart(context: CallContext, changes: readonly MembershipChange[], force: boolean): Promise<void> {
     let left = changes;
     while (left.length > 0) {
-      const refusal = await this.#change(context, left);
+      const refusal = await this.#change(context, left, force);
       if (refusal === null) return;
       if (refusal.code !== 'already-member' && refusal.code !== 'unknown-member') throw new Refused(explained(refusal));
       left = left.filter(({ member }) => member !== refusal.member);
     }
   }
 
-  async #change(context: CallContext, changes: readonly MembershipChange[]): Promise<OrderRefusal | null> {
-    const answer = await this.#api.member.order({ kind: 'change', changes }, context.deadline);
+  async #change(context: CallContext, changes: readonly MembershipChange[], force = false): Promise<OrderRefusal | null> {
+    const answer = await this.#api.member.order({ kind: 'change', changes, force }, context.deadline);
     if (answer.kind === 'refused') return answer.refusal;
     settled(answer);
     return null;
@@ -259,7 +262,7 @@ function problemOf(named: readonly number[], add: readonly NewMember[]): string 
   return shared === undefined ? null : `names the address ${shared} twice; each member has one of its own`;
 }
 
-/** After the change the voters that answer have to be a majority of those that are left. */
+/** After the change the voters that answer have to be a majority of those that are left. A first look, so that nothing happens where it fails. */
 function refuseLosingQuorum(left: MemberView['members'], memberIds: readonly number[]): void {
   const answering = left.filter(({ connected }) => connected).length;
   const needed = Math.floor(left.length / 2) + 1;
@@ -287,6 +290,10 @@ function explained(refusal: OrderRefusal): ApiRefusal {
       return { code: 'members-changing', problem: 'the cluster was restored a moment ago' };
     case 'term-not-committed':
       return { code: 'members-changing', problem: 'the leader is new and has not confirmed anything yet' };
+    case 'quorum-needed':
+      return { code: 'quorum-needed', memberIds: refusal.members, answering: refusal.answering, needed: refusal.needed };
+    case 'member-behind':
+      return { code: 'member-behind', memberId: refusal.member, lackingEntries: refusal.lackingEntries };
     case 'unknown-member':
       return { code: 'member-not-found', memberId: refusal.member };
     case 'already-member':

@@ -54,8 +54,10 @@ export type EdgeRefusal =
   | { readonly code: 'master-key-unusable'; readonly problem: string }
   | { readonly code: 'member-unreached'; readonly memberId: number; readonly address: string; readonly problem: string }
   | { readonly code: 'member-not-found'; readonly memberId: number }
-  /** Without them too few voters answer. */
+  /** With these gone, or voting, too few voters answer. */
   | { readonly code: 'quorum-needed'; readonly memberIds: readonly number[]; readonly answering: number; readonly needed: number }
+  /** The learner that is to vote lacks too much of the log. */
+  | { readonly code: 'member-behind'; readonly memberId: number; readonly lackingEntries: number }
   /** A change of the members or a transfer of the lead is under way. */
   | { readonly code: 'members-changing'; readonly problem: string }
   /** It is no learner, or no voter. */

@@ -2,6 +2,7 @@ import type { CurrentEnvironment } from '@env-cli/environments';
 import { hexOf } from '@env-cli/support';
 import { status } from '@grpc/grpc-js';
 
+import { promotionLagEntriesMax } from '../member/change-check.ts';
 import type { ApiRefusal, ApiRefusalCode } from './refused.ts';
 
 /** How one refusal looks to a client. */
@@ -273,8 +274,17 @@ export const refusalRows: Rows = {
     meaning:
       'After the change too few of the voters that are left would answer for a quorum. Bring members back, or add one, first.',
     message: ({ memberIds, answering, needed }) =>
-      `without ${memberIds.length === 1 ? 'member' : 'members'} ${memberIds.join(', ')} only ${answering} voters answer, and ${needed} are needed for a quorum; bring others back, or add a member, before the removal`,
+      `after this change of ${memberIds.length === 1 ? 'member' : 'members'} ${memberIds.join(', ')} only ${answering} voters answer, and ${needed} are needed for a quorum; bring others back, or add a member, first`,
     facts: ({ memberIds, answering, needed }) => ({ member_id: memberIds.join(','), answering, needed }),
+  },
+  'member-behind': {
+    reason: 'MEMBER_BEHIND',
+    status: status.FAILED_PRECONDITION,
+    meaning:
+      'The learner lacks too much of the log to vote: nothing could be committed with its vote before it has that. Wait, and promote it again.',
+    message: ({ memberId, lackingEntries }) =>
+      `member ${memberId} lacks ${lackingEntries} entries of the log, and a learner that is promoted may lack ${promotionLagEntriesMax}; see that it runs, wait until it has caught up, and promote it again`,
+    facts: ({ memberId, lackingEntries }) => ({ member_id: memberId, lacking_entries: lackingEntries }),
   },
   'members-changing': {
     reason: 'MEMBERS_CHANGING',

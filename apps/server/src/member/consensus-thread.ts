@@ -100,7 +100,12 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     );
     this.#replica.replacements(neighbours.replacements);
     this.#snapshots.serve(this.#replica);
-    this.#orders = new OrderDesk({ replica: this.#replica, peers, featureLevel: () => neighbours.featureLevel });
+    this.#orders = new OrderDesk({
+      replica: this.#replica,
+      memberId: start.memberId,
+      peers,
+      featureLevel: () => neighbours.featureLevel,
+    });
     start.api.on('message', (message: ApiToConsensus) => this.#fromApi(message));
     start.apply.on('message', (message: ApplyToConsensus) => this.#fromApply(message));
     this.#ticker = setInterval(() => this.#replica.tick(), start.tickMs);

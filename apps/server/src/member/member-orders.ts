@@ -1,12 +1,14 @@
 import type { ChangeRefusal, MembershipChange, TransferRefusal } from '@env-cli/raft';
 import type { HelloRefusal } from '@env-cli/replica';
 
+import type { UnsafeChange } from './change-check.ts';
+
 /** What the API asks of the consensus thread besides commands and reads. */
 export type MemberWish =
   /** Who is at a member's peer address. */
   | { readonly kind: 'greet'; readonly memberId: number; readonly address: string; readonly withinMs: number }
-  /** Change who takes part, here at the leader. */
-  | { readonly kind: 'change'; readonly changes: readonly MembershipChange[] }
+  /** Change who takes part, here at the leader; with `force` also where the cluster could not go on ({@link UnsafeChange}). Defaults to false. */
+  | { readonly kind: 'change'; readonly changes: readonly MembershipChange[]; readonly force?: boolean }
   /** Hand the lead over to a member, or (null) to the one that has most of the log. */
   | { readonly kind: 'transfer'; readonly to: number | null };
 
@@ -16,7 +18,7 @@ export interface MemberOrder {
 }
 
 /** `restoring`: the cluster was restored a moment ago, and its members have not made a checkpoint yet. */
-export type OrderRefusal = ChangeRefusal | TransferRefusal | { readonly code: 'restoring' };
+export type OrderRefusal = ChangeRefusal | TransferRefusal | UnsafeChange | { readonly code: 'restoring' };
 
 /** What came of it. */
 export type OrderAnswer =

@@ -340,7 +340,7 @@ describe('one member', () => {
       if (leading === null) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
     });
     await eventually(() => reigns[0] ?? null);
-    await member.propose(setting('a', 'V', '5'), soon());
+    await member.propose(setting('a', 'V', 'ended'), soon());
     await members.stop(1);
     expect(reigns).toEqual([expect.any(Number), null]);
   });

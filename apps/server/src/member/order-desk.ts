@@ -2,22 +2,26 @@ import type { GrpcPeers } from '@env-cli/peers-grpc';
 import type { MemberId } from '@env-cli/raft';
 import { refuseFeatureLevel, type Replica } from '@env-cli/replica';
 
+import { type UnsafeChange, unsafeChange } from './change-check.ts';
 import { whyNot } from './closed-door.ts';
 import type { MemberWish, OrderAnswer } from './member-orders.ts';
 
 /** Carries out what people ask about members: on the consensus thread, which has the replica and the ways to the others. */
 export class OrderDesk {
   readonly #replica: Replica;
-  readonly #peers: Pick<GrpcPeers, 'hello'>;
+  readonly #memberId: number;
+  readonly #peers: Pick<GrpcPeers, 'hello' | 'connected'>;
   readonly #featureLevel: () => number;
 
   /** `featureLevel`: that of the cluster, as this member has it. */
   constructor(parts: {
     readonly replica: Replica;
-    readonly peers: Pick<GrpcPeers, 'hello'>;
+    readonly memberId: number;
+    readonly peers: Pick<GrpcPeers, 'hello' | 'connected'>;
     readonly featureLevel: () => number;
   }) {
     this.#replica = parts.replica;
+    this.#memberId = parts.memberId;
     this.#peers = parts.peers;
     this.#featureLevel = parts.featureLevel;
   }
@@ -30,7 +34,7 @@ export class OrderDesk {
         return;
       case 'change':
         if (this.#replica.withholds) done({ kind: 'refused', refusal: { code: 'restoring' } });
-        else this.#replica.changeMembership(wish.changes, done);
+        else this.#change(wish, done);
         return;
       case 'transfer':
         this.#replica.transferLead(wish.to as MemberId | null, (answer) => {
@@ -39,6 +43,23 @@ export class OrderDesk {
         });
         return;
     }
+  }
+
+  #change(
+    { changes, force = false }: Extract<MemberWish, { readonly kind: 'change' }>,
+    done: (answer: OrderAnswer) => void,
+  ): void {
+    let unsafe: UnsafeChange | null = null;
+    this.#replica.changeMembership(
+      changes,
+      (answer) => done(answer.kind === 'unsafe' ? { kind: 'refused', refusal: unsafe! } : answer),
+      (status) => {
+        // Whoever does not lead knows nothing of it, and is told so by the core.
+        if (force || status.role !== 'leader') return true;
+        unsafe = unsafeChange(status, new Set([...this.#peers.connected, this.#memberId]), changes);
+        return unsafe === null;
+      },
+    );
   }
 
   async #greet(
