@@ -274,7 +274,7 @@ export const refusalRows: Rows = {
     meaning:
       'After the change too few of the voters that are left would answer for a quorum. Bring members back, or add one, first.',
     message: ({ memberIds, answering, needed }) =>
-      `after this change of ${memberIds.length === 1 ? 'member' : 'members'} ${memberIds.join(', ')} only ${answering} voters answer, and ${needed} are needed for a quorum; bring others back, or add a member, first`,
+      `after this change of ${memberIds.length === 1 ? 'member' : 'members'} ${memberIds.join(', ')} a quorum would be ${needed} voters, and only ${answering} would answer; bring others back, or add a member, first`,
     facts: ({ memberIds, answering, needed }) => ({ member_id: memberIds.join(','), answering, needed }),
   },
   'member-behind': {
