@@ -85,6 +85,11 @@ export class RaftChecks {
     const before = this.#seen.get(member.id);
     const sameLife = before?.life === life;
     if (status.role === 'leader') this.#knows(member, life, status);
+    // First of all, for in most steps in which these rise nothing else changes.
+    const applied = Math.max(status.applyingIndex, status.appliedIndex);
+    if (applied > status.commitIndex) {
+      throw new Violation('only what is committed is applied', `member ${member.id}: ${applied} of ${status.commitIndex}`);
+    }
     if (sameLife && before.commitIndex === status.commitIndex && before.term === status.term && before.role === status.role)
       return;
     this.#seen.set(member.id, { life, commitIndex: status.commitIndex, term: status.term, role: status.role });
@@ -93,12 +98,6 @@ export class RaftChecks {
     }
     if (before !== undefined && status.term < (sameLife ? before.term : member.durableTerm)) {
       throw new Violation('a term never falls', `member ${member.id}: to ${status.term}`);
-    }
-    if (status.appliedIndex > status.commitIndex) {
-      throw new Violation(
-        'only what is committed is applied',
-        `member ${member.id}: ${status.appliedIndex} of ${status.commitIndex}`,
-      );
     }
     if (status.role === 'leader' && (!sameLife || before.role !== 'leader' || before.term !== status.term))
       this.#leads(member, status, termAt);
