@@ -3,10 +3,12 @@ import {
   decodeConfiguration,
   type Entry,
   type MemberId,
+  type PeerMessage,
   type Role,
   type Status,
   type Term,
 } from '@env-cli/raft';
+import { unreachable } from '@env-cli/support';
 
 /** A rule of Raft, or a promise to clients, does not hold. The run ends here. */
 export class Violation extends Error {
@@ -24,7 +26,8 @@ export interface Watched {
   readonly id: MemberId;
   /** The term of the entry at an index that would be there after a crash now; -1: none; infinity: it was released, so it is committed. */
   readonly durableTermAt: (index: number) => number;
-  readonly durableTerm: Term;
+  /** Whether it runs on an older copy of its disk, which need not hold what it promised since. */
+  readonly onOlderDisk: boolean;
 }
 
 /**
@@ -59,6 +62,8 @@ export class RaftChecks {
     }
   >();
   readonly #votes = new Map<number, MemberId>();
+  /** For each member the highest term of a promise that left it: in every later life it stands there at least. */
+  readonly #promisedTerms = new Map<MemberId, number>();
   readonly #seen = new Map<
     MemberId,
     { readonly life: number; readonly commitIndex: number; readonly term: number; readonly role: Role }
@@ -85,21 +90,21 @@ export class RaftChecks {
     const before = this.#seen.get(member.id);
     const sameLife = before?.life === life;
     if (status.role === 'leader') this.#knows(member, life, status);
+    // First of all, for in most steps in which these rise nothing else changes.
+    const applied = Math.max(status.applyingIndex, status.appliedIndex);
+    if (applied > status.commitIndex) {
+      throw new Violation('only what is committed is applied', `member ${member.id}: ${applied} of ${status.commitIndex}`);
+    }
     if (sameLife && before.commitIndex === status.commitIndex && before.term === status.term && before.role === status.role)
       return;
     this.#seen.set(member.id, { life, commitIndex: status.commitIndex, term: status.term, role: status.role });
     if (sameLife && status.commitIndex < before.commitIndex) {
       throw new Violation('a commit index never falls', `member ${member.id}: ${before.commitIndex} to ${status.commitIndex}`);
     }
-    if (before !== undefined && status.term < (sameLife ? before.term : member.durableTerm)) {
-      throw new Violation('a term never falls', `member ${member.id}: to ${status.term}`);
-    }
-    if (status.appliedIndex > status.commitIndex) {
-      throw new Violation(
-        'only what is committed is applied',
-        `member ${member.id}: ${status.appliedIndex} of ${status.commitIndex}`,
-      );
-    }
+    const promisedTerm = member.onOlderDisk ? 0 : (this.#promisedTerms.get(member.id) ?? 0);
+    const leastTerm = Math.max(promisedTerm, sameLife ? before.term : 0);
+    if (status.term < leastTerm)
+      throw new Violation('a term never falls', `member ${member.id}: from ${leastTerm} to ${status.term}`);
     if (status.role === 'leader' && (!sameLife || before.role !== 'leader' || before.term !== status.term))
       this.#leads(member, status, termAt);
     if (status.commitIndex > this.#committedIndex) this.#commit(member, status, termAt);
@@ -164,8 +169,17 @@ export class RaftChecks {
     }
   }
 
-  /** A vote that goes out; or a candidacy, which is a vote for itself. */
-  voted(from: MemberId, term: Term, to: MemberId): void {
+  /** A message leaves a member: what it promises is held against every later life. */
+  sent({ id, onOlderDisk }: Watched, to: MemberId, message: PeerMessage): void {
+    if (message.kind === 'vote-reply' && message.granted) this.#voted(id, message.term, to);
+    // A candidacy is a vote for itself.
+    if (message.kind === 'vote-request') this.#voted(id, message.term, id);
+    const term = termPromisedBy(message);
+    // Whoever hears of a promise on an older disk lets that disk in, which is a violation of its own.
+    if (!onOlderDisk && term > (this.#promisedTerms.get(id) ?? 0)) this.#promisedTerms.set(id, term);
+  }
+
+  #voted(from: MemberId, term: Term, to: MemberId): void {
     const key = from * termsMax + term;
     const known = this.#votes.get(key);
     if (known !== undefined && known !== to)
@@ -244,6 +258,36 @@ export class RaftChecks {
         `member ${member.id} commits ${commitIndex} of term ${term}; ${held} has it`,
       );
     }
+  }
+}
+
+/** The term in which a message promises that its sender stands on disk; 0: it promises nothing. */
+function termPromisedBy(message: PeerMessage): number {
+  switch (message.kind) {
+    case 'vote-request':
+    case 'vote-reply':
+    case 'append-accepted':
+    case 'append-rejected':
+    case 'stale-term':
+      return message.term;
+    case 'pre-vote-request':
+      // It names the term after the sender's own.
+      return message.term - 1;
+    case 'pre-vote-reply':
+      // A grant repeats the term that it was asked about.
+      return message.granted ? 0 : message.term;
+    case 'append':
+    case 'commit':
+    case 'heartbeat':
+    case 'heartbeat-reply':
+    case 'read-request':
+    case 'read-reply':
+    case 'snapshot':
+    case 'timeout-now':
+    case 'committed':
+      return 0;
+    default:
+      return unreachable(message);
   }
 }
 

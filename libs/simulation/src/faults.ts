@@ -204,7 +204,14 @@ const faults = {
           old,
           members.filter((member) => !old.includes(member)),
         );
-        ground.later(random.span(2, 6) * electionMs, null, () => network.heal());
+        // What is committed takes effect late where it has to be read from a slow disk first.
+        const late = old.length > 0 && random.chance(0.5) ? random.pick(old) : null;
+        late?.slowDisk(random.span(0.2, 2) * electionMs);
+        late?.crash('it dies behind a change that it has not applied');
+        ground.later(random.span(2, 6) * electionMs, null, () => {
+          if (late !== null) late.diskSlowness = 1;
+          network.heal();
+        });
       });
       return true;
     },

@@ -710,8 +710,7 @@ export class SimulatedMember implements Watched, Listener {
 
   #sends(to: MemberId, message: PeerMessage): void {
     const { checks, network, members, random } = this.#world;
-    if (message.kind === 'vote-reply' && message.granted) checks.voted(this.id, message.term, to);
-    if (message.kind === 'vote-request') checks.voted(this.id, message.term, this.id);
+    checks.sent(this, to, message);
     network.send(this.id, this.#running.hello, to, message);
     if (message.kind === 'vote-reply' && message.granted && this.#world.dies(this, 'vote sent')) throw new Crashed('vote sent');
     // Of a connection that broke the sender may hear.

@@ -38,6 +38,18 @@ export const mutants: readonly Mutant[] = [
   { item: '1', name: 'a vote is not durable, and the others remember it', edits: [voteIsForgotten] },
   {
     item: '1',
+    name: 'a term is not durable',
+    edits: [
+      replica(
+        'replica.ts',
+        'this.#ports.log.append({ hardState: effect.hardState, entries: effect.entries }, () =>\n',
+        'this.#ports.log.append({ hardState: null, entries: effect.entries }, () =>\n',
+      ),
+      nobodyRemembers,
+    ],
+  },
+  {
+    item: '1',
     name: 'a candidacy is heard of before it is durable',
     edits: [
       raft(
@@ -280,6 +292,21 @@ export const mutants: readonly Mutant[] = [
           "for (const name of tableNames) {\n      if (name === 'sessions') continue;\n      const { keys, values } = this.#tables[name];",
       },
     ],
+  },
+  {
+    item: '35',
+    name: 'a second change of the members does not wait for the first',
+    edits: [raft('membership.ts', "if (pending !== undefined) return { code: 'change-in-flight', index: pending };", '')],
+  },
+  {
+    item: '36',
+    name: 'whoever knows of a committed configuration that it has not adopted stands',
+    edits: [raft('election.ts', 'return isCurrent && isVoter', 'return isVoter')],
+  },
+  {
+    item: '36',
+    name: 'of two configurations in a log the first is not taken for committed',
+    edits: [raft('log-view.ts', 'if (certain !== undefined) this.commitTo(certain);', '')],
   },
   {
     item: '39',
