@@ -17,7 +17,14 @@ describeWhere('a leader that is slow for longer than it may be', faultyMissing()
   let cluster: LocalCluster;
   let client: Client;
   const disks = new Map<number, FaultyDisk>();
-  const leaderId = async (): Promise<number> => (await client.cluster.status({ timeoutMs: waitMsMax })).leaderId;
+  /** Who leads: right after the lead has moved nobody may be known to. */
+  const leaderId = async (): Promise<number> => {
+    for (;;) {
+      const { leaderId: known } = await client.cluster.status({ timeoutMs: waitMsMax });
+      if (known !== 0) return known;
+      await cluster.ready(waitMsMax);
+    }
+  };
   /** Who has said so, of all members. */
   const whoSaid = (words: RegExp): number | undefined => cluster.members.find(({ log }) => words.test(log))?.id;
 
