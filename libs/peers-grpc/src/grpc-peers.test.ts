@@ -378,6 +378,22 @@ describe('two members', () => {
     expect(hosts[0].answers).toEqual([[2, { id: 8, accepted: 1, code: 'too-busy' }]]);
   });
 
+  test('find one another at once when the one that was away dials, however long the other would wait', async () => {
+    const options = { listen: { host: '127.0.0.1', port: 0 }, nowMs: () => performance.now() };
+    await peers[0].close();
+    // The wait before its next try is of hours.
+    peers[0] = await GrpcPeers.listen({ ...options, random: () => 1e6 }, hosts[0]);
+    acquaint();
+    await eventually(() => peers[0].connected.length === 1);
+    const { port } = peers[1];
+    await peers[1].close();
+    await eventually(() => peers[0].connected.length === 0);
+    peers[1] = await GrpcPeers.listen({ listen: { host: '127.0.0.1', port }, nowMs: options.nowMs, random: () => 0.5 }, hosts[1]);
+    peers[1].setMembers([{ memberId: 1, address: `127.0.0.1:${peers[0].port}` }]);
+    await eventually(() => peers[0].connected.length === 1);
+    expect(hosts[0].lost).toEqual([2]);
+  });
+
   test('and one that is closed dials nobody any more, whatever it is told', async () => {
     await peers[1].close();
     peers[1].setMembers([{ memberId: 1, address: `127.0.0.1:${peers[0].port}` }]);

@@ -316,6 +316,10 @@ export class GrpcPeers implements Peers {
       onOpen: (stream, hello) => {
         this.#takePlace(this.#incoming, stream);
         this.#host.begun(hello);
+        // What it asks is answered on a way of this member's own, which may wait for its next try: a candidate that was just started would not hear its votes.
+        const links = this.#links.get(stream.memberId);
+        links?.messages.redial();
+        links?.forwards.redial();
         this.#consumptions.set(stream, new Consumption(stream, this.#host.standing()));
       },
       onFrame: (stream, bytes) => {

@@ -60,6 +60,13 @@ export class Link {
     this.#stream?.close(reason);
   }
 
+  /** The other member is there: what waits to be dialed again is dialed now. */
+  redial(): void {
+    if (this.#retry === null || this.#closed) return;
+    clearTimeout(this.#retry);
+    this.#dial();
+  }
+
   /** Called now and then: gives up a stream to a member whose certificate does not hold any more. */
   checkSecurity(): void {
     const doubt = this.#credentials === null ? null : this.#options.doubt(this.#credentials);
@@ -73,6 +80,7 @@ export class Link {
   }
 
   #dial(): void {
+    this.#retry = null;
     let opened = false;
     const { method, address, hello, introduction, credentials, refuse, onOpen, onFrame, onBroken, onFailed } = this.#options;
     this.#credentials = credentials();

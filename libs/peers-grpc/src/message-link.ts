@@ -70,6 +70,11 @@ export class MessageLink {
     return this.#link.open;
   }
 
+  /** See {@link Link.redial}. */
+  redial(): void {
+    this.#link.redial();
+  }
+
   get droppedMessages(): number {
     return this.#droppedMessages;
   }
