@@ -37,7 +37,11 @@ describe('a change after which the voters that answer are no majority is unsafe:
     ['one that is away votes at once', [1, 2, 3], [1, 2], [add(4, 'voter')], { answering: 2, needed: 3 }],
   ] as const)('%s', (_why, voters, connected, changes, counts) => {
     const members = changes.map(({ member }) => member);
-    expect(unsafeChange(leading(voters), new Set(connected), changes)).toEqual({ code: 'quorum-needed', members, ...counts });
+    expect(unsafeChange(leading(voters, { 2: 0, 4: 0 }), new Set(connected), changes)).toEqual({
+      code: 'quorum-needed',
+      members,
+      ...counts,
+    });
   });
 });
 
@@ -45,6 +49,7 @@ test.each([
   ['a learner that is there votes', [1, 2, 3], [1, 2, 4], [promote(4)]],
   ['whoever is away goes', [1, 2, 3], [1, 2], [remove(3)]],
   ['the new one of a pair comes for one that is away', [1, 2, 3], [1, 2, 4], [promote(4), remove(3)]],
+  ['nobody that takes part votes: the core says that there is no such member', [1], [1], [promote(9)]],
   ['learners come, wherever they are', [1], [1], [add(2, 'learner'), add(3, 'joining')]],
 ] as const)('one after which they are is safe: %s', (_why, voters, connected, changes) => {
   expect(unsafeChange(leading(voters, { 4: 0 }), new Set(connected), changes)).toBeNull();

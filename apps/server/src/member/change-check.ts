@@ -29,18 +29,18 @@ export function unsafeChange(
   const named: number[] = [];
   for (const change of changes) {
     if (change.kind === 'add' && change.as !== 'voter') continue;
+    if (change.kind === 'promote') {
+      const progress = followers.find(({ id }) => id === change.member);
+      // Of whoever takes no part the core says so.
+      if (progress === undefined) continue;
+      const lackingEntries = commitIndex - progress.matchIndex;
+      if (lackingEntries > promotionLagEntriesMax) return { code: 'member-behind', member: change.member, lackingEntries };
+    }
     named.push(change.member);
     if (change.kind === 'remove' || change.kind === 'demote') after.delete(change.member);
     else after.add(change.member);
   }
   if (named.length === 0) return null;
-  for (const change of changes) {
-    if (change.kind !== 'promote') continue;
-    const progress = followers.find(({ id }) => id === change.member);
-    // Of whoever takes no part the core says so.
-    const lackingEntries = progress === undefined ? 0 : commitIndex - progress.matchIndex;
-    if (lackingEntries > promotionLagEntriesMax) return { code: 'member-behind', member: change.member, lackingEntries };
-  }
   const answering = [...after].filter((member) => connected.has(member)).length;
   const needed = Math.floor(after.size / 2) + 1;
   return answering < needed ? { code: 'quorum-needed', members: named, answering, needed } : null;

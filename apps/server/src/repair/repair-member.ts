@@ -151,7 +151,7 @@ function removeIfPossible(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
-    // As said above.
+    // It may be what is wrong with the disk, and whoever needs to hear of that has heard of it.
   }
 }
 
