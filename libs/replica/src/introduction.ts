@@ -17,7 +17,7 @@ type Introduced = Pick<Hello, 'memberId' | 'diskId' | 'toMemberId' | 'startNonce
 
 /**
  * How a member introduces itself. The proof is the keyed hash (HMAC-SHA256) of who says what to whom, and its key is the cluster's first entry: that holds
- * 32 random bytes, or in a restored cluster the digest of its backup, and is given to those alone whom the state names. `founding`: the data of that entry.
+ * 32 random bytes, or in a restored cluster the digest of its backup, and is told to those whom the state names; without TLS, to whoever poses as one. `founding`: the data of that entry.
  */
 export function introductionOf(founding: Uint8Array, hello: Introduced, address: string): Introduction {
   return { address, proof: proofOf(founding, hello, address) };
