@@ -10,7 +10,7 @@ import { faultyMissing } from './faulty.ts';
 import { Namespaces, namespacesMissing } from './namespaces.ts';
 import { buildPorcupine } from './porcupine.ts';
 import { SmallDisk, smallDiskMissing } from './small-disk.ts';
-import { fillDisk, passFailpoints, passSnapshot, type SidesOf, wipe } from './stories.ts';
+import { fillDisk, fillings, passFailpoints, passSnapshot, type SidesOf, wipe } from './stories.ts';
 import { Trial } from './trial.ts';
 
 const seed = Number(process.env['FAULTS_SEED'] ?? 1);
@@ -23,7 +23,6 @@ const missing =
 const small = 3;
 /** Less than the log grows to, and more than a start takes. */
 const smallMiB = 48;
-const largeMiB = 1024;
 
 /** What every change has to pass: the boundaries that differ most, each on one side. `npm run test:faults` passes all of them, on both. */
 const chosen: Readonly<Record<string, (typeof sides)[number]>> = {
@@ -69,10 +68,14 @@ describeWhere(`three members under load, and all that can happen to them (seed $
     }
   }, 60_000);
 
-  test('a disk that is full stops its member, which says what to do, and catches up once there is room', async () => {
-    await fillDisk(trial, small, disk, largeMiB);
-    expect(trial.running).toEqual(trial.ids);
-  }, 120_000);
+  test.each(fillings)(
+    'a disk that %s fills stops its member, which says what to do, and catches up once there is room',
+    async (by) => {
+      await fillDisk(trial, small, disk, by);
+      expect(trial.running).toEqual(trial.ids);
+    },
+    120_000,
+  );
 
   // Namespaces cannot delay, and at the failpoints members are killed often enough.
   const left = new Set<string>(['delay', 'kill one', 'kill the leader']);

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, cpSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { readSeenDisks } from '@env-cli/store-lmdb';
@@ -9,6 +9,9 @@ import { atFailpoint, type sides } from './faults.ts';
 import { LogFiller } from './much-log.ts';
 import type { SmallDisk } from './small-disk.ts';
 import { healMsMax, type Trial } from './trial.ts';
+
+/** What a disk that was small grows to, in MiB. */
+const largeMiB = 1024;
 
 /** The exit code for a data directory that was refused; docs/configuration.md, "Exit codes". */
 const exitOfRefusedData = 4;
@@ -62,12 +65,37 @@ export async function passSnapshot(trial: Trial, sidesOf: SidesOf, say: (line: s
   }
 }
 
-/** A disk that is full stops its member, which says so, and catches up once there is room. */
-export async function fillDisk(trial: Trial, id: number, disk: SmallDisk, largeMiB: number): Promise<void> {
-  await new LogFiller(trial.admin).untilGone(trial, id);
-  says(trial, id, /failed \(ENOSPC.*Make room on this disk, then start the member again/);
-  disk.grow(largeMiB);
+/** How a disk becomes full: by what its member writes to the log, or by a file that is somebody else's. */
+export const fillings = ['another file', 'its log'] as const;
+
+/**
+ * A disk that is full stops its member, which says so, and catches up once there is room: the file is gone, or the disk is larger.
+ * Whether the log or the state asks first for room that is not there is the moment's choice with either filling.
+ */
+export async function fillDisk(trial: Trial, id: number, disk: SmallDisk, by: (typeof fillings)[number]): Promise<void> {
+  const full = by === 'its log' ? new LogFiller(trial.admin).untilGone(trial, id) : filledUp(trial, id);
+  // Room first, so that a member that does not say the right thing keeps nothing from what follows.
+  await full.finally(() => (by === 'its log' ? disk.grow(largeMiB) : rmSync(ballastOf(trial, id), { force: true })));
+  says(trial, id, /(ENOSPC|the disk is full).*Make room on this disk, then start the member again/);
   await trial.mend();
+}
+
+/** Takes what a member's disk has left, until the member is gone. */
+async function filledUp(trial: Trial, id: number): Promise<void> {
+  const file = openSync(ballastOf(trial, id), 'wx');
+  const bytes = Buffer.alloc(64 * 1024);
+  try {
+    for (;;) writeSync(file, bytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(file);
+  }
+  await trial.cluster.exited(id, healMsMax);
+}
+
+function ballastOf(trial: Trial, id: number): string {
+  return join(trial.cluster.member(id).dataDir, 'ballast');
 }
 
 /** What follows on a directory that was refused: the one that is right is put back, or another member takes the place of this one. */

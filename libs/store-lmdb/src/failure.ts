@@ -54,11 +54,17 @@ function describe(path: string, cause: unknown): { readonly code: StoreFailureCo
   // Node negates what LMDB says as it is.
   const number = typeof code === 'number' ? code : -Number(errno);
   const { ENOSPC, EDQUOT, EIO } = constants.errno;
-  if (number === ENOSPC || number === EDQUOT) return { code: 'disk-full', reason: text };
+  if (number === ENOSPC) return { code: 'disk-full', reason: named('ENOSPC', text) };
+  if (number === EDQUOT) return { code: 'disk-full', reason: named('EDQUOT', text) };
   // A full disk takes a part of a commit's pages first, and LMDB calls such a short write EIO (mdb_page_flush).
   if (code === EIO && freeBytes(path) < fullBelowBytes)
     return { code: 'disk-full', reason: `the disk is full (LMDB says: ${text})` };
   return { code: 'io-error', reason: text };
+}
+
+/** LMDB's texts leave out the name of the error by which people look for it. */
+function named(name: string, text: string): string {
+  return text.startsWith(name) ? text : `${name}: ${text}`;
 }
 
 function freeBytes(path: string): number {
