@@ -1,6 +1,6 @@
 import { assert } from '@env-cli/support';
 
-import { decodeConfiguration } from './configuration.ts';
+import { decodeConfiguration, haveSameQuorums } from './configuration.ts';
 import type { Entry, Index } from './entry.ts';
 import { followMembers } from './leading.ts';
 import { requestLoad } from './loads.ts';
@@ -50,7 +50,9 @@ function handOutEntries(member: Member, entries: readonly Entry[]): void {
  * committed (`membership.ts`), and because nobody stands for election that knows of a committed one which has not (`election.ts`).
  */
 function adoptConfiguration(member: Member, entry: Entry): void {
+  const before = member.configuration;
   member.configuration = decodeConfiguration(entry.data);
+  member.configurationConfirmed = haveSameQuorums(before, member.configuration);
   member.configurationIndex = entry.index;
   member.log.configurationAdopted(entry.index);
   const { role } = member;

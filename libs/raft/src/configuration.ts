@@ -40,6 +40,13 @@ export function membersOf(configuration: Configuration): MemberId[] {
   return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])].toSorted((a, b) => a - b);
 }
 
+/** Whether whatever is a quorum in one is one in the other. */
+export function haveSameQuorums(one: Configuration, other: Configuration): boolean {
+  const isSame = (some: readonly MemberId[], others: readonly MemberId[]): boolean =>
+    some.length === others.length && some.every((id) => others.includes(id));
+  return isSame(one.voters, other.voters) && isSame(one.votersOutgoing, other.votersOutgoing);
+}
+
 /** Of a configuration without joining learners. */
 const formatWithoutJoining = 1;
 const format = 2;

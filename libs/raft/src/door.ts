@@ -12,8 +12,8 @@ export type Message =
   | { readonly kind: 'propose'; readonly id: number; readonly data: Uint8Array }
   /**
    * A wish to change who takes part: all of `changes` at once, or nothing. Answered by `proposed` or `change-refused`; `id` is a number
-   * like a proposal's. It has come about when the configuration at the index that was `proposed` is handed out; if that is
-   * joint (voters differ by more than one), the leader leaves it by itself.
+   * like a proposal's. It is in effect when the configuration at the index that was `proposed` is handed out; if that is
+   * joint (voters differ by more than one), the leader leaves it by itself. It is over when what it led to is confirmed (`Status.configurationConfirmed`).
    */
   | { readonly kind: 'change-membership'; readonly id: number; readonly changes: readonly MembershipChange[] }
   /**
@@ -282,6 +282,12 @@ export interface Status {
   readonly configuration: Configuration;
   /** The index of the entry that brought it, if it took effect since the start or the last snapshot; else what was given then. */
   readonly configurationIndex: Index;
+  /**
+   * Whether a quorum of this configuration finds its voters in effect whatever becomes of its members: another entry with the same ones was committed behind
+   * the one that brought them. Until then a cluster that lost power could need a vote of somebody who was removed. False where that is
+   * not known, as after a restart behind a change: the next leader confirms it then.
+   */
+  readonly configurationConfirmed: boolean;
   /** To whom the reign is being handed over; null when it is not, or on whoever does not lead. */
   readonly transferringTo: MemberId | null;
   readonly uncommittedBytes: number;

@@ -97,6 +97,8 @@ export function onSnapshotInstalled(member: Member, message: Extract<Message, { 
   member.handover.reset(index);
   member.configuration = message.configuration;
   member.configurationIndex = message.configurationIndex;
+  // Which entry brought it, and what follows that one in the logs of others, cannot be told.
+  member.configurationConfirmed = false;
   member.installing = null;
   out.promise(leaderOf(member) ?? installing.from, { kind: 'append-accepted', term: member.term, matchIndex: index });
   out.reset(index, sequence);

@@ -25,6 +25,8 @@ export interface Member {
   readonly readRequests: ReadRequests;
   configuration: Configuration;
   configurationIndex: Index;
+  /** See {@link Status.configurationConfirmed}. */
+  configurationConfirmed: boolean;
   /** Who goes when a joining learner becomes a voter. */
   replacements: ReadonlyMap<MemberId, MemberId>;
   term: Term;
@@ -105,6 +107,8 @@ export function createMember(options: RaftOptions, initial: InitialState): Membe
     readRequests: new ReadRequests(options.random(2 ** 32) * 2 ** 20),
     configuration: initial.configuration,
     configurationIndex: initial.configurationIndex,
+    // A leader's log may end with the very entry that this state had applied.
+    configurationConfirmed: initial.log.configurations.every((index) => index > initial.applied),
     replacements: new Map(),
     term: hardState.term,
     votedFor: hardState.votedFor,

@@ -78,7 +78,11 @@ describe('one change at a time, and only by a leader that has committed somethin
     expect(member.status).toMatchObject({ commitIndex: 2, configurationIndex: 0 });
     expect(change(member, addVoter(E))).toEqual({ code: 'change-in-flight', index: 2 });
     member.flush();
-    expect(change(member, addVoter(E))).toEqual([[7, 3, 1]]);
+    expect(member.status).toMatchObject({ configurationIndex: 2, lastIndex: 3 });
+    // It is confirmed first.
+    expect(change(member, addVoter(E))).toEqual({ code: 'change-in-flight', index: 3 });
+    acceptAll(member, B, C);
+    expect(change(member, addVoter(E))).toEqual([[7, 4, 1]]);
   });
 
   test('nor while one of an earlier leader is in the log, of which nobody knows whether it is committed', () => {
@@ -89,9 +93,10 @@ describe('one change at a time, and only by a leader that has committed somethin
     member.receive(C, voteReply(2));
     expect(member.status.role).toBe('leader');
     expect(change(member, addVoter(E))).toEqual({ code: 'change-in-flight', index: 2 });
-    // With the first entry of its own both are committed, and that change is the configuration.
+    // With the first entry of its own both are committed, and that change is the configuration; then it is confirmed.
     acceptAll(member, B);
-    expect(change(member, remove(D))).toEqual([[7, 4, 2]]);
+    acceptAll(member, B, D);
+    expect(change(member, remove(D))).toEqual([[7, 5, 2]]);
   });
 
   test('nor while the configuration is joint: it is left first', () => {
@@ -116,7 +121,8 @@ describe('one change at a time, and only by a leader that has committed somethin
     for (const from of [B, C]) member.receive(from, preVoteReply(2));
     for (const from of [B, C]) member.receive(from, voteReply(2));
     acceptAll(member, B, C);
-    expect(change(member, remove(D))).toEqual([[7, 3, 2]]);
+    acceptAll(member, B, C);
+    expect(change(member, remove(D))).toEqual([[7, 4, 2]]);
   });
 
   test('nor while the reign is handed over', () => {
@@ -333,9 +339,10 @@ describe('a joining learner becomes a voter by itself', () => {
     const member = joining(D, E);
     for (let ticks = 0; ticks < 3; ticks++) pass(member, B, C, D, E);
     const stored = member.takeEffects('store').flatMap(({ entries }) => entries);
-    expect(stored.slice(-2)).toEqual([
+    expect(stored.slice(-3)).toEqual([
       configurationEntry(3, 1, configurationOf([A, B, C, D, E], { votersOutgoing: [A, B, C] })),
       configurationEntry(4, 1, configurationOf([A, B, C, D, E])),
+      configurationEntry(5, 1, configurationOf([A, B, C, D, E])),
     ]);
   });
 
@@ -345,10 +352,10 @@ describe('a joining learner becomes a voter by itself', () => {
     for (let ticks = 0; ticks < 4; ticks++) pass(member, D);
     expect(member.status).toMatchObject({ configurationIndex: 2, lastIndex: 3 });
     acceptAll(member, B, C, D);
-    expect(member.status.configurationIndex).toBe(3);
+    expect(member.status).toMatchObject({ configurationIndex: 3, lastIndex: 4 });
     member.step({ kind: 'transfer', id: 1, to: E });
     pass(member, B, C, D);
-    expect(member.status.lastIndex).toBe(3);
+    expect(member.status.lastIndex).toBe(4);
   });
 
   test('whoever left and comes again begins anew', () => {
@@ -449,6 +456,98 @@ describe('of two configurations in a log the first is committed, though nobody s
     member.receive(B, { ...append(1, [0, 0]), entries: three.slice(0, 2) });
     member.receive(C, { ...append(2, [1, 1]), entries: [entry(2, 2), configurationEntry(3, 2, second)] });
     expect(member.status).toMatchObject({ commitIndex: 0, lastIndex: 3 });
+  });
+});
+
+describe('a configuration with new voters is confirmed: committed once more as it is', () => {
+  const four = configurationOf([A, B, C, D]);
+  const confirmed = (member: TestMember): boolean => member.status.configurationConfirmed;
+
+  test('by its leader in the step in which it takes effect, and it is confirmed when that takes effect', () => {
+    const member = established();
+    expect(confirmed(member)).toBe(true);
+    change(member, addVoter(D));
+    acceptAll(member, B, C);
+    expect(member.takeEffects('store').at(-1)?.entries).toEqual([configurationEntry(3, 1, four)]);
+    expect(confirmed(member)).toBe(false);
+    acceptAll(member, B, D);
+    expect(member.status).toMatchObject({ configurationIndex: 3, lastIndex: 3 });
+    expect(confirmed(member)).toBe(true);
+    // Once.
+    member.tick(20);
+    expect(member.status.lastIndex).toBe(3);
+  });
+
+  test('behind a joint one, which the one that leaves it confirms', () => {
+    const member = established();
+    change(member, remove(C), addVoter(D));
+    const next = configurationOf([A, B, D]);
+    acceptAll(member, B);
+    expect(member.takeEffects('store').at(-1)?.entries).toEqual([configurationEntry(3, 1, next)]);
+    expect(confirmed(member)).toBe(false);
+    acceptAll(member, B);
+    expect(member.takeEffects('store').at(-1)?.entries).toEqual([configurationEntry(4, 1, next)]);
+    expect(confirmed(member)).toBe(false);
+    acceptAll(member, B);
+    expect(member.status).toMatchObject({ configurationIndex: 4, lastIndex: 4, configuration: next });
+    expect(confirmed(member)).toBe(true);
+  });
+
+  test('not where the voters are the same: a learner that comes or goes changes no quorum', () => {
+    const member = established();
+    change(member, { kind: 'add', member: D, as: 'learner' });
+    acceptAll(member, B, C);
+    expect(member.status).toMatchObject({ configurationIndex: 2, lastIndex: 2 });
+    expect(confirmed(member)).toBe(true);
+  });
+
+  test('by the next leader, if the one before could not', () => {
+    const member = new TestMember({ term: 1 });
+    member.receive(B, { ...append(1, [0, 0], [], 1), entries: [configurationEntry(1, 1, four)] });
+    expect(member.status).toMatchObject({ configurationIndex: 1, configurationConfirmed: false });
+    member.tick(20);
+    for (const from of [B, C]) member.receive(from, preVoteReply(2));
+    for (const from of [B, C]) member.receive(from, voteReply(2));
+    expect(member.status).toMatchObject({ role: 'leader', lastIndex: 2 });
+    acceptAll(member, B, C);
+    expect(member.status.lastIndex).toBe(3);
+    acceptAll(member, B, C);
+    expect(member.status).toMatchObject({ configurationIndex: 3, lastIndex: 3, configurationConfirmed: true });
+  });
+
+  test('by the first leader after a start that finds in its log what its state has applied, and after a snapshot', () => {
+    const restarted = new TestMember({ term: 1 });
+    restarted.receive(B, { ...append(1, [0, 0], [], 1), entries: [configurationEntry(1, 1, four)] });
+    restarted.restart();
+    expect(restarted.status.appliedIndex).toBe(1);
+    expect(confirmed(restarted)).toBe(false);
+
+    const member = new TestMember({ term: 1 });
+    member.receive(B, { kind: 'snapshot', term: term(1), index: index(9), indexTerm: term(1) });
+    const applied = [entry(9, 1)];
+    member.install({ index: index(9), term: term(1), applied, configuration: four, configurationIndex: index(0) });
+    expect(confirmed(member)).toBe(false);
+  });
+
+  test('a leader that is no voter any more leaves it to the next', () => {
+    const member = established();
+    change(member, remove(A));
+    acceptAll(member, B, C);
+    expect(member.status).toMatchObject({ configurationIndex: 2, lastIndex: 2, configurationConfirmed: false });
+  });
+
+  test('of two members that both lose power afterwards, the one that stays needs nobody', () => {
+    const two = configurationOf([A, B]);
+    const member = leader({ configuration: two });
+    acceptAll(member, B);
+    change(member, remove(B));
+    acceptAll(member, B);
+    expect(member.status).toMatchObject({ lastIndex: 3, configurationConfirmed: true, configuration: configurationOf([A]) });
+    // Its state goes back to what it was before all this; its log does not.
+    member.restart(0, 9);
+    expect(member.status).toMatchObject({ configuration: two, appliedIndex: 0, commitIndex: 2 });
+    member.tick(20);
+    expect(member.status).toMatchObject({ role: 'leader', configuration: configurationOf([A]) });
   });
 });
 

@@ -26,11 +26,16 @@ export function onChangeMembership(member: Member, { id, changes }: Extract<Mess
   out.push({ kind: 'proposed', id, index: entry.index, term: entry.term });
 }
 
-/** At the end of a leader's step: a joint configuration that took effect is left, whoever proposed it (thesis §4.3). */
-export function leaveJoint(member: Member, reign: LeaderState): void {
-  const { configuration, log } = member;
-  if (!isJoint(configuration) || reign.transfer !== null || log.configurations.length > 0 || !hasCommittedOwn(member)) return;
-  appendConfiguration(member, reign, leftJoint(configuration));
+/**
+ * At the end of a leader's step: a joint configuration that took effect is left, whoever proposed it (thesis §4.3). Any other with new voters is confirmed:
+ * proposed once more as it is. Of two configurations in a log the first is known to be committed (`log-view.ts`), so once the second is committed, a
+ * quorum of those who now vote finds them in effect whatever becomes of them all, and nobody needs a vote of those who went.
+ */
+export function completeChange(member: Member, reign: LeaderState): void {
+  const { configuration, configurationConfirmed, log } = member;
+  if (configurationConfirmed && !isJoint(configuration)) return;
+  if (reign.transfer !== null || reign.retireIndex !== null || log.configurations.length > 0 || !hasCommittedOwn(member)) return;
+  appendConfiguration(member, reign, isJoint(configuration) ? leftJoint(configuration) : configuration);
 }
 
 /** A leader's tick: joining learners that have caught up and stayed well become voters, each together with the going of whom it replaces. */

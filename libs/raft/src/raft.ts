@@ -8,7 +8,7 @@ import { onSnapshotInstalled } from './following.ts';
 import { onLeaderTick, onPropose } from './leading.ts';
 import type { LeaderState, Member } from './member.ts';
 import { createMember, leaderOf } from './member.ts';
-import { leaveJoint, onChangeMembership } from './membership.ts';
+import { completeChange, onChangeMembership } from './membership.ts';
 import type { Progress } from './progress.ts';
 import { onRead, retryReads } from './reading.ts';
 import { onReceived } from './receiving.ts';
@@ -33,7 +33,7 @@ export class Raft {
     member.out.conclude(member.term, member.votedFor);
     handOut(member);
     if (member.role.kind === 'leader') {
-      leaveJoint(member, member.role);
+      completeChange(member, member.role);
       member.out.conclude(member.term, member.votedFor);
       announceCommit(member, member.role);
     }
@@ -42,7 +42,19 @@ export class Raft {
   }
 
   status(): Status {
-    const { id, role, term, votedFor, log, handover, configuration, configurationIndex, readRequests, installing } = this.#member;
+    const {
+      id,
+      role,
+      term,
+      votedFor,
+      log,
+      handover,
+      configuration,
+      configurationIndex,
+      configurationConfirmed,
+      readRequests,
+      installing,
+    } = this.#member;
     const reign = role.kind === 'leader' ? role : null;
     return {
       id,
@@ -58,6 +70,7 @@ export class Raft {
       appliedIndex: handover.appliedIndex,
       configuration,
       configurationIndex,
+      configurationConfirmed,
       transferringTo: reign?.transfer?.to ?? null,
       uncommittedBytes: reign?.proposals.bytes ?? 0,
       cacheBytes: log.cacheBytes,

@@ -48,17 +48,27 @@ A → C  append behind 0:0 [1 1* 1* 1 2] commit 2
   C applies 1 2: voters A B C, and A
 B → A  accepted 5
   A applies 3 4 5: voters A B C
+  A writes from 6 [2*]
 C → A  accepted 5
-A → B  commit 5:2
+A → B  append behind 5:2 [2*] commit 5
+  B writes from 6 [2*]
   B applies 3 4 5: voters A B C
-A → C  commit 5:2
+A → C  append behind 5:2 [2*] commit 5
+  C writes from 6 [2*]
   C applies 3 4 5: voters A B C
+B → A  accepted 6
+  A applies 6: voters A B C
+C → A  accepted 6
+A → B  commit 6:2
+  B applies 6: voters A B C
+A → C  commit 6:2
+  C applies 6: voters A B C
 > show
-A leader term 2  log [1 1 1 1 2]  flushed 5 commit 5 applied 5 {x}
-  since 3: voters A B C
-  B replicate match 5 next 6 on the way 0
-  C replicate match 5 next 6 on the way 0
-B follower term 2  log [1 1 1 1 2]  flushed 5 commit 5 applied 5 {x}
-  since 3: voters A B C
-C follower term 2  log [1 1 1 1 2]  flushed 5 commit 5 applied 5 {x}
-  since 3: voters A B C
+A leader term 2  log [1 1 1 1 2 2]  flushed 6 commit 6 applied 6 {x}
+  since 6: voters A B C
+  B replicate match 6 next 7 on the way 0
+  C replicate match 6 next 7 on the way 0
+B follower term 2  log [1 1 1 1 2 2]  flushed 6 commit 6 applied 6 {x}
+  since 6: voters A B C
+C follower term 2  log [1 1 1 1 2 2]  flushed 6 commit 6 applied 6 {x}
+  since 6: voters A B C

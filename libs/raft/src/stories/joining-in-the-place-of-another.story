@@ -50,18 +50,28 @@ A → D  append behind 3:1 [1*] commit 3
   D applies 3: voters A B D, and A B C
 B → A  accepted 4
   A applies 4: voters A B D
+  A writes from 5 [1*]
 D → A  accepted 4
-A → B  commit 4:1
+A → B  append behind 4:1 [1*] commit 4
+  B writes from 5 [1*]
   B applies 4: voters A B D
-A → D  commit 4:1
+A → D  append behind 4:1 [1*] commit 4
+  D writes from 5 [1*]
   D applies 4: voters A B D
+B → A  accepted 5
+  A applies 5: voters A B D
+D → A  accepted 5
+A → B  commit 5:1
+  B applies 5: voters A B D
+A → D  commit 5:1
+  D applies 5: voters A B D
 > show
-A leader term 1  log [1 1 1 1]  flushed 4 commit 4 applied 4 {}
-  since 4: voters A B D
-  B replicate match 4 next 5 on the way 0
-  D replicate match 4 next 5 on the way 0
-B follower term 1  log [1 1 1 1]  flushed 4 commit 4 applied 4 {}
-  since 4: voters A B D
+A leader term 1  log [1 1 1 1 1]  flushed 5 commit 5 applied 5 {}
+  since 5: voters A B D
+  B replicate match 5 next 6 on the way 0
+  D replicate match 5 next 6 on the way 0
+B follower term 1  log [1 1 1 1 1]  flushed 5 commit 5 applied 5 {}
+  since 5: voters A B D
 C follower term 1  log [1]  flushed 1 commit 1 applied 1 {}
-D follower term 1  log [1 1 1 1]  flushed 4 commit 4 applied 4 {}
-  since 4: voters A B D
+D follower term 1  log [1 1 1 1 1]  flushed 5 commit 5 applied 5 {}
+  since 5: voters A B D

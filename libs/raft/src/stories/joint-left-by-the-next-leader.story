@@ -66,25 +66,35 @@ B → E  append behind 0:0 [1 1* 2 2*] commit 3
 D → B  accepted 4
 E → B  accepted 4
   B applies 4: voters A B D E
+  B writes from 5 [2*]
 B → C  commit 4:2
   C applies 4: voters A B D E
-B → D  commit 4:2
+B → D  append behind 4:2 [2*] commit 4
+  D writes from 5 [2*]
   D applies 4: voters A B D E
-B → E  commit 4:2
+B → E  append behind 4:2 [2*] commit 4
+  E writes from 5 [2*]
   E applies 4: voters A B D E
+D → B  accepted 5
+E → B  accepted 5
+  B applies 5: voters A B D E
+B → D  commit 5:2
+  D applies 5: voters A B D E
+B → E  commit 5:2
+  E applies 5: voters A B D E
 > tick B
 > deliver
-B → D  heartbeat 1 commit 4
-B → E  heartbeat 1 commit 4
+B → D  heartbeat 1 commit 5
+B → E  heartbeat 1 commit 5
 D → B  heartbeat-reply 1
 E → B  heartbeat-reply 1
 > show B D E
-B leader term 2  log [1 1 2 2]  flushed 4 commit 4 applied 4 {}
-  since 4: voters A B D E
+B leader term 2  log [1 1 2 2 2]  flushed 5 commit 5 applied 5 {}
+  since 5: voters A B D E
   A probe match 0 next 3 on the way 0
-  D replicate match 4 next 5 on the way 0
-  E replicate match 4 next 5 on the way 0
-D follower term 2  log [1 1 2 2]  flushed 4 commit 4 applied 4 {}
-  since 4: voters A B D E
-E follower term 2  log [1 1 2 2]  flushed 4 commit 4 applied 4 {}
-  since 4: voters A B D E
+  D replicate match 5 next 6 on the way 0
+  E replicate match 5 next 6 on the way 0
+D follower term 2  log [1 1 2 2 2]  flushed 5 commit 5 applied 5 {}
+  since 5: voters A B D E
+E follower term 2  log [1 1 2 2 2]  flushed 5 commit 5 applied 5 {}
+  since 5: voters A B D E

@@ -29,21 +29,31 @@ B → C  append behind 2:1 [2] commit 2
 A → B  accepted 3
 C → B  accepted 3
   B applies 3
-B → A  commit 3:2
+  B writes from 4 [2*]
+B → A  append behind 3:2 [2*] commit 3
+  A writes from 4 [2*]
   A applies 3
-B → C  commit 3:2
+B → C  append behind 3:2 [2*] commit 3
+  C writes from 4 [2*]
   C applies 3
+A → B  accepted 4
+C → B  accepted 4
+  B applies 4: voters B C, learners A
+B → A  commit 4:2
+  A applies 4: voters B C, learners A
+B → C  commit 4:2
+  C applies 4: voters B C, learners A
 > propose B x
-  B writes from 4 [2]
+  B writes from 5 [2]
 > settle
 > show
-A follower term 2  log [1 1 2 2]  flushed 4 commit 4 applied 4 {x}
-  since 2: voters B C, learners A
-B leader term 2  log [1 1 2 2]  flushed 4 commit 4 applied 4 {x}
-  since 2: voters B C, learners A
-  A replicate match 4 next 5 on the way 0
-  C replicate match 4 next 5 on the way 0
-C follower term 2  log [1 1 2 2]  flushed 4 commit 4 applied 4 {x}
-  since 2: voters B C, learners A
+A follower term 2  log [1 1 2 2 2]  flushed 5 commit 5 applied 5 {x}
+  since 4: voters B C, learners A
+B leader term 2  log [1 1 2 2 2]  flushed 5 commit 5 applied 5 {x}
+  since 4: voters B C, learners A
+  A replicate match 5 next 6 on the way 0
+  C replicate match 5 next 6 on the way 0
+C follower term 2  log [1 1 2 2 2]  flushed 5 commit 5 applied 5 {x}
+  since 4: voters B C, learners A
 > tick A 50
   A is follower in term 2

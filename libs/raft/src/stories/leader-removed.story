@@ -47,15 +47,21 @@ B → C  append behind 2:1 [2] commit 2
   C is follower in term 2 under B
 C → B  accepted 3
   B applies 3
-B → C  commit 3:2
+  B writes from 4 [2*]
+B → C  append behind 3:2 [2*] commit 3
+  C writes from 4 [2*]
   C applies 3
+C → B  accepted 4
+  B applies 4: voters B C
+B → C  commit 4:2
+  C applies 4: voters B C
 > show
 A follower term 1  log [1 1]  flushed 2 commit 2 applied 2 {}
   since 2: voters B C
-B leader term 2  log [1 1 2]  flushed 3 commit 3 applied 3 {}
-  since 2: voters B C
-  C replicate match 3 next 4 on the way 0
-C follower term 2  log [1 1 2]  flushed 3 commit 3 applied 3 {}
-  since 2: voters B C
+B leader term 2  log [1 1 2 2]  flushed 4 commit 4 applied 4 {}
+  since 4: voters B C
+  C replicate match 4 next 5 on the way 0
+C follower term 2  log [1 1 2 2]  flushed 4 commit 4 applied 4 {}
+  since 4: voters B C
 > tick A 50
 > deliver

@@ -65,19 +65,29 @@ B → D  append behind 3:1 [2] commit 3
   D is follower in term 2 under B
 C → B  accepted 4
   B applies 4
+  B writes from 5 [2*]
 D → B  accepted 4
-B → C  commit 4:2
+B → C  append behind 4:2 [2*] commit 4
+  C writes from 5 [2*]
   C applies 4
-B → D  commit 4:2
+B → D  append behind 4:2 [2*] commit 4
+  D writes from 5 [2*]
   D applies 4
+C → B  accepted 5
+  B applies 5: voters B C D
+D → B  accepted 5
+B → C  commit 5:2
+  C applies 5: voters B C D
+B → D  commit 5:2
+  D applies 5: voters B C D
 > show
 A follower term 1  log [1 1 1]  flushed 3 commit 3 applied 3 {}
   since 3: voters B C D
-B leader term 2  log [1 1 1 2]  flushed 4 commit 4 applied 4 {}
-  since 3: voters B C D
-  C replicate match 4 next 5 on the way 0
-  D replicate match 4 next 5 on the way 0
-C follower term 2  log [1 1 1 2]  flushed 4 commit 4 applied 4 {}
-  since 3: voters B C D
-D follower term 2  log [1 1 1 2]  flushed 4 commit 4 applied 4 {}
-  since 3: voters B C D
+B leader term 2  log [1 1 1 2 2]  flushed 5 commit 5 applied 5 {}
+  since 5: voters B C D
+  C replicate match 5 next 6 on the way 0
+  D replicate match 5 next 6 on the way 0
+C follower term 2  log [1 1 1 2 2]  flushed 5 commit 5 applied 5 {}
+  since 5: voters B C D
+D follower term 2  log [1 1 1 2 2]  flushed 5 commit 5 applied 5 {}
+  since 5: voters B C D

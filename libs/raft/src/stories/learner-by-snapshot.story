@@ -55,10 +55,10 @@ D follower term 1  log …4 []  flushed 4 commit 4 applied 4 {x y}
 > tick A
 > settle
 > show A D
-A leader term 1  log …3 [1 1]  flushed 5 commit 5 applied 5 {x y}
-  since 5: voters A B C D
-  B replicate match 5 next 6 on the way 0
-  C replicate match 5 next 6 on the way 0
-  D replicate match 5 next 6 on the way 0
-D follower term 1  log …4 [1]  flushed 5 commit 5 applied 5 {x y}
-  since 5: voters A B C D
+A leader term 1  log …3 [1 1 1]  flushed 6 commit 6 applied 6 {x y}
+  since 6: voters A B C D
+  B replicate match 6 next 7 on the way 0
+  C replicate match 6 next 7 on the way 0
+  D replicate match 6 next 7 on the way 0
+D follower term 1  log …4 [1 1]  flushed 6 commit 6 applied 6 {x y}
+  since 6: voters A B C D

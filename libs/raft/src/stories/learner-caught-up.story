@@ -24,17 +24,17 @@ D follower term 1  log [1 1 1]  flushed 3 commit 3 applied 3 {x}
 > settle
 > tick A
 > deliver
-A → B  heartbeat 4 commit 4
-A → C  heartbeat 4 commit 4
-A → D  heartbeat 4 commit 4
+A → B  heartbeat 4 commit 5
+A → C  heartbeat 4 commit 5
+A → D  heartbeat 4 commit 5
 B → A  heartbeat-reply 4
 C → A  heartbeat-reply 4
 D → A  heartbeat-reply 4
 > show A D
-A leader term 1  log [1 1 1 1]  flushed 4 commit 4 applied 4 {x}
-  since 4: voters A B C D
-  B replicate match 4 next 5 on the way 0
-  C replicate match 4 next 5 on the way 0
-  D replicate match 4 next 5 on the way 0
-D follower term 1  log [1 1 1 1]  flushed 4 commit 4 applied 4 {x}
-  since 4: voters A B C D
+A leader term 1  log [1 1 1 1 1]  flushed 5 commit 5 applied 5 {x}
+  since 5: voters A B C D
+  B replicate match 5 next 6 on the way 0
+  C replicate match 5 next 6 on the way 0
+  D replicate match 5 next 6 on the way 0
+D follower term 1  log [1 1 1 1 1]  flushed 5 commit 5 applied 5 {x}
+  since 5: voters A B C D

@@ -36,11 +36,11 @@ B → A  accepted 2
   A refuses the change: change-in-flight
 > settle
 > change A remove B
-  A writes from 4 [1*]
+  A writes from 5 [1*]
 > settle
 > show A
-A leader term 1  log [1 1 1 1]  flushed 4 commit 4 applied 4 {}
-  since 4: voters A C D E
-  C replicate match 4 next 5 on the way 0
-  D replicate match 4 next 5 on the way 0
-  E replicate match 4 next 5 on the way 0
+A leader term 1  log [1 1 1 1 1 1]  flushed 6 commit 6 applied 6 {}
+  since 6: voters A C D E
+  C replicate match 6 next 7 on the way 0
+  D replicate match 6 next 7 on the way 0
+  E replicate match 6 next 7 on the way 0

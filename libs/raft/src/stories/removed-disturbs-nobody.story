@@ -35,12 +35,12 @@ A → D  pre-vote-reply refused term 1
 B → D  pre-vote-reply refused term 1
 C → D  pre-vote-reply refused term 1
 > show
-A leader term 1  log [1 1]  flushed 2 commit 2 applied 2 {}
-  since 2: voters A B C
-  B replicate match 2 next 3 on the way 0
-  C replicate match 2 next 3 on the way 0
-B follower term 1  log [1 1]  flushed 2 commit 2 applied 2 {}
-  since 2: voters A B C
-C follower term 1  log [1 1]  flushed 2 commit 2 applied 2 {}
-  since 2: voters A B C
+A leader term 1  log [1 1 1]  flushed 3 commit 3 applied 3 {}
+  since 3: voters A B C
+  B replicate match 3 next 4 on the way 0
+  C replicate match 3 next 4 on the way 0
+B follower term 1  log [1 1 1]  flushed 3 commit 3 applied 3 {}
+  since 3: voters A B C
+C follower term 1  log [1 1 1]  flushed 3 commit 3 applied 3 {}
+  since 3: voters A B C
 D follower term 1  log [1]  flushed 1 commit 1 applied 1 {}

@@ -87,24 +87,34 @@ D → E  append behind 3:1 [2] commit 2
 A → D  accepted 4
 B → D  accepted 4
   D applies 3 4: voters A D E
+  D writes from 5 [2*]
 C → D  accepted 4
 E → D  accepted 4
 D → B  commit 3:1
 D → C  commit 3:1
-D → A  commit 4:2
+D → A  append behind 4:2 [2*] commit 4
+  A writes from 5 [2*]
   A applies 4
-D → E  commit 4:2
+D → E  append behind 4:2 [2*] commit 4
+  E writes from 5 [2*]
   E applies 4
+A → D  accepted 5
+  D applies 5: voters A D E
+E → D  accepted 5
+D → A  commit 5:2
+  A applies 5: voters A D E
+D → E  commit 5:2
+  E applies 5: voters A D E
 > show
-A follower term 2  log [1 1 1 2]  flushed 4 commit 4 applied 4 {}
-  since 3: voters A D E
+A follower term 2  log [1 1 1 2 2]  flushed 5 commit 5 applied 5 {}
+  since 5: voters A D E
 B follower term 2  log [1 1 1 2]  flushed 4 commit 3 applied 3 {}
   since 3: voters A D E
 C follower term 2  log [1 1 1 2]  flushed 4 commit 3 applied 3 {}
   since 3: voters A D E
-D leader term 2  log [1 1 1 2]  flushed 4 commit 4 applied 4 {}
-  since 3: voters A D E
-  A replicate match 4 next 5 on the way 0
-  E replicate match 4 next 5 on the way 0
-E follower term 2  log [1 1 1 2]  flushed 4 commit 4 applied 4 {}
-  since 3: voters A D E
+D leader term 2  log [1 1 1 2 2]  flushed 5 commit 5 applied 5 {}
+  since 5: voters A D E
+  A replicate match 5 next 6 on the way 0
+  E replicate match 5 next 6 on the way 0
+E follower term 2  log [1 1 1 2 2]  flushed 5 commit 5 applied 5 {}
+  since 5: voters A D E

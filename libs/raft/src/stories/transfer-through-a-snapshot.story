@@ -45,15 +45,27 @@ B → C  append behind 3:1 [2] commit 3
   C is follower in term 2 under B
 A → B  accepted 4
   B applies 4
+  B writes from 5 [2*]
 C → B  accepted 4
-B → A  commit 4:2
+B → A  append behind 4:2 [2*] commit 4
+  A writes from 5 [2*]
   A applies 4
-B → C  commit 4:2
+B → C  append behind 4:2 [2*] commit 4
+  C writes from 5 [2*]
   C applies 4
+A → B  accepted 5
+  B applies 5: voters A B C
+C → B  accepted 5
+B → A  commit 5:2
+  A applies 5: voters A B C
+B → C  commit 5:2
+  C applies 5: voters A B C
 > tick A
 > deliver
 > show A B
-A follower term 2  log …3 [2]  flushed 4 commit 4 applied 4 {x y}
-B leader term 2  log …3 [2]  flushed 4 commit 4 applied 4 {x y}
-  A replicate match 4 next 5 on the way 0
-  C replicate match 4 next 5 on the way 0
+A follower term 2  log …3 [2 2]  flushed 5 commit 5 applied 5 {x y}
+  since 5: voters A B C
+B leader term 2  log …3 [2 2]  flushed 5 commit 5 applied 5 {x y}
+  since 5: voters A B C
+  A replicate match 5 next 6 on the way 0
+  C replicate match 5 next 6 on the way 0
