@@ -77,7 +77,7 @@ export interface LeaderState {
   /** The reign is being handed over. */
   transfer: Transfer | null;
   /**
-   * Where the log ended when this leader found that it is no voter any more; null while it is one. It leaves its reign when a quorum
+   * Where the log ended when it was confirmed that this leader is no voter any more; null before. It leaves its reign when a quorum
    * knows that all up to there is committed.
    */
   retireIndex: Index | null;

@@ -220,7 +220,8 @@ describe('quorums are of the configuration that holds', () => {
 const removed = (): TestMember => {
   const member = established();
   change(member, remove(A));
-  acceptAll(member, B, C);
+  // The removal, and its confirmation.
+  for (let round = 0; round < 2; round++) acceptAll(member, B, C);
   member.tick();
   member.takeOutbox();
   return member;
@@ -239,7 +240,8 @@ describe('a leader that is removed or demoted leaves its reign when a quorum kno
     const member = established();
     member.tick();
     change(member, remove(A));
-    acceptAll(member, B, C);
+    for (let round = 0; round < 2; round++) acceptAll(member, B, C);
+    expect(member.status.configurationConfirmed).toBe(true);
     for (const from of [B, C]) member.receive(from, heartbeatReply(1, 1));
     expect(member.status.role).toBe('leader');
   });
@@ -252,7 +254,7 @@ describe('a leader that is removed or demoted leaves its reign when a quorum kno
     member.tick();
     for (const from of [B, C]) member.receive(from, heartbeatReply(1, 1));
     expect(member.status).toMatchObject({ role: 'leader', configurationIndex: 2 });
-    for (const from of [B, C]) member.receive(from, accepted(1, 3));
+    acceptAll(member, B, C);
     member.tick();
     for (const from of [B, C]) member.receive(from, heartbeatReply(1, 2));
     expect(member.status.role).toBe('follower');
@@ -278,7 +280,7 @@ describe('a leader that is removed or demoted leaves its reign when a quorum kno
   test('a leader that becomes a learner does the same', () => {
     const member = established();
     change(member, demote(A));
-    acceptAll(member, B, C);
+    for (let round = 0; round < 2; round++) acceptAll(member, B, C);
     member.tick();
     for (const from of [B, C]) member.receive(from, heartbeatReply(1, 1));
     expect(member.status).toMatchObject({ role: 'follower', configuration: configurationOf([B, C], { learners: [A] }) });
@@ -529,11 +531,19 @@ describe('a configuration with new voters is confirmed: committed once more as i
     expect(confirmed(member)).toBe(false);
   });
 
-  test('a leader that is no voter any more leaves it to the next', () => {
+  test('also by a leader that is no voter any more: it leads until then', () => {
     const member = established();
     change(member, remove(A));
     acceptAll(member, B, C);
-    expect(member.status).toMatchObject({ configurationIndex: 2, lastIndex: 2, configurationConfirmed: false });
+    expect(member.takeEffects('store').at(-1)?.entries).toEqual([configurationEntry(3, 1, configurationOf([B, C]))]);
+    member.tick();
+    for (const from of [B, C]) member.receive(from, heartbeatReply(1, 1));
+    expect(member.status.role).toBe('leader');
+    acceptAll(member, B, C);
+    expect(confirmed(member)).toBe(true);
+    member.tick();
+    for (const from of [B, C]) member.receive(from, heartbeatReply(1, 2));
+    expect(member.status.role).toBe('follower');
   });
 
   test('of two members that both lose power afterwards, the one that stays needs nobody', () => {

@@ -34,7 +34,7 @@ export function onChangeMembership(member: Member, { id, changes }: Extract<Mess
 export function completeChange(member: Member, reign: LeaderState): void {
   const { configuration, configurationConfirmed, log } = member;
   if (configurationConfirmed && !isJoint(configuration)) return;
-  if (reign.transfer !== null || reign.retireIndex !== null || log.configurations.length > 0 || !hasCommittedOwn(member)) return;
+  if (reign.transfer !== null || log.configurations.length > 0 || !hasCommittedOwn(member)) return;
   appendConfiguration(member, reign, isJoint(configuration) ? leftJoint(configuration) : configuration);
 }
 

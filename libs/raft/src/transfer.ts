@@ -44,7 +44,8 @@ export function onTransferTick(member: Member, reign: LeaderState): void {
 export function onConfigurationOfReign(member: Member, reign: LeaderState): void {
   const { configuration, id, log } = member;
   if (reign.transfer !== null && !configuration.voters.includes(reign.transfer.to)) endTransfer(member, reign, 'target-left');
-  if (!isVoter(configuration, id)) reign.retireIndex ??= log.lastIndex;
+  // It leads until that is confirmed: whoever waits for it here must be told that it holds before this one is gone.
+  if (!isVoter(configuration, id) && member.configurationConfirmed) reign.retireIndex ??= log.lastIndex;
 }
 
 /**

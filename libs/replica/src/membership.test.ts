@@ -37,6 +37,19 @@ describe('a change of the members', () => {
     expect(cluster.member(4).revision).toBe(5);
   });
 
+  test('that removes somebody is answered once it is confirmed: from then on that one may be switched off', async () => {
+    const cluster = new VirtualCluster();
+    const leader = await cluster.elect();
+    const answers: [kind: string, logged: number][] = [];
+    const changes = cluster.members.flatMap(({ id: member }): MembershipChange[] =>
+      member === leader.id ? [] : [{ kind: 'remove', member }],
+    );
+    leader.replica.changeMembership(changes, ({ kind }) => answers.push([kind, leader.log.contents.configurations.length]));
+    await cluster.settle();
+    // The joint one, the one that leaves it, and that one once more.
+    expect(answers).toEqual([['done', 3]]);
+  });
+
   test('that goes through a joint configuration is answered when that is left', async () => {
     const cluster = new VirtualCluster({ size: 5, spares: 2 });
     const leader = await cluster.elect();

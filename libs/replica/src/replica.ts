@@ -230,7 +230,8 @@ export class Replica {
   }
 
   /**
-   * Changes who takes part, all of `changes` at once. `done` is called once: when that holds on this member, or with why it does not. `isSafe` is asked right
+   * Changes who takes part, all of `changes` at once. `done` is called once: when that holds, whoever loses power then and
+   * whoever is switched off of those that it removed; or with why it does not. `isSafe` is asked right
    * before the core is, by what that knows then.
    */
   changeMembership(
@@ -373,8 +374,7 @@ export class Replica {
     this.#inbox = [];
     this.#received = 0;
     for (const input of inbox) this.#handle(input);
-    const { configuration, configurationIndex } = this.#ports.raft.status();
-    this.#wishes.settle(configuration, configurationIndex);
+    this.#wishes.settle(this.#ports.raft.status());
 
     if (this.#tickDue === 'now') {
       this.#tickDue = 'no';

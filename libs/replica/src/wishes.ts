@@ -1,8 +1,9 @@
 import {
   type ChangeRefusal,
-  type Configuration,
   type Index,
   isJoint,
+  isMember,
+  type Status,
   type TransferOutcome,
   type TransferRefusal,
 } from '@env-cli/raft';
@@ -64,11 +65,16 @@ export class Wishes {
     done?.(answer);
   }
 
-  /** Answers the changes that have come about: what they lead to holds, and is not joint any more. */
-  settle(configuration: Configuration, configurationIndex: Index): void {
+  /**
+   * Answers the changes that have come about: what they lead to is confirmed, so that whoever was removed may be switched off. Who was removed itself and
+   * lost its reign before that hears of it from nobody.
+   */
+  settle({ id: self, role, configuration, configurationIndex, configurationConfirmed }: Status): void {
     if (this.#changes.size === 0 || isJoint(configuration)) return;
+    if (!configurationConfirmed && (role === 'leader' || isMember(configuration, self))) return;
+    const kind = configurationConfirmed ? 'done' : 'unknown';
     for (const [id, { index }] of this.#changes)
-      if (index !== null && index <= configurationIndex) this.answerChange(id, { kind: 'done' });
+      if (index !== null && index <= configurationIndex) this.answerChange(id, { kind });
   }
 
   /** The state is a snapshot's now: which of the changes are in it cannot be told. */

@@ -89,6 +89,7 @@ class Scene {
       appliedIndex: applied as Index,
       configuration,
       configurationIndex: 0 as Index,
+      configurationConfirmed: true,
       transferringTo: null,
       uncommittedBytes: 0,
       cacheBytes: 0,

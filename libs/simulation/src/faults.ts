@@ -182,7 +182,7 @@ const faults = {
   },
   // What stands in the way of an exchange of voters: those who go hear nothing of those who come, while neither half may do anything alone.
   'part the halves of a change': {
-    weight: 3,
+    weight: 5,
     happen: (ground, random) => {
       const { leader, members, network, electionMs } = ground;
       const configuration = leader?.status?.configuration;
@@ -270,7 +270,7 @@ const faults = {
   /**
    * Lets one come back with an older copy of its disks. Only where all others have written down that it is older: then it must be refused by
    * whomever it meets, and with that it is harmless. What is known to fewer may pass, and what it does then is not to be had from Raft; nor what one
-   * does that has to meet nobody, because it was the only voter at the time of the copy.
+   * does that has to meet nobody, because it was the only voter at the time of the copy, or is the last that runs.
    */
   'put an older copy back': {
     weight: 6,
@@ -281,6 +281,7 @@ const faults = {
           !member.onOlderDisk &&
           !member.isLost &&
           !member.leadsAlone(copy) &&
+          members.some((other) => other !== member && !other.isLost) &&
           members.every((other) => other === member || other.isLost || other.certainlyRefuses(member.id, copy)),
       );
       if (candidates.length === 0) return false;
@@ -336,6 +337,33 @@ const faults = {
   'lose a whole disk': {
     weight: 1,
     happen: ({ losable }, random) => losable.length > 0 && random.pick(losable).loseDisk(random),
+  },
+  /**
+   * Removes some voters, a majority perhaps, and switches them off for good at the moment at which that is said to be done: whoever is left has to do without
+   * them, also when all of these lose power right then.
+   */
+  'switch off who is removed': {
+    weight: 1,
+    happen: (ground, random) => {
+      const { leader, members } = ground;
+      const voters = leader?.status?.configuration.voters ?? [];
+      const all = members.filter(({ id }) => voters.includes(id));
+      const going = all.filter(() => random.chance(0.6));
+      if (leader === null || going.length === 0 || going.length === all.length || ground.losing.length > 0) return false;
+      const losePower = random.chance(0.6);
+      ground.ask(
+        leader,
+        going.map(({ id }) => ({ kind: 'remove', member: id })),
+        () =>
+          ground.later(0, leader, () => {
+            // Of those that stay, none may be out for a reason of its own.
+            if (ground.losing.length > 0 || members.some((member) => member.onOlderDisk)) return;
+            for (const member of going) member.switchOff();
+            if (losePower) kill(members, 'all that are left lose power');
+          }),
+      );
+      return true;
+    },
   },
 } as const satisfies Record<string, Fault>;
 

@@ -100,10 +100,10 @@ export class Ground {
     this.#registrar.flood(member, count, everyMs);
   }
 
-  /** Asks a member for a change of the members. */
-  ask(asked: SimulatedMember, changes: readonly MembershipChange[]): void {
+  /** Asks a member for a change of the members. `done` is called when that one says that it has come about. */
+  ask(asked: SimulatedMember, changes: readonly MembershipChange[], done?: () => void): void {
     this.#changedMs = this.timeline.nowMs;
-    asked.changeMembership(changes);
+    asked.changeMembership(changes, done);
   }
 
   /** Brings somebody for whoever is lost, and asks whoever leads for everybody's vote, again and again: what one leader was asked for may end with its reign. */

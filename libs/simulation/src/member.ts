@@ -576,6 +576,12 @@ export class SimulatedMember implements Watched, Listener {
     return true;
   }
 
+  /** Whoever operates it was told that it is no member any more. */
+  switchOff(): void {
+    this.crash('it was removed, and is switched off');
+    this.#lose('it was removed, and is switched off');
+  }
+
   #lose(why: string): void {
     this.#world.trace(`member ${this.id} is lost for the run: ${why}`);
     this.#isLost = true;
@@ -585,9 +591,13 @@ export class SimulatedMember implements Watched, Listener {
     this.#do((life) => life.replica.propose(batch));
   }
 
-  /** What comes of it shows in the configuration; what does not come about is asked for again by nobody. */
-  changeMembership(changes: readonly MembershipChange[]): void {
-    this.#do((life) => life.replica.changeMembership(changes, () => undefined));
+  /** What comes of it shows in the configuration, and `done` hears of it; what does not come about is asked for again by nobody. */
+  changeMembership(changes: readonly MembershipChange[], done: () => void = () => undefined): void {
+    this.#do((life) =>
+      life.replica.changeMembership(changes, (answer) => {
+        if (answer.kind === 'done') done();
+      }),
+    );
   }
 
   transferLead(to: MemberId | null): void {

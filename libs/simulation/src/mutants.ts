@@ -327,6 +327,11 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    item: '–',
+    name: 'a removal is said to be done before a quorum is certain to know it',
+    edits: [raft('applying.ts', 'haveSameQuorums(before, member.configuration)', 'before !== null')],
+  },
+  {
     item: '40',
     name: 'a leader grants a read before it has committed in its own term',
     edits: [raft('rounds.ts', 'if (!log.has(log.commitIndex, member.term)) return reign.reads.postpone(wish);', '')],
