@@ -42,9 +42,11 @@ export function membersOf(configuration: Configuration): MemberId[] {
 
 /** Whether whatever is a quorum in one is one in the other. */
 export function haveSameQuorums(one: Configuration, other: Configuration): boolean {
-  const isSame = (some: readonly MemberId[], others: readonly MemberId[]): boolean =>
-    some.length === others.length && some.every((id) => others.includes(id));
-  return isSame(one.voters, other.voters) && isSame(one.votersOutgoing, other.votersOutgoing);
+  return haveSame(one.voters, other.voters) && haveSame(one.votersOutgoing, other.votersOutgoing);
+}
+
+function haveSame(some: readonly MemberId[], others: readonly MemberId[]): boolean {
+  return some.length === others.length && some.every((id) => others.includes(id));
 }
 
 /** Of a configuration without joining learners. */

@@ -461,9 +461,10 @@ describe('of two configurations in a log the first is committed, though nobody s
   });
 });
 
+const confirmed = (member: TestMember): boolean => member.status.configurationConfirmed;
+
 describe('a configuration with new voters is confirmed: committed once more as it is', () => {
   const four = configurationOf([A, B, C, D]);
-  const confirmed = (member: TestMember): boolean => member.status.configurationConfirmed;
 
   test('by its leader in the step in which it takes effect, and it is confirmed when that takes effect', () => {
     const member = established();

@@ -255,7 +255,10 @@ export class SimulatedMember implements Watched, Listener {
     const remembered = this.#disks.seen.durable.find(({ diskId }) => diskId[0] === other);
     if (remembered === undefined) return false;
     const claimed = remembered.lives.reduce((most, life) => higherOf(most, life.claimed), remembered.earlier);
-    return lackOf(disks.log.standing, claimed) !== null;
+    const { appliedIndex, appliedTerm } = readProgress(disks.state.durable);
+    // A start begins a log anew that a snapshot's state has overtaken.
+    const found = higherOf(disks.log.standing, { ...noStanding, entryTerm: appliedTerm, entryIndex: appliedIndex });
+    return lackOf(found, claimed) !== null;
   }
 
   /** Whether it could lead with these disks without meeting anybody: by a configuration that is on them, it is the only voter. */
