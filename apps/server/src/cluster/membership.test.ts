@@ -253,6 +253,16 @@ describe('a member', () => {
     await written(at, 'two');
     expect((await membersAt(at)).map(({ memberId }) => Number(memberId))).toEqual([first, second]);
   }, 60_000);
+
+  test('that was removed is not needed any more, though the one that stays is killed in the same moment', async () => {
+    const [first, second] = (await membersAt(await runningMember())).map(({ memberId }) => Number(memberId));
+    await remove(first!, second!);
+    await Promise.all([first!, second!].map((memberId) => programs.get(memberId)!.stop('SIGKILL')));
+    await start(first!).ready();
+    const token = await written(first!, 'one');
+    expect(await valueAt(first!, token)).toBe('one');
+    expect((await membersAt(first!)).map(({ memberId }) => Number(memberId))).toEqual([first]);
+  }, 60_000);
 });
 
 /** One that was not removed. */
