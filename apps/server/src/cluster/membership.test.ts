@@ -140,8 +140,9 @@ describe('a member', () => {
   }, 60_000);
 
   test('that is to stay a learner does not vote until it is promoted, and finds its cluster again without being told', async () => {
-    // It hears of nothing of this. It does not lead: the others would have to find out that it is gone before they answer.
-    await api(1).call(Cluster, 'transferLeader', { memberId: 1n });
+    // Member 3 hears of nothing of this. It does not lead: the others would have to find out that it is gone before they answer. And member 5 is told of 1 and 2
+    // alone, and founders there were three: of the one that leads it hears from that one itself.
+    await api(1).call(Cluster, 'transferLeader', { memberId: 4n });
     await programs.get(3)!.stop('SIGKILL');
     const program = await starting(5);
     await add(5, true);

@@ -160,7 +160,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     // One that joined begins with an empty log, and is sent everything.
     const isNew = state.members.length === 0 && !isInitial;
     neighbours.know({ ...state, members });
-    if (isNew) neighbours.beNew();
+    if (isNew) neighbours.beNew(start.joinMembers);
     const raft = await startRaft(start, log, isInitial ? founding : null, members);
     // State, log and first entry are on disk, and the core has not taken a step.
     markFounded(start.dataDir, clusterId);
@@ -179,7 +179,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       connectionsChanged: () => thread.#connectionsChanged(),
       guestCame: () => peers.setMembers(neighbours.reachable),
     });
-    peers.setMembers(isNew ? joinedBy(start.joinMembers, neighbours.others, memberId) : neighbours.reachable);
+    peers.setMembers(neighbours.reachable);
     return thread;
   }
 
@@ -331,12 +331,4 @@ interface Parts {
   readonly neighbours: Neighbours;
   readonly raft: Raft;
   readonly seen: SeenDisks;
-}
-
-type Address = { readonly memberId: number; readonly address: string };
-
-/** Where a member that joined finds the others: as it was told, and else as they were when the cluster was founded. */
-function joinedBy(told: readonly Address[], founders: readonly Address[], memberId: number): Address[] {
-  const added = founders.filter((founder) => !told.some((other) => other.memberId === founder.memberId));
-  return [...told, ...added].filter((other) => other.memberId !== memberId);
 }

@@ -122,3 +122,31 @@ describe('a member that was away lets in who was added meanwhile', () => {
     expect([4, 5, 6].map((memberId) => neighbours.apiAddress(memberId))).toEqual([null, 'api5:1', 'api6:1']);
   });
 });
+
+describe('a member that has no state yet', () => {
+  const joining = (): Neighbours => {
+    const neighbours = neighboursOf(3);
+    neighbours.know({ ...known(1, 2), memberIdLast: 0 });
+    neighbours.beNew([memberOf(3), { memberId: 2, address: 'told:7381' }]);
+    return neighbours;
+  };
+
+  test('finds those that it was told of, and the founders', () => {
+    expect(joining().reachable).toEqual([memberOf(1), { memberId: 2, address: 'told:7381' }]);
+  });
+
+  test('finds whoever introduces itself, for the one that leads may be none of them', () => {
+    const neighbours = joining();
+    const hello = helloOf(5);
+    expect(neighbours.admit(hello, introduced(hello, new Uint8Array(100).fill(6)))).toBe(false);
+    expect(neighbours.admit(hello, introduced(hello))).toBe(true);
+    expect(neighbours.admit(hello, introduced(hello))).toBe(false);
+    expect(neighbours.reachable.map(({ memberId }) => memberId)).toEqual([1, 2, 5]);
+    // The first entry tells of the founders alone: it is let in as before.
+    neighbours.know(known(1, 2));
+    expect(neighbours.refuse(hello)).toBeNull();
+    expect(neighbours.reachable.map(({ memberId, address }) => [memberId, address])).toEqual(
+      [1, 2, 5].map((memberId) => [memberId, addressOf(memberId)]),
+    );
+  });
+});

@@ -37,7 +37,9 @@ export interface KnownCluster {
   readonly replacements: ReadonlyMap<number, number>;
 }
 
-/** Members that were added while this one was away, and that it hears of from themselves. */
+type PeerAddress = Pick<MemberIdentity, 'memberId' | 'address'>;
+
+/** Members that this one hears of from themselves. */
 const guestsMax = 32;
 
 /** The members of a cluster that is formed, as this one knows them. */
@@ -51,7 +53,8 @@ export class Neighbours {
   #featureLevel = 0;
   #replacements: ReadonlyMap<number, number> = new Map();
   #isNew = false;
-  /** Who was added while this member was away, as they introduced themselves: with numbers above all that its state knows. */
+  #told: readonly PeerAddress[] = [];
+  /** Who introduced themselves: those who were added while this member was away, with numbers above all that its state knows; or who found it without a state. */
   readonly #guests = new Map<number, MemberIdentity>();
 
   constructor(options: NeighboursOptions) {
@@ -68,9 +71,17 @@ export class Neighbours {
     return this.#members.filter((member) => member.memberId !== this.#options.memberId);
   }
 
-  /** Whom this member exchanges messages with: {@link others}, and those who were added while it was away. */
-  get reachable(): readonly MemberIdentity[] {
-    return [...this.others, ...this.#guests.values()];
+  /**
+   * Whom this member exchanges messages with, and where: {@link others}, and those who introduced themselves. A member that is new believes most what those say
+   * of themselves, then what it was told, and least what the first entry says, of the day on which the cluster was founded.
+   */
+  get reachable(): readonly PeerAddress[] {
+    const guests = [...this.#guests.values()];
+    if (!this.#isNew) return [...this.others, ...guests];
+    const found = new Map<number, PeerAddress>();
+    for (const member of [...this.others, ...this.#told, ...guests]) found.set(member.memberId, member);
+    found.delete(this.#options.memberId);
+    return [...found.values()];
   }
 
   /** How this member introduces itself to one that may not have heard of it yet; null before its state names it. */
@@ -81,13 +92,13 @@ export class Neighbours {
   }
 
   /**
-   * Takes in somebody whom the state does not name yet, because this member was away when it was added: one with a number above all that are known, and the proof that
-   * it was. It may be the leader that this member needs to hear of it (raft.pdf §6). Answers whether there is somebody new to dial, or a new
-   * address.
+   * Takes in somebody whom the state does not name yet: one with the proof that it was added, and with a number above all that are known, since this member was away
+   * when it was added; or any at all while this member has no state, for it was told of some members alone. It may be the leader that this member needs to hear of it
+   * (raft.pdf §6). Answers whether there is somebody new to dial, or a new address.
    */
   admit(hello: Hello, introduction: Introduction): boolean {
     const { memberId, diskId } = hello;
-    if (this.refuseIdentity(hello)?.code !== 'unknown-member' || memberId <= this.#memberIdLast) return false;
+    if (!this.#isUnheardOf(hello)) return false;
     const known = this.#guests.get(memberId);
     const hasPlace = known === undefined ? this.#guests.size < guestsMax : equalBytes(known.diskId, diskId);
     if (!hasPlace || hello.clusterId === null || !isProven(this.#options.founding, hello, introduction)) return false;
@@ -111,9 +122,13 @@ export class Neighbours {
       for (const memberId of heard.keys()) if (!this.#isReachable(memberId)) heard.delete(memberId);
   }
 
-  /** This member has joined a cluster and has none of its state yet: it takes everybody of that cluster at their word. */
-  beNew(): void {
+  /**
+   * This member has joined a cluster and has none of its state yet: it takes everybody of that cluster at their word. `told`: where it was told to find some of
+   * them; itself may be among them.
+   */
+  beNew(told: readonly PeerAddress[]): void {
     this.#isNew = true;
+    this.#told = told;
   }
 
   /** Who comes in the place of whom. */
@@ -189,6 +204,13 @@ export class Neighbours {
       featureLevel: this.#featureLevel,
     };
     return refuseHello(own, hello);
+  }
+
+  /** Whether it can have been added without this member having heard of it. */
+  #isUnheardOf(hello: Hello): boolean {
+    const refusal = this.refuseIdentity(hello);
+    if (this.#isNew) return refusal === null && !this.#members.some((member) => member.memberId === hello.memberId);
+    return refusal?.code === 'unknown-member' && hello.memberId > this.#memberIdLast;
   }
 
   /** Whether it is this member, or one that it exchanges messages with. */

@@ -44,7 +44,7 @@ test('whoever was added while a member was away comes in with messages and a sna
   for (let time = 0; time < 2; time++) door.admit(hello, introductionOf(founding, hello, address));
   expect(door.refuse(hello)).toBeNull();
   expect(dialed).toEqual([[2, 3]]);
-  expect(said).toEqual([`member 3 at ${address} was added while this member was away: it is let in`]);
+  expect(said).toEqual([`member 3 at ${address} was not known here, and proves that it was added: it is let in`]);
   // It forwards nothing, fetches nothing, and is told nothing.
   expect(door.refuseUnnamed(hello)).toMatchObject({ code: 'unknown-member' });
   expect(door.greet(hello)).toMatchObject({ refusal: { code: 'unknown-member' } });

@@ -27,7 +27,7 @@ export interface Founded {
   readonly snapshots: SnapshotTraffic;
   readonly memory: DiskMemory;
   readonly connectionsChanged: () => void;
-  /** Somebody came who was added while this member was away. */
+  /** Somebody came of whom this member had not heard. */
   readonly guestCame: () => void;
 }
 
@@ -57,7 +57,7 @@ export class PeerDoor implements PeersHost {
   admit(hello: Hello, introduction: Introduction): void {
     if (this.#founded === null || !this.#neighbours.admit(hello, introduction)) return;
     const { memberId } = hello;
-    this.#host.log('info', `member ${memberId} at ${introduction.address} was added while this member was away: it is let in`);
+    this.#host.log('info', `member ${memberId} at ${introduction.address} was not known here, and proves that it was added: it is let in`);
     this.#founded.guestCame();
   }
 

@@ -80,7 +80,7 @@ export class OtherMembers {
     const startNonce = randomInt(0x1_0000_0000);
     this.#self = new Neighbours({ ...identity, epoch, apiAddress, featureLevelMax, startNonce, founding });
     // What its own state says of the members is not to be trusted.
-    this.#self.beNew();
+    this.#self.beNew([]);
     this.#security = tls === null ? null : new TlsIdentity(tls, { memberId, log: (_level, message) => say(message) });
   }
 
