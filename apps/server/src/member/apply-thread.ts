@@ -47,6 +47,8 @@ export class ApplyThread implements ThreadService<StateReport> {
   #transactions = 0;
   #transactSeconds = 0;
   #installing: string | null = null;
+  /** Pending while the old state is closed and the one that was installed is not open yet: meanwhile there is none. */
+  #switching: Promise<void> = Promise.resolve();
   #halted = false;
   #appliedIndex = 0;
   /** Members, or the feature level, are others than the consensus thread was told. */
@@ -124,6 +126,7 @@ export class ApplyThread implements ThreadService<StateReport> {
   }
 
   async close(): Promise<void> {
+    await this.#switching;
     while (!this.#loop.idle) this.#loop.turn();
     this.#tellApplied();
     this.#halt();
@@ -197,6 +200,8 @@ export class ApplyThread implements ThreadService<StateReport> {
   }
 
   async #spool(): Promise<void> {
+    await this.#switching;
+    if (this.#halted) return;
     const pin = this.#store.pin();
     const path = newSpoolPath(this.#start.dataDir);
     try {
@@ -220,6 +225,13 @@ export class ApplyThread implements ThreadService<StateReport> {
       this.#toConsensus({ kind: 'install-refused', problem: error.message });
       return undefined;
     }
+    // The next start opens it.
+    if (!this.#halted) this.#switching = this.#switch();
+    return undefined;
+  }
+
+  /** Goes over to the state that was installed. Never rejects. */
+  async #switch(): Promise<void> {
     try {
       this.#scrubber.replaced();
       await this.#store.abandon();
@@ -233,7 +245,6 @@ export class ApplyThread implements ThreadService<StateReport> {
     } catch (error) {
       this.#host.fail(error);
     }
-    return undefined;
   }
 
   /** Nothing is done any more, and nothing told. */
