@@ -117,4 +117,15 @@ describe('what a member remembers of the disks of others', () => {
     for (let name = 3; name < 3 + rememberedDisksMax; name++) memory.claimed(disk(name), 1, stands(1, 0, 0, 0));
     expect(memory.remembered).toHaveLength(rememberedDisksMax);
   });
+
+  test('forgets the disk of which nothing new was heard for longest, and never the one that was heard of last, however many there were', () => {
+    const memory = new DiskMemory([]);
+    for (let name = 1; name <= rememberedDisksMax; name++) memory.claimed(disk(name), 1, stands(1, 0, 0, 0));
+    memory.claimed(disk(1), 1, stands(2, 0, 0, 0));
+    memory.claimed(disk(100), 1, stands(1, 0, 0, 0));
+    const read = new DiskMemory(memory.remembered);
+    read.claimed(disk(101), 1, stands(1, 0, 0, 0));
+    const refused = [1, 2, 3, 4, 100, 101].filter((name) => read.refuse(hello(2, noStanding, disk(name))) !== null);
+    expect(refused).toEqual([1, 4, 100, 101]);
+  });
 });

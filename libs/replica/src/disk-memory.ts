@@ -27,7 +27,7 @@ export interface RememberedDisk {
  */
 export const livesMax = 4;
 
-/** Disks that are remembered: more than a cluster has members. */
+/** Disks that are remembered: more than a cluster has members. Beyond, the one of which nothing new was heard for longest goes: its member was removed. */
 export const rememberedDisksMax = 64;
 
 interface Disk {
@@ -45,6 +45,7 @@ interface Disk {
  * To forget anything of this lets more through and refuses nothing more.
  */
 export class DiskMemory {
+  /** The one of which something new was heard last stands last. */
   readonly #disks = new Map<string, Disk>();
   #changes = 0;
 
@@ -90,11 +91,11 @@ export class DiskMemory {
   /** Takes a claim of a process that was let in. */
   claimed(diskId: Uint8Array, startNonce: number, standing: Standing): void {
     const life = this.#lifeOf(diskId, startNonce);
-    if (life === null) return;
     const claimed = higherOf(life.claimed, standing);
     if (claimed === life.claimed || isSame(claimed, life.claimed)) return;
     life.claimed = claimed;
     this.#changes++;
+    this.#putLast(hexOf(diskId));
   }
 
   /** Looks what a message promises. Called for each one: nearly all bring nothing new. */
@@ -106,11 +107,18 @@ export class DiskMemory {
     this.claimed(speaker.diskId, speaker.startNonce, { ...noStanding, ...promised });
   }
 
-  #lifeOf(diskId: Uint8Array, startNonce: number): Disk['lives'][number] | null {
+  #putLast(key: string): void {
+    const disk = this.#disks.get(key)!;
+    this.#disks.delete(key);
+    this.#disks.set(key, disk);
+  }
+
+  #lifeOf(diskId: Uint8Array, startNonce: number): Disk['lives'][number] {
     const key = hexOf(diskId);
     let disk = this.#disks.get(key);
     if (disk === undefined) {
-      if (this.#disks.size >= rememberedDisksMax) return null;
+      const [longestSilent] = this.#disks.keys();
+      if (this.#disks.size >= rememberedDisksMax) this.#disks.delete(longestSilent!);
       disk = { diskId: diskId.slice(), lives: [], earlier: noStanding };
       this.#disks.set(key, disk);
     }
