@@ -8,6 +8,12 @@ export interface ReplicaLimits {
   readonly waitingCommandsMax: number;
   /** Their bytes. Defaults to 64 MiB. */
   readonly waitingBytesMax: number;
+  /**
+   * Bytes of commands, and entries, that this member has proposed and its state has not applied: beyond either nothing is proposed, and what comes waits. One entry always
+   * goes. Default to 64 MiB and 5,000, as in etcd.
+   */
+  readonly unappliedBytesMax: number;
+  readonly unappliedEntriesMax: number;
   /** Batches on their way to the leader that it has not answered. Defaults to 1,024. */
   readonly forwardsMax: number;
   /** Batches of reads that wait for a read index. Defaults to 4,096. */
@@ -25,6 +31,8 @@ export const defaultReplicaLimits: ReplicaLimits = {
   entryBytesMax: 1024 * 1024,
   waitingCommandsMax: 16_384,
   waitingBytesMax: 64 * 1024 * 1024,
+  unappliedBytesMax: 64 * 1024 * 1024,
+  unappliedEntriesMax: 5000,
   forwardsMax: 1024,
   readsMax: 4096,
   inboxMessagesMax: 8192,

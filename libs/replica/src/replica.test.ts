@@ -108,6 +108,36 @@ describe('commands batch by themselves', () => {
   });
 });
 
+describe('a state that is slower than its log', () => {
+  test.each([
+    ['bytes', { unappliedBytesMax: 4_000_000 }],
+    ['entries', { unappliedEntriesMax: 4 }],
+  ])(
+    'holds back what is proposed at a number of %s that it lacks, and what comes is refused in the end',
+    async (_what, bound) => {
+      cluster = new VirtualCluster({ limits: { ...bound, waitingCommandsMax: 2 } });
+      leader = await cluster.elect();
+      leader.applying = false;
+      const before = leader.lastIndex;
+      const late = cluster.nowMs + 20 * tickMs;
+      for (let time = 0; time < 10; time++) {
+        leader.replica.propose(leader.batch(1, { commandBytes: 1_000_000, deadlineMs: late }));
+        await cluster.pass(1);
+      }
+      expect(leader.replica.metrics()).toMatchObject({ raft_last_index: before + 4, raft_commit_index: before + 4 });
+      expect([...leader.heard.refused.values()]).toEqual(Array(4).fill('too-busy'));
+      // It was not proposed, and says so: without the bound its outcome would be unknown.
+      await cluster.pass(20);
+      expect([...leader.heard.refused].slice(4)).toEqual([5, 6].map((counter) => [counter, 'deadline-exceeded']));
+      leader.applying = true;
+      await cluster.pass(1);
+      leader.replica.propose(leader.batch(1));
+      await cluster.pass(1);
+      expect([...leader.heard.results.keys()]).toEqual([1, 2, 3, 4, 11]);
+    },
+  );
+});
+
 describe('a write whose fate is not plain', () => {
   test('is of unknown outcome when its leader is deposed before it was committed', async () => {
     cluster.cut(leader);

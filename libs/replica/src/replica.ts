@@ -87,6 +87,8 @@ type Input = Message | GuardedChange | { readonly kind: 'durable'; readonly effe
 interface Proposed {
   readonly id: number;
   readonly index: Index;
+  /** Of its commands. */
+  readonly bytes: number;
   readonly parts: readonly BatchPart[];
 }
 
@@ -124,8 +126,9 @@ export class Replica {
   readonly #outbound: Outbound;
   #packing: { readonly id: number; readonly packed: PackedEntry; taken: boolean; refused: Effect | null } | null = null;
   #lastProposal = 0;
-  /** This reign's entries, oldest first, from `#proposedHead` on. */
+  /** This member's entries that its state has not applied, oldest first, and the bytes of their commands. */
   #proposed: Proposed[] = [];
+  #proposedBytes = 0;
   /** Writes of entries that are not durable. While there is one, commands gather for the next. */
   #writesOpen = 0;
   readonly #slowness: OwnSlowness;
@@ -566,19 +569,24 @@ export class Replica {
 
   #proposeWaiting(nowMs: number): void {
     // What came while the last write syncs goes out with the next: no timer, and the batch is as large as the disk is slow.
-    if (this.#writesOpen > 0 || this.#saturated || this.#handover.underWay) return;
+    if (this.#writesOpen > 0 || this.#saturated || this.#handover.underWay || this.#isStateBehind) return;
     // Before they are packed: what is passed over there is answered nowhere else.
     this.#expire(nowMs);
     let any = false;
     for (let packed = this.#queue.pack(nowMs); packed !== null; packed = this.#queue.pack(nowMs)) {
       any = true;
-      if (!this.#proposeOne(packed)) break;
+      if (!this.#proposeOne(packed) || this.#isStateBehind) break;
     }
     if (any) this.#refuseWaiting(() => false, 'no-leader', 'not-leader');
     else if (this.#backgroundDue) {
       this.#backgroundDue = false;
       this.#proposeOne({ commands: [], parts: [] });
     }
+  }
+
+  /** Whether the state has as much to catch up with as it may: a log is faster than a state, and what is proposed beyond would be answered in time to nobody. */
+  get #isStateBehind(): boolean {
+    return this.#proposedBytes >= this.#limits.unappliedBytesMax || this.#proposed.length >= this.#limits.unappliedEntriesMax;
   }
 
   /** False when the core takes no more for now. */
@@ -608,13 +616,18 @@ export class Replica {
     assert(packing !== null && packing.id === id, 'the core answers the proposal that it was just given');
     packing.taken = true;
     this.#queue.take(packing.packed);
-    this.#proposed.push({ id, index, parts: packing.packed.parts });
+    const { commands, parts } = packing.packed;
+    let bytes = 0;
+    for (const command of commands) bytes += command.length;
+    this.#proposed.push({ id, index, bytes, parts });
+    this.#proposedBytes += bytes;
   }
 
   #forgetApplied(index: Index): void {
     this.#saturated = false;
     let count = 0;
-    while (count < this.#proposed.length && this.#proposed[count]!.index <= index) count++;
+    while (count < this.#proposed.length && this.#proposed[count]!.index <= index)
+      this.#proposedBytes -= this.#proposed[count++]!.bytes;
     if (count > 0) this.#proposed.splice(0, count);
   }
 
@@ -622,6 +635,7 @@ export class Replica {
     for (const id of ids) this.#wishes.answerChange(id, { kind: 'unknown' });
     const lost = this.#proposed.filter((proposed) => ids.has(proposed.id));
     this.#proposed = this.#proposed.filter((proposed) => !ids.has(proposed.id));
+    for (const { bytes } of lost) this.#proposedBytes -= bytes;
     const local = lost.flatMap((proposed) => proposed.parts).filter((part) => part.waiting.forwardedBy === null);
     if (local.length > 0) this.#ports.origin.refused(countersOf(local), 'outcome-unknown');
   }
