@@ -516,6 +516,31 @@ test.each([
   expect(absent.revision).toBe(snapshots.length === 0 ? writes : 0);
 });
 
+test('the log behind a snapshot stays while more is written than the tail holds, and after it has arrived until its receiver is not heard of any more', async () => {
+  cluster = new VirtualCluster({ limits: { tailEntriesMax: 5 } });
+  leader = await cluster.elect();
+  const absent = follower();
+  const { term } = leader.heard.view!;
+  const write = async (): Promise<void> => {
+    leader.replica.propose(leader.batch(1));
+    await cluster.settle();
+  };
+  cluster.cut(absent);
+  for (let time = 0; time < 10; time++) await write();
+  cluster.heal();
+  await cluster.pass(4);
+  expect(leader.snapshotsFor).toEqual([absent.id]);
+  const index = leader.appliedIndex as Index;
+  leader.replica.snapshotBegun(absent.id, term, index);
+  for (let time = 0; time < 20; time++) await write();
+  leader.replica.snapshotSent(absent.id, term, index);
+  for (let time = 0; time < 20; time++) await write();
+  expect(leader.log.released.at(-1)).toBe(index);
+  cluster.cut(absent);
+  await cluster.pass(601);
+  expect(leader.log.released.at(-1)).toBe(leader.lastIndex - 5);
+});
+
 test('a member that stops refuses what waits and what comes', async () => {
   leader.syncing = false;
   leader.replica.propose(leader.batch(1));

@@ -20,6 +20,7 @@ import { EntryClock } from './entry-clock.ts';
 import type { Forward, ForwardAnswer, ForwardRefusedCode } from './forward.ts';
 import { Handover } from './handover.ts';
 import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
+import { LogHolds } from './log-holds.ts';
 import { LogTail } from './log-tail.ts';
 import { Outbound } from './outbound.ts';
 import { OwnSlowness } from './own-slowness.ts';
@@ -146,8 +147,8 @@ export class Replica {
   #checkpointIndex = 0;
   #released: number;
   readonly #withheldIndex: number;
-  /** Snapshots on their way out: the log behind them stays. */
-  readonly #sending = new Map<MemberId, { term: Term; index: Index }>();
+  /** The log behind snapshots stays while they are on their way out, and until their receivers have it. */
+  readonly #holds = new LogHolds();
 
   /** Term and vote as they are on disk. */
   #hardState: HardState;
@@ -286,16 +287,16 @@ export class Replica {
   }
 
   snapshotBegun(to: MemberId, term: Term, index: Index): void {
-    this.#sending.set(to, { term, index });
+    this.#holds.begun(to, term, index);
   }
 
   snapshotSent(to: MemberId, term: Term, index: Index): void {
-    this.#sending.delete(to);
+    this.#holds.arrived(to, term, this.#ports.clock.monotonicMs());
     this.#note({ kind: 'snapshot-sent', to, term, index });
   }
 
   snapshotFailed(to: MemberId, term: Term): void {
-    this.#sending.delete(to);
+    this.#holds.failed(to, term);
     this.#note({ kind: 'snapshot-failed', to, term });
   }
 
@@ -677,8 +678,7 @@ export class Replica {
     if (this.#checkpointIndex <= this.#released) return;
     const status = raft.status();
     const unneeded = Math.max(this.#tail.behind(status.lastIndex), this.#withheldIndex);
-    let index = Math.min(this.#checkpointIndex, status.appliedIndex, unneeded);
-    for (const sending of this.#sending.values()) index = Math.min(index, sending.index);
+    const index = Math.min(this.#checkpointIndex, status.appliedIndex, this.#holds.letGoTo(unneeded, status, this.#turnMs));
     if (index <= this.#released) return;
     this.#released = index;
     this.#step({ kind: 'released', index: index as Index });

@@ -250,8 +250,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       replica(
         'replica.ts',
-        'let index = Math.min(this.#checkpointIndex, status.appliedIndex, unneeded);',
-        'let index = Math.min(status.appliedIndex, unneeded);',
+        'const index = Math.min(this.#checkpointIndex, status.appliedIndex, this.#holds.letGoTo(unneeded, status, this.#turnMs));',
+        'const index = Math.min(status.appliedIndex, this.#holds.letGoTo(unneeded, status, this.#turnMs));',
       ),
     ],
   },
