@@ -38,6 +38,7 @@ class Host implements PeersHost {
   readonly refusals: HelloRefusal[] = [];
   readonly reports: string[] = [];
   readonly lost: number[] = [];
+  readonly unanswered: number[] = [];
   readonly chunks: Uint8Array[] = [];
   snapshotProblem: string | null = null;
   readonly wanted: Index[] = [];
@@ -143,7 +144,9 @@ class Host implements PeersHost {
     this.answers.push([from, answer]);
   }
 
-  forwardsBroken(): void {}
+  forwardsBroken(to: MemberId): void {
+    this.unanswered.push(to);
+  }
 
   met(hello: Hello): void {
     this.acquaintances.push(hello.memberId);
@@ -376,6 +379,10 @@ describe('two members', () => {
     peers[1].answerForward(1 as MemberId, { id: 8, accepted: 1, code: 'too-busy' });
     await eventually(() => hosts[0].answers.length === 1);
     expect(hosts[0].answers).toEqual([[2, { id: 8, accepted: 1, code: 'too-busy' }]]);
+    // One that is no member any more, or is found elsewhere, answers nothing of what was forwarded to it.
+    expect(hosts[0].unanswered).toEqual([]);
+    peers[0].setMembers([]);
+    expect(hosts[0].unanswered).toEqual([2]);
   });
 
   test('find one another at once when the one that was away dials, however long the other would wait', async () => {

@@ -199,6 +199,8 @@ export class GrpcPeers implements Peers {
       if (members.some((member) => member.memberId === memberId && member.address === links.messages.address)) continue;
       closeLinks(links);
       this.#links.delete(memberId);
+      // What the link had forwarded is answered on no other.
+      this.#host.forwardsBroken(memberId as MemberId);
     }
     for (const { memberId, address } of this.#members) {
       if (!this.#links.has(memberId)) this.#links.set(memberId, this.#dial(memberId as MemberId, address));
