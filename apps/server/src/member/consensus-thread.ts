@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { featureLevelMax } from '@env-cli/environments';
+import type { MemberIdentity } from '@env-cli/keyspace';
 import { LogFile } from '@env-cli/log-file';
 import { GrpcPeers } from '@env-cli/peers-grpc';
 import type { Entry, Index, MemberId, Raft } from '@env-cli/raft';
-import { Replica, type ReplicaView } from '@env-cli/replica';
+import { type Founding, Replica, type ReplicaView } from '@env-cli/replica';
 import { markFounded } from '@env-cli/store-lmdb';
 
 import { ApiOutbox } from './api-outbox.ts';
@@ -39,6 +40,8 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
   readonly #figures: SyncFigures;
   readonly #peers: GrpcPeers;
   readonly #security: TlsIdentity | null;
+  /** Who votes until a configuration says who does. */
+  readonly #founders: readonly MemberIdentity[];
   readonly #neighbours: Neighbours;
   readonly #seen: SeenDisks;
   readonly #snapshots: SnapshotTraffic;
@@ -59,6 +62,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     const { start, host, log, peers, neighbours, raft } = parts;
     this.#start = start;
     this.#host = host;
+    this.#founders = parts.founded.members;
     this.#log = log;
     this.#figures = parts.figures;
     this.#peers = peers;
@@ -83,7 +87,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
         electionTicks: start.electionTicks,
         ...(start.slowLeaderMs === null ? {} : { slowLeaderMs: start.slowLeaderMs }),
         // What the first entry of a restored cluster did follows from a backup that nobody else has.
-        withheldIndex: parts.epoch > 1 ? 1 : 0,
+        withheldIndex: parts.founded.epoch > 1 ? 1 : 0,
         limits: start.logTailEntriesMax === null ? {} : { tailEntriesMax: start.logTailEntriesMax },
       },
       {
@@ -161,7 +165,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
     const isNew = state.members.length === 0 && !isInitial;
     neighbours.know({ ...state, members });
     if (isNew) neighbours.beNew(start.joinMembers);
-    const raft = await startRaft(start, log, isInitial ? founding : null, members);
+    const raft = await startRaft(start, log, isInitial ? founding : null, founded.members);
     // State, log and first entry are on disk, and the core has not taken a step.
     markFounded(start.dataDir, clusterId);
     const seen = new SeenDisks(
@@ -169,7 +173,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       (message) => host.log('warn', message),
       () => door.noteFollowers(),
     );
-    const thread = new ConsensusThread({ epoch, start, host, log, figures, peers, security, neighbours, raft, seen });
+    const thread = new ConsensusThread({ founded, start, host, log, figures, peers, security, neighbours, raft, seen });
     host.atEnd(() => thread.#halt());
     door.open({
       founding,
@@ -260,7 +264,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
         return this.#know(message);
       case 'installed':
         this.#know(message.state);
-        return this.#snapshots.installed(message.state, configurationOf(message.state, message.state.members));
+        return this.#snapshots.installed(message.state, configurationOf(message.state, this.#founders));
       case 'install-refused':
       case 'spooled':
       case 'spool-failed':
@@ -320,8 +324,8 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
 }
 
 interface Parts {
-  /** The epoch that the cluster was founded with. */
-  readonly epoch: number;
+  /** What the cluster was founded with. */
+  readonly founded: Founding;
   readonly start: ConsensusStart;
   readonly host: ThreadHost;
   readonly log: LogFile;

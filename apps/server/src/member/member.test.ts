@@ -10,6 +10,7 @@ import { equalBytes } from '@env-cli/support';
 import { type Member, MemberUnavailable } from './member.ts';
 import { positionOfTables } from './position-of-tables.ts';
 import { eventually, Members, need, setting, soon } from './testing/members.ts';
+import { ownProposal } from '../writes/own-proposal.ts';
 
 let members: Members;
 
@@ -343,6 +344,26 @@ describe('one member', () => {
     await member.propose(setting('a', 'V', 'ended'), soon());
     await members.stop(1);
     expect(reigns).toEqual([expect.any(Number), null]);
+  });
+
+  test('alone needs no vote of one that is named and takes no part yet, though it starts anew', async () => {
+    const found = { members: [members.options(3).found!.members[2]!] };
+    const member = await members.start(3, { found });
+    const added = { memberId: 4, diskId: new Uint8Array(16).fill(4), address: 'localhost:1' };
+    // What follows it in `member add` may never happen: whoever asks may be cut off in between.
+    const { result } = await member.propose(
+      ownProposal({ kind: 'add-member', member: added }, { principal: 'member 3' }),
+      soon(),
+    );
+    expect(result.kind).toBe('applied');
+    await members.stop(3);
+    const again = await members.start(3, { found: null });
+    expect(await again.propose(setting('a', 'V', '1'), soon())).toMatchObject({ result: { kind: 'applied' } });
+    expect(again.view().members.map(({ memberId, takesPart }) => [memberId, takesPart])).toEqual([
+      [3, true],
+      [4, false],
+    ]);
+    await members.stop(3);
   });
 
   test('lets nothing into its log that needs a higher feature level than its cluster has', async () => {

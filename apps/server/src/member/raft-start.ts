@@ -14,10 +14,16 @@ const entryBytesMax = 5 * 1024 * 1024;
 const lostLog =
   'Put back the newest copy of the whole directory, or remove this member from the cluster and add it with a number that was never used.';
 
-/** The configuration that a state holds. Before the first change of it, every member votes. */
-export function configurationOf(state: StateReport, members: readonly MemberIdentity[]): Configuration {
-  if (state.membership !== null) return decodeConfiguration(state.membership);
-  const voters = members.map((member) => member.memberId as MemberId).toSorted((a, b) => a - b);
+/**
+ * The configuration that a state holds. Before the first change of it those vote who founded the cluster, and nobody else: whoever is to be added stands among the
+ * state's members before any configuration names it.
+ */
+export function configurationOf(
+  { membership }: Pick<StateReport, 'membership'>,
+  founders: readonly MemberIdentity[],
+): Configuration {
+  if (membership !== null) return decodeConfiguration(membership);
+  const voters = founders.map((member) => member.memberId as MemberId).toSorted((a, b) => a - b);
   return { voters, votersOutgoing: [], learners: [], learnersNext: [], learnersJoining: [] };
 }
 
@@ -26,14 +32,14 @@ export async function startRaft(
   start: ConsensusStart,
   log: LogFile,
   founding: Uint8Array | null,
-  members: readonly MemberIdentity[],
+  founders: readonly MemberIdentity[],
 ): Promise<Raft> {
   const { state, memberId, electionTicks } = start;
   const contents = await begunLog(log, founding, state.appliedIndex);
   const plan = planStart(contents, {
     appliedIndex: state.appliedIndex,
     appliedTerm: state.appliedTerm,
-    configuration: configurationOf(state, members),
+    configuration: configurationOf(state, founders),
     configurationIndex: 0,
   });
   if (plan.kind === 'refused') {

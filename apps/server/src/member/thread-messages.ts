@@ -55,7 +55,7 @@ export interface StateReport {
   readonly appliedIndex: number;
   readonly appliedTerm: number;
   readonly revision: number;
-  /** Raft's configuration, encoded; null while all of `members` vote. */
+  /** Raft's configuration, encoded; null before its first change, while those who founded the cluster vote. */
   readonly membership: Uint8Array | null;
   /** None before the first entry is applied. */
   readonly members: readonly MemberIdentity[];
