@@ -285,7 +285,7 @@ export interface Status {
   /**
    * Whether a quorum of this configuration finds its voters in effect whatever becomes of its members: another entry with the same ones was committed behind
    * the one that brought them. Until then a cluster that lost power could need a vote of somebody who was removed. False where that is
-   * not known, as after a restart behind a change: the next leader confirms it then.
+   * not known, as after a restart behind a change, or on a log that does not begin at its beginning: the next leader confirms it then.
    */
   readonly configurationConfirmed: boolean;
   /** To whom the reign is being handed over; null when it is not, or on whoever does not lead. */

@@ -107,8 +107,9 @@ export function createMember(options: RaftOptions, initial: InitialState): Membe
     readRequests: new ReadRequests(options.random(2 ** 32) * 2 ** 20),
     configuration: initial.configuration,
     configurationIndex: initial.configurationIndex,
-    // A leader's log may end with the very entry that this state had applied.
-    configurationConfirmed: initial.log.configurations.every((index) => index > initial.applied),
+    // A leader's log may end with the very entry that this state had applied, or have let go of it; a snapshot's state has it from elsewhere.
+    configurationConfirmed:
+      initial.log.previous.index === 0 && initial.log.configurations.every((index) => index > initial.applied),
     replacements: new Map(),
     term: hardState.term,
     votedFor: hardState.votedFor,

@@ -518,18 +518,33 @@ describe('a configuration with new voters is confirmed: committed once more as i
     expect(member.status).toMatchObject({ configurationIndex: 3, lastIndex: 3, configurationConfirmed: true });
   });
 
-  test('by the first leader after a start that finds in its log what its state has applied, and after a snapshot', () => {
+  test('by the first leader after a start whose state may hold one that came last, and after a snapshot', () => {
     const restarted = new TestMember({ term: 1 });
     restarted.receive(B, { ...append(1, [0, 0], [], 1), entries: [configurationEntry(1, 1, four)] });
     restarted.restart();
     expect(restarted.status.appliedIndex).toBe(1);
     expect(confirmed(restarted)).toBe(false);
 
+    // Nothing in the log tells of it any more.
+    const released = new TestMember({ term: 1 });
+    released.receive(B, { ...append(1, [0, 0], [], 2), entries: [configurationEntry(1, 1, four), entry(2, 1)] });
+    released.compact(1);
+    released.restart();
+    expect(released.status).toMatchObject({ previousIndex: 1, configuration: four });
+    expect(confirmed(released)).toBe(false);
+
     const member = new TestMember({ term: 1 });
     member.receive(B, { kind: 'snapshot', term: term(1), index: index(9), indexTerm: term(1) });
     const applied = [entry(9, 1)];
     member.install({ index: index(9), term: term(1), applied, configuration: four, configurationIndex: index(0) });
     expect(confirmed(member)).toBe(false);
+    member.restart();
+    expect(confirmed(member)).toBe(false);
+    member.tick(20);
+    for (const from of [B, C]) member.receive(from, preVoteReply(2));
+    for (const from of [B, C]) member.receive(from, voteReply(2));
+    acceptAll(member, B, C);
+    expect(member.takeEffects('store').at(-1)?.entries).toEqual([configurationEntry(11, 2, four)]);
   });
 
   test('also by a leader that is no voter any more: it leads until then', () => {
