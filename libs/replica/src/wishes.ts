@@ -69,7 +69,13 @@ export class Wishes {
    * Answers the changes that have come about: what they lead to is confirmed, so that whoever was removed may be switched off. Who was removed itself and
    * lost its reign before that hears of it from nobody.
    */
-  settle({ id: self, role, configuration, configurationIndex, configurationConfirmed }: Status): void {
+  settle({
+    id: self,
+    role,
+    configuration,
+    configurationIndex,
+    configurationConfirmed,
+  }: Pick<Status, 'id' | 'role' | 'configuration' | 'configurationIndex' | 'configurationConfirmed'>): void {
     if (this.#changes.size === 0 || isJoint(configuration)) return;
     if (!configurationConfirmed && (role === 'leader' || isMember(configuration, self))) return;
     const kind = configurationConfirmed ? 'done' : 'unknown';
