@@ -92,6 +92,16 @@ describe('a snapshot brings the state of one member to another', () => {
     expect(source.checkpointDue(1e6)).toBe(false);
   });
 
+  test('not where it would take what has to stay free on the disk', async () => {
+    apply(source, 1, 10);
+    const pin = source.pin();
+    const header = { clusterId: owner.clusterId, position: readPosition(pin.tables), backup: null };
+    await expect(spool(newSpoolPath(leader), pin.tables, header, Number.MAX_SAFE_INTEGER)).rejects.toThrow(
+      /leaves 9007199254740991 bytes of the disk free, and after 0 bytes.*Make room in/,
+    );
+    pin.release();
+  });
+
   test('an empty one and one of a single row larger than a block', async () => {
     const empty = await installSnapshot(follower, await spoolSource(), { owner, readPosition });
     expect(empty.appliedIndex).toBe(0);

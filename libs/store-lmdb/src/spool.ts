@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, open, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { type ReadTables, type TableName, tableNames } from '@env-cli/keyspace';
 import { blockBytesTarget, frame, headerPayload, RowsPayload, type SnapshotHeader, trailerPayload } from '@env-cli/snapshot-file';
@@ -16,6 +16,9 @@ export function newSpoolPath(dataDirectory: string): string {
   return join(dataDirectory, `${spoolPrefix}${randomBytes(6).toString('hex')}`);
 }
 
+/** Bytes that are written between two looks at what is left of the disk. */
+const lookBytes = 2 ** 20;
+
 /** Rows that are read at once, before their size is known and at most. */
 const rowsFirst = 16;
 const rowsMax = 1_024;
@@ -24,17 +27,20 @@ const rowsMax = 1_024;
  * Copies all tables, as a pin holds them, into a snapshot's file: a block a turn of the event loop, at the speed of the
  * disk. The pin is then released by who took it; while it is held the state's file grows by what is written.
  *
- * Answers the rows and bytes of the file. Throws {@link StoreFailed} when the disk fails; the file is then worth nothing.
+ * `leaveBytes`: what stays free on the disk, for the log and the state that are on it too: a copy that filled it would stop the member by them. Defaults to 0.
+ *
+ * Answers the rows and bytes of the file. Throws {@link StoreFailed} when the disk fails, and `NoRoomForSpool`; the file is then worth nothing.
  */
 export async function spool(
   path: string,
   tables: ReadTables,
   header: SnapshotHeader,
+  leaveBytes = 0,
 ): Promise<{ readonly rows: number; readonly bytes: number }> {
   try {
     const file = await open(path, 'wx', 0o600);
     try {
-      return await new SpoolWriter(file).write(tables, header);
+      return await new SpoolWriter(file, dirname(path), leaveBytes).write(tables, header);
     } finally {
       await file.close();
     }
@@ -43,14 +49,24 @@ export async function spool(
   }
 }
 
+/** The copy would have taken what has to stay free. */
+class NoRoomForSpool extends Error {
+  override readonly name = 'NoRoomForSpool';
+}
+
 class SpoolWriter {
   readonly #file: FileHandle;
+  readonly #directory: string;
+  readonly #leaveBytes: number;
+  #lookAtBytes = 0;
   #bytes = 0;
   #rows = 0;
   #sum = 0;
 
-  constructor(file: FileHandle) {
+  constructor(file: FileHandle, directory: string, leaveBytes: number) {
     this.#file = file;
+    this.#directory = directory;
+    this.#leaveBytes = leaveBytes;
   }
 
   async write(tables: ReadTables, header: SnapshotHeader): Promise<{ readonly rows: number; readonly bytes: number }> {
@@ -74,12 +90,22 @@ class SpoolWriter {
 
   async #append(payload: Uint8Array): Promise<void> {
     const block = frame(payload);
+    if (this.#bytes >= this.#lookAtBytes) await this.#look();
     for (let at = 0; at < block.length;) {
       const { bytesWritten } = await this.#file.write(block, at, block.length - at, this.#bytes + at);
       at += bytesWritten;
     }
     this.#bytes += block.length;
     this.#sum = crc32(block, this.#sum);
+  }
+
+  async #look(): Promise<void> {
+    this.#lookAtBytes = this.#bytes + lookBytes;
+    if (this.#leaveBytes === 0) return;
+    const { bavail, bsize } = await statfs(this.#directory);
+    if (bavail * bsize >= this.#leaveBytes + lookBytes) return;
+    const what = `a copy of the state leaves ${this.#leaveBytes} bytes of the disk free, and after ${this.#bytes} bytes of it there were only ${bavail * bsize}`;
+    throw new NoRoomForSpool(`${what}. Make room in ${this.#directory}`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs';
 
 /** Bytes that a copy of the state leaves to the log and to the next checkpoints. */
-const roomMarginBytes = 64 * 2 ** 20;
+export const roomMarginBytes = 64 * 2 ** 20;
 
 /** The bytes that a folder's disk must have free before the state is copied there, and that it has; null when it has enough. */
 export function lackOfRoom(

@@ -13,6 +13,7 @@ import {
   type StoreOptions,
 } from '@env-cli/store-lmdb';
 
+import { roomMarginBytes } from '../backup/room.ts';
 import { entriesOf, flattenResults } from './flat.ts';
 import { LoopDelay } from './loop-delay.ts';
 import type { KnownCluster } from './neighbours.ts';
@@ -206,7 +207,7 @@ export class ApplyThread implements ThreadService<StateReport> {
     const path = newSpoolPath(this.#start.dataDir);
     try {
       const position = positionOfTables(pin.tables);
-      await spool(path, pin.tables, { clusterId: this.#start.clusterId, position, backup: null });
+      await spool(path, pin.tables, { clusterId: this.#start.clusterId, position, backup: null }, roomMarginBytes);
       this.#toConsensus({ kind: 'spooled', path, index: position.appliedIndex, term: position.appliedTerm });
     } catch (error) {
       // A disk too full for a second copy of the state is no reason to stop: the other member asks again.

@@ -163,3 +163,28 @@ describe('members that lack what the log let go of', () => {
     expect(orders).toEqual([]);
   });
 });
+
+test('a copy that cannot be made is tried again after a pause, and not with each word of whoever needs it', async () => {
+  const orders: SnapshotOrder[] = [];
+  const reports: string[] = [];
+  const sending = new SnapshotTraffic({
+    dataDir,
+    peers: { sendSnapshot: () => null },
+    order: (order) => orders.push(order),
+    report: (message) => reports.push(message),
+    copyRetryMs: 50,
+  });
+  const failed = new Promise<readonly [MemberId, Term]>((resolve) => {
+    sending.serve({ ...replica, snapshotFailed: (to, term) => resolve([to, term]) });
+  });
+  const beganMs = performance.now();
+  sending.send(sender, 3 as Term, 0 as Index);
+  sending.answered({ kind: 'spool-failed', problem: 'no room' });
+  expect(await failed).toEqual([sender, 3]);
+  expect(performance.now() - beganMs).toBeGreaterThan(45);
+  expect([orders, reports.at(-1)]).toEqual([
+    [{ kind: 'spool' }],
+    'there is no copy of the state for member 2: the state could not be copied: no room',
+  ]);
+  await sending.close();
+});

@@ -20,7 +20,11 @@ export interface SnapshotTrafficOptions {
   readonly partSilenceMsMax?: number;
   /** See `SpoolShelfOptions.keepMs`. */
   readonly spoolKeepMs?: number;
+  /** Milliseconds after a copy of the state could not be made before another is tried. Defaults to 5,000. */
+  readonly copyRetryMs?: number;
 }
+
+const copyRetryMsDefault = 5_000;
 
 const partSilenceMsMaxDefault = 120_000;
 
@@ -36,6 +40,8 @@ interface Outgoing {
   readonly term: Term;
   spool: Spool | null;
   sending: { cancel(): void } | null;
+  /** Runs after no copy could be made. */
+  pause: NodeJS.Timeout | undefined;
 }
 
 /** A snapshot on its way in, or the part of one whose stream broke. */
@@ -87,7 +93,7 @@ export class SnapshotTraffic implements Snapshots {
   send(to: MemberId, term: Term, indexMin: Index): void {
     const former = this.#outgoing.get(to);
     if (former !== undefined) this.#forget(former, false);
-    const outgoing: Outgoing = { to, term, spool: null, sending: null };
+    const outgoing: Outgoing = { to, term, spool: null, sending: null, pause: undefined };
     this.#outgoing.set(to, outgoing);
     // The copy that is sent has at least this index: what lies behind is needed once it is installed.
     this.#replica?.snapshotBegun(to, term, indexMin);
@@ -202,7 +208,7 @@ export class SnapshotTraffic implements Snapshots {
     try {
       spool = await this.#shelf.borrow(to, indexMin);
     } catch (error) {
-      if (this.#outgoing.get(to) === outgoing) this.#failed(outgoing, (error as Error).message);
+      if (this.#outgoing.get(to) === outgoing) this.#notCopied(outgoing, (error as Error).message);
       return;
     }
     if (this.#outgoing.get(to) !== outgoing) return spool.giveBack(false);
@@ -232,6 +238,16 @@ export class SnapshotTraffic implements Snapshots {
     };
   }
 
+  /** The core asks again with the next heartbeat: what fails writes much of a copy, and most likely fails again. */
+  #notCopied(outgoing: Outgoing, problem: string): void {
+    const { to, term } = outgoing;
+    this.#options.report(`there is no copy of the state for member ${to}: ${problem}`);
+    outgoing.pause = setTimeout(() => {
+      this.#forget(outgoing, false);
+      this.#replica?.snapshotFailed(to, term);
+    }, this.#options.copyRetryMs ?? copyRetryMsDefault);
+  }
+
   #failed(outgoing: Outgoing, problem: string): void {
     this.#options.report(`the snapshot for member ${outgoing.to} did not get there: ${problem}`);
     this.#forget(outgoing, false);
@@ -239,8 +255,9 @@ export class SnapshotTraffic implements Snapshots {
   }
 
   #forget(outgoing: Outgoing, taken: boolean): void {
-    const { to, spool, sending } = outgoing;
+    const { to, spool, sending, pause } = outgoing;
     this.#outgoing.delete(to);
+    clearTimeout(pause);
     sending?.cancel();
     spool?.giveBack(taken);
   }
