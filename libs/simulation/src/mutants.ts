@@ -23,8 +23,8 @@ const keyspace = (file: string, find: string, replace: string): Edit => ({ file:
 /** Nobody remembers what other disks claimed: what is left is what Raft itself promises. */
 const nobodyRemembers = replica(
   'disk-memory.ts',
-  'const life = this.#lifeOf(diskId, startNonce);',
-  'const life = null as DiskLife | null as never;',
+  'const claimed = higherOf(life.claimed, standing);',
+  'const claimed = life.claimed;',
 );
 const voteIsForgotten = replica(
   'replica.ts',

@@ -57,7 +57,10 @@ export class PeerDoor implements PeersHost {
   admit(hello: Hello, introduction: Introduction): void {
     if (this.#founded === null || !this.#neighbours.admit(hello, introduction)) return;
     const { memberId } = hello;
-    this.#host.log('info', `member ${memberId} at ${introduction.address} was not known here, and proves that it was added: it is let in`);
+    this.#host.log(
+      'info',
+      `member ${memberId} at ${introduction.address} was not known here, and proves that it was added: it is let in`,
+    );
     this.#founded.guestCame();
   }
 
