@@ -705,6 +705,7 @@ export class Replica {
       lastLogIndex: status.lastIndex,
       voters: [...new Set([...voters, ...votersOutgoing])].toSorted((a, b) => a - b),
       learners,
+      configurationConfirmed: status.configurationConfirmed,
       followers: status.followers,
     };
     const text = JSON.stringify(view);

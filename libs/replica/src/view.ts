@@ -13,6 +13,8 @@ export interface ReplicaView {
   /** Of both halves, while the configuration is joint. */
   readonly voters: readonly MemberId[];
   readonly learners: readonly MemberId[];
+  /** See `Status` of the core: whether nobody needs a vote of those who went any more. */
+  readonly configurationConfirmed: boolean;
   /** As the leader sees them; empty on whoever does not lead. */
   readonly followers: readonly FollowerStatus[];
 }

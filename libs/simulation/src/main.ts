@@ -29,7 +29,7 @@ const folder = '.data/simulation';
 /** Runs of the standard length: CI asserts that in them everything happens that can. */
 const standardRuns = 250;
 /** Seeds within which every planted bug is found. */
-const mutantSeedsMax = 200;
+const mutantSeedsMax = 500;
 const saveEveryRuns = 20;
 
 // `--html` may stand alone.

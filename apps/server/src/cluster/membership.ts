@@ -285,7 +285,7 @@ function explained(refusal: OrderRefusal): ApiRefusal {
     case 'transferring':
       return { code: 'members-changing', problem: 'the lead is being handed over' };
     case 'change-in-flight':
-      return { code: 'members-changing', problem: 'another change of the members is under way' };
+      return { code: 'members-changing', problem: 'a change of the members is under way, or is being confirmed' };
     case 'restoring':
       return { code: 'members-changing', problem: 'the cluster was restored a moment ago' };
     case 'term-not-committed':

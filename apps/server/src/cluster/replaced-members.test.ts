@@ -21,5 +21,10 @@ test.each([
     ],
   ],
 ])('who leads lets %s', (_what, members, replaced) => {
-  expect(replacedMembers({ members })).toEqual(replaced);
+  expect(replacedMembers({ members, configurationConfirmed: true })).toEqual(replaced);
+});
+
+test('who leads forgets nobody whose vote might be needed still', () => {
+  const members = [peer(1, gone), peer(2, { replaces: 1 })];
+  expect(replacedMembers({ members, configurationConfirmed: false })).toEqual([]);
 });

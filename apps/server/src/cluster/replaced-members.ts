@@ -18,15 +18,21 @@ const stepTimeoutMs = 10_000;
 /** What is left to do about a member in whose place another came. */
 export interface ReplacedMember {
   readonly memberId: number;
-  /** `remove`: it takes part still. `forget`: it does not, and its number, disk and address can go. */
+  /** `remove`: it takes part still. `forget`: it does not, that is confirmed, and its number, disk and address can go, and so can its machine. */
   readonly step: 'remove' | 'forget';
 }
 
 /** The members in whose place others vote by now, and what is to be done about each. */
-export function replacedMembers({ members }: Pick<MemberView, 'members'>): ReplacedMember[] {
-  return members.flatMap(({ voter, replaces }) => {
+export function replacedMembers({
+  members,
+  configurationConfirmed,
+}: Pick<MemberView, 'members' | 'configurationConfirmed'>): ReplacedMember[] {
+  return members.flatMap(({ voter, replaces }): ReplacedMember[] => {
     const replaced = voter ? members.find(({ memberId }) => memberId === replaces) : undefined;
-    return replaced === undefined ? [] : { memberId: replaced.memberId, step: replaced.takesPart ? 'remove' : 'forget' };
+    if (replaced === undefined) return [];
+    const { memberId, takesPart } = replaced;
+    if (takesPart) return [{ memberId, step: 'remove' }];
+    return configurationConfirmed ? [{ memberId, step: 'forget' }] : [];
   });
 }
 

@@ -298,6 +298,7 @@ export class ConsensusThread implements ThreadService<ConsensusReport> {
       commitIndex: view.commitIndex,
       appliedIndex: view.appliedIndex,
       firstLogIndex: view.firstLogIndex,
+      configurationConfirmed: view.configurationConfirmed,
       lastLogIndex: view.lastLogIndex,
       logBytes: this.#log.bytes,
       featureLevel: this.#neighbours.featureLevel,

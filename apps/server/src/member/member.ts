@@ -69,6 +69,8 @@ export interface MemberView {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly firstLogIndex: number;
+  /** Whether nobody needs a vote of those who went any more, also after a power loss of all (docs/decisions/0036). */
+  readonly configurationConfirmed: boolean;
   readonly lastLogIndex: number;
   readonly logBytes: number;
   /** The feature level that this member's state has; 0 before the first entry is applied. */

@@ -41,6 +41,14 @@ const helloOf = (memberId: number, changes: Partial<Hello> = {}): Hello => ({
 });
 const introduced = (hello: Hello, by = founding) => introductionOf(by, hello, addressOf(hello.memberId));
 
+/** Member 3, which was added and has no state yet: it was told of itself and of member 2. */
+function joining(): Neighbours {
+  const neighbours = neighboursOf(3);
+  neighbours.know({ ...known(1, 2), memberIdLast: 0 });
+  neighbours.beNew([memberOf(3), { memberId: 2, address: 'told:7381' }]);
+  return neighbours;
+}
+
 describe('a member that was away lets in who was added meanwhile', () => {
   test('by the proof that it was, and finds it where it says', () => {
     const neighbours = behind();
@@ -124,13 +132,6 @@ describe('a member that was away lets in who was added meanwhile', () => {
 });
 
 describe('a member that has no state yet', () => {
-  const joining = (): Neighbours => {
-    const neighbours = neighboursOf(3);
-    neighbours.know({ ...known(1, 2), memberIdLast: 0 });
-    neighbours.beNew([memberOf(3), { memberId: 2, address: 'told:7381' }]);
-    return neighbours;
-  };
-
   test('finds those that it was told of, and the founders', () => {
     expect(joining().reachable).toEqual([memberOf(1), { memberId: 2, address: 'told:7381' }]);
   });

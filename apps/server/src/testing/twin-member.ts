@@ -148,6 +148,7 @@ export class TwinMember implements Member {
       commitIndex: this.#log.entries.length,
       appliedIndex: this.#appliedIndex,
       firstLogIndex: 1,
+      configurationConfirmed: true,
       lastLogIndex: this.#log.entries.length,
       featureLevel: positionOf(this.tables).featureLevel,
       logBytes: this.#log.entries.reduce((sum, { length }) => sum + length, 0),
