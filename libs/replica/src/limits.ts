@@ -10,7 +10,7 @@ export interface ReplicaLimits {
   readonly waitingBytesMax: number;
   /**
    * Bytes of commands, and entries, that this member has proposed and its state has not applied: beyond either nothing is proposed, and what comes waits. One entry always
-   * goes. Default to 64 MiB and 5,000, as in etcd.
+   * goes. Default to 64 MiB and 5,000; the latter is etcd's `maxGapBetweenApplyAndCommitIndex`.
    */
   readonly unappliedBytesMax: number;
   readonly unappliedEntriesMax: number;
